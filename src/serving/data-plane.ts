@@ -1,0 +1,103 @@
+import type { Cancellation } from '../base/cancellation.ts';
+import type { MillraceError } from '../base/errors.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import type { TensorSpec } from '../tensor/tensor.ts';
+
+export type ServableKind = 'graph' | 'model' | 'runtime';
+export type ServableState = 'loading' | 'ready' | 'unloading' | 'unavailable';
+
+export interface ServableMetadata {
+  readonly name: string;
+  readonly versions: readonly string[];
+  /** KServe `platform`: "millrace_graph", "onnxruntime_onnx", "millrace_runtime". */
+  readonly platform: string;
+  readonly kind: ServableKind;
+  /** Zero or many responses to a request: no unary infer. */
+  readonly decoupled: boolean;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+export interface ServableStatus {
+  readonly name: string;
+  readonly version: string;
+  readonly kind: ServableKind;
+  readonly state: ServableState;
+  /** Why it is not ready; "" otherwise. */
+  readonly reason: string;
+}
+
+export interface Duration {
+  readonly count: number;
+  readonly ns: number;
+}
+
+/** KServe `ModelStatistics`, in numbers (exact up to 2^53 ns). */
+export interface ServableStatistics {
+  readonly name: string;
+  readonly version: string;
+  /** Milliseconds since the epoch; 0 if none yet. */
+  readonly lastInference: number;
+  readonly inferenceCount: number;
+  readonly executionCount: number;
+  readonly success: Duration;
+  readonly fail: Duration;
+  readonly queue: Duration;
+  readonly computeInput: Duration;
+  readonly computeInfer: Duration;
+  readonly computeOutput: Duration;
+}
+
+/** Where a call came from: the labels of its metrics, and how it ends early. */
+export interface CallContext {
+  readonly interface: 'gRPC' | 'REST';
+  readonly cancellation: Cancellation;
+}
+
+/** What a session tells its owner. Callbacks are never made from inside the owner's own call. */
+export interface SessionSink {
+  onResponse(response: InferenceResponse): void;
+  /** A request was refused (`error_message`); the session lives on. */
+  onRequestError(requestId: string, error: MillraceError): void;
+  /** The last call. Undefined: ended well. */
+  onEnd(error: MillraceError | undefined): void;
+  /** After `push` returned false: there is room again. */
+  onDrain(): void;
+}
+
+/** One live conversation with a servable: a graph run, a queue of inferences, or a runtime's `predictStream`. */
+export interface Session {
+  readonly kind: ServableKind;
+  readonly servable: string;
+  readonly version: string;
+  /** Takes the request in every case; false: wait for `onDrain` before the next one. */
+  push(request: InferenceRequest): boolean;
+  /** No more requests: drain, then end. */
+  halfClose(): void;
+  /** While paused no more responses than the session's credit arrive; its sources are throttled. */
+  pause(): void;
+  resume(): void;
+  /** Ends at once; `onEnd` follows with `error`. Idempotent. */
+  abort(error: MillraceError): void;
+}
+
+/** All that the protocols know of serving. Every method that names a servable throws `SERVABLE_NOT_FOUND` and its like. */
+export interface DataPlane {
+  isLive(): boolean;
+  isReady(): boolean;
+  /** Unknown names and versions are not ready. */
+  isServableReady(name: string, version: string): boolean;
+  metadata(name: string, version: string): ServableMetadata;
+  /** Every servable, ready or not, by name and version. */
+  list(): readonly ServableStatus[];
+  /** `name` "" means all. Brings the hosts' own counters in. */
+  statistics(name: string, version: string): Promise<readonly ServableStatistics[]>;
+  infer(request: InferenceRequest, context: CallContext): Promise<InferenceResponse>;
+  /**
+   * Opens a session on the servable that `first` names; `first` itself is not pushed, only its parameters are taken (a
+   * graph's side packets).
+   */
+  openSession(first: InferenceRequest, context: CallContext, sink: SessionSink): Session;
+  /** Re-reads the configuration; true when something changed. */
+  reload(): Promise<boolean>;
+}

@@ -1,0 +1,27 @@
+import type { Parameters } from './parameters.ts';
+import type { Tensor } from './tensor.ts';
+
+export interface RequestedOutput {
+  readonly name: string;
+  readonly parameters?: Parameters | undefined;
+}
+
+/** One ModelInferRequest or REST infer body, transport taken off; every input in raw form. */
+export interface InferenceRequest {
+  readonly servable: string;
+  /** "" asks for the servable's default version. */
+  readonly version: string;
+  readonly id: string;
+  readonly parameters?: Parameters | undefined;
+  readonly inputs: readonly Tensor[];
+  /** Empty: all outputs. */
+  readonly outputs: readonly RequestedOutput[];
+}
+
+export interface InferenceResponse {
+  readonly servable: string;
+  readonly version: string;
+  readonly id: string;
+  readonly parameters?: Parameters | undefined;
+  readonly outputs: readonly Tensor[];
+}
