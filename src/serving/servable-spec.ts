@@ -1,0 +1,75 @@
+import type { ExecutionProvider } from '../runtime/model-session.ts';
+import type { ServableKind } from './data-plane.ts';
+
+/** What every kind of servable has. All of a spec is plain JSON: it is sent to the hosts that load it. Paths are absolute. */
+export interface SpecBase {
+  readonly name: string;
+  /** A decimal number above 0; a graph's and a runtime's is "1". */
+  readonly version: string;
+  /** Hash over all that the servable is made of, contents of its files included: another fingerprint means reload. */
+  readonly fingerprint: string;
+  /** What to watch: a change in one of them may change the fingerprint. */
+  readonly files: readonly string[];
+}
+
+/** When a request without `OVMS_MP_TIMESTAMP` happens: previous + 1 from 0, the wall clock in µs, or previous + `stepUs`. */
+export type AutomaticTimestamps = 'request' | 'wall_clock' | { readonly stepUs: number };
+
+export interface GraphSpec extends SpecBase {
+  readonly kind: 'graph';
+  /** The `*.pbtxt` file. */
+  readonly graphPath: string;
+  /** Undefined: the graph's calculators decide. */
+  readonly automaticTimestamps: AutomaticTimestamps | undefined;
+  /** Graph input streams of which only the newest waiting packet is kept. */
+  readonly inputPolicy: Readonly<Record<string, 'newest'>>;
+  /** Bound of each input queue where the graph says nothing; undefined: the engine's default. */
+  readonly maxQueuedPackets?: number | undefined;
+}
+
+export interface ModelSpec extends SpecBase {
+  readonly kind: 'model';
+  /** The model's file. */
+  readonly path: string;
+  /** Tried in order; the first that loads the model wins. */
+  readonly executionProviders: readonly ExecutionProvider[];
+  /** Undefined: cores ÷ hosts. */
+  readonly intraOpThreads?: number | undefined;
+  /** 0: none. A run past it costs the host. */
+  readonly runDeadlineMs: number;
+  /** Hosts that load it; undefined: chosen by the size of its files and where it runs. */
+  readonly instances?: number | undefined;
+}
+
+export interface RuntimeSpec extends SpecBase {
+  readonly kind: 'runtime';
+  /** The user's module, `.js`, `.mjs` or `.ts`. */
+  readonly module: string;
+  /** Which of its exports is the runtime. */
+  readonly export: string;
+  /** The user's own settings, as in the file. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** `own`: a host process of its own. */
+  readonly isolation: 'own' | 'shared';
+}
+
+/** One servable as it should be loaded; every repository layout yields these, and nothing else knows the layouts. */
+export type ServableSpec = GraphSpec | ModelSpec | RuntimeSpec;
+
+/** An entry that could not be made into a spec: it is listed as unavailable, with the reason. */
+export interface BrokenServable {
+  readonly name: string;
+  readonly version: string;
+  readonly kind: ServableKind;
+  readonly reason: string;
+}
+
+/** What a repository holds now. */
+export interface LoadedServables {
+  readonly specs: readonly ServableSpec[];
+  readonly broken: readonly BrokenServable[];
+  /** Files to watch besides those of the specs, e.g. the configuration itself. */
+  readonly files: readonly string[];
+  /** For the log: entries that were ignored or read in a way that may surprise. */
+  readonly warnings: readonly string[];
+}
