@@ -1,7 +1,9 @@
 import type { Cancellation } from '../base/cancellation.ts';
-import type { MillraceError } from '../base/errors.ts';
+import type { SessionPort, SessionSink } from '../ipc/session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
+
+export type { SessionSink } from '../ipc/session.ts';
 
 export type ServableKind = 'graph' | 'model' | 'runtime';
 export type ServableState = 'loading' | 'ready' | 'unloading' | 'unavailable';
@@ -54,31 +56,11 @@ export interface CallContext {
   readonly cancellation: Cancellation;
 }
 
-/** What a session tells its owner. Callbacks are never made from inside the owner's own call. */
-export interface SessionSink {
-  onResponse(response: InferenceResponse): void;
-  /** A request was refused (`error_message`); the session lives on. */
-  onRequestError(requestId: string, error: MillraceError): void;
-  /** The last call. Undefined: ended well. */
-  onEnd(error: MillraceError | undefined): void;
-  /** After `push` returned false: there is room again. */
-  onDrain(): void;
-}
-
 /** One live conversation with a servable: a graph run, a queue of inferences, or a runtime's `predictStream`. */
-export interface Session {
+export interface Session extends SessionPort {
   readonly kind: ServableKind;
   readonly servable: string;
   readonly version: string;
-  /** Takes the request in every case; false: wait for `onDrain` before the next one. */
-  push(request: InferenceRequest): boolean;
-  /** No more requests: drain, then end. */
-  halfClose(): void;
-  /** While paused no more responses than the session's credit arrive; its sources are throttled. */
-  pause(): void;
-  resume(): void;
-  /** Ends at once; `onEnd` follows with `error`. Idempotent. */
-  abort(error: MillraceError): void;
 }
 
 /** All that the protocols know of serving. Every method that names a servable throws `SERVABLE_NOT_FOUND` and its like. */

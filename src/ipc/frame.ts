@@ -1,0 +1,65 @@
+/**
+ * The framed protocol between the front and a host, over one byte stream each way.
+ *
+ * A frame is a 12-byte header (little-endian: uint32 payload length, uint32 channel, uint8 message type, uint8 flags, two
+ * spare bytes) and up to 256 KiB of payload. A message of one frame has both flags; a longer one starts with a frame whose
+ * payload begins with the message's whole length (uint32), so that the receiver allocates once. Frames of different
+ * channels interleave; those of one channel do not.
+ *
+ * A message is: uint32 head length, head, padding to 8, then each tensor's bytes padded to 8. The receiver's buffer starts
+ * 8-aligned, so every tensor in it can be viewed as any typed array.
+ */
+export const PROTOCOL_VERSION = 1;
+export const HEADER_BYTES = 12;
+export const MAX_PAYLOAD_BYTES = 256 * 1024;
+
+export const FLAG_FIRST = 1;
+export const FLAG_LAST = 2;
+
+export const MESSAGE = {
+  // front → host
+  HELLO: 1,
+  LOAD: 2,
+  UNLOAD: 3,
+  INFER: 4,
+  OPEN: 5,
+  PUSH: 6,
+  HALF_CLOSE: 7,
+  /** Room for more responses of a session. */
+  CREDIT: 8,
+  ABORT: 9,
+  PING: 10,
+  STATS: 11,
+  // host → front
+  WELCOME: 32,
+  LOADED: 33,
+  RESPONSE: 34,
+  REQUEST_ERROR: 35,
+  /** Requests of a session that were taken: room for as many more. */
+  TAKEN: 36,
+  /** The last message of a channel. */
+  END: 37,
+  PONG: 38,
+  RUN_STARTED: 39,
+  RUN_ENDED: 40,
+  STATS_REPLY: 41,
+} as const;
+
+export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];
+
+/** Messages that may overtake others of their channel: they must not wait behind a big tensor. */
+export function isUrgent(type: number): boolean {
+  return (
+    type === MESSAGE.ABORT ||
+    type === MESSAGE.CREDIT ||
+    type === MESSAGE.TAKEN ||
+    type === MESSAGE.PING ||
+    type === MESSAGE.PONG ||
+    type === MESSAGE.RUN_STARTED ||
+    type === MESSAGE.RUN_ENDED
+  );
+}
+
+export function padded(bytes: number): number {
+  return (bytes + 7) & ~7;
+}

@@ -1,0 +1,164 @@
+import type { Duplex } from 'node:stream';
+import { FLAG_FIRST, FLAG_LAST, HEADER_BYTES, isUrgent, MAX_PAYLOAD_BYTES, padded, type MessageType } from './frame.ts';
+
+const SLAB_BYTES = 64 * 1024;
+/** Messages up to this size are copied into the slab: one write for many of them. */
+const COPY_BYTES = 16 * 1024;
+/** Bytes handed to the stream before big messages wait, so that small ones are never far behind. */
+const HIGH_WATER_BYTES = 1024 * 1024;
+const ZEROS = new Uint8Array(8);
+
+/** A message longer than the slab takes, on its way out frame by frame. */
+interface Backlogged {
+  readonly type: MessageType;
+  readonly channel: number;
+  readonly parts: readonly Uint8Array[];
+  readonly total: number;
+  sent: number;
+  part: number;
+  offset: number;
+}
+
+/**
+ * The writing half of a connection. Small messages gather in a slab that is written once per turn of the event loop; big
+ * tensors are written by reference, at most 256 KiB at a time, channels taking turns.
+ */
+export class Outbox {
+  readonly #stream: Duplex;
+  #slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  #start = 0;
+  #end = 0;
+  #isScheduled = false;
+  /** Channels with unsent frames, in turn; each with its messages in order. */
+  readonly #backlog = new Map<number, Backlogged[]>();
+
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+    stream.on('drain', () => this.#pump());
+  }
+
+  /** Bytes accepted and not yet taken by the operating system. */
+  get pendingBytes(): number {
+    let bytes = this.#stream.writableLength + this.#end - this.#start;
+    for (const messages of this.#backlog.values()) for (const m of messages) bytes += m.total - m.sent;
+    return bytes;
+  }
+
+  /** `head` is copied; `tensors` are referenced until they are written and must not change. */
+  send(type: MessageType, channel: number, head: Uint8Array, tensors: readonly Uint8Array[]): void {
+    let total = padded(4 + head.byteLength);
+    for (const tensor of tensors) total += padded(tensor.byteLength);
+    const mustWait = this.#backlog.size > 0 && this.#backlog.has(channel) && !isUrgent(type);
+    if (total <= COPY_BYTES && !mustWait) {
+      this.#copy(type, channel, head, tensors, total);
+      return;
+    }
+    const first = Buffer.alloc(padded(4 + head.byteLength));
+    first.writeUInt32LE(head.byteLength, 0);
+    first.set(head, 4);
+    const parts: Uint8Array[] = [first];
+    for (const tensor of tensors) {
+      if (tensor.byteLength > 0) parts.push(tensor);
+      const padding = padded(tensor.byteLength) - tensor.byteLength;
+      if (padding > 0) parts.push(ZEROS.subarray(0, padding));
+    }
+    const message: Backlogged = { type, channel, parts, total, sent: 0, part: 0, offset: 0 };
+    const queued = this.#backlog.get(channel);
+    if (queued === undefined) this.#backlog.set(channel, [message]);
+    else queued.push(message);
+    this.#schedule();
+  }
+
+  /** Hands all small messages to the operating system now: called before a model run blocks the thread. */
+  flush(): void {
+    if (this.#end > this.#start && !this.#stream.destroyed) {
+      this.#stream.write(this.#slab.subarray(this.#start, this.#end));
+    }
+    this.#start = this.#end;
+  }
+
+  #copy(type: MessageType, channel: number, head: Uint8Array, tensors: readonly Uint8Array[], total: number): void {
+    let at = this.#reserve(HEADER_BYTES + total);
+    const slab = this.#slab;
+    at = writeHeader(slab, at, total, channel, type, FLAG_FIRST | FLAG_LAST);
+    slab.writeUInt32LE(head.byteLength, at);
+    slab.set(head, at + 4);
+    at += padded(4 + head.byteLength);
+    for (const tensor of tensors) {
+      slab.set(tensor, at);
+      at += padded(tensor.byteLength);
+    }
+    this.#schedule();
+  }
+
+  #reserve(bytes: number): number {
+    if (this.#end + bytes > SLAB_BYTES) {
+      this.flush();
+      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#start = 0;
+      this.#end = 0;
+    }
+    const at = this.#end;
+    this.#end += bytes;
+    return at;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    if (this.#stream.destroyed) {
+      this.#backlog.clear();
+      this.#start = this.#end;
+      return;
+    }
+    this.#stream.cork();
+    this.flush();
+    while (this.#backlog.size > 0 && this.#stream.writableLength < HIGH_WATER_BYTES) {
+      const [channel, messages] = this.#backlog.entries().next().value as [number, Backlogged[]];
+      this.#backlog.delete(channel);
+      this.#writeFrame(messages[0] as Backlogged);
+      if ((messages[0] as Backlogged).sent === (messages[0] as Backlogged).total) messages.shift();
+      if (messages.length > 0) this.#backlog.set(channel, messages);
+    }
+    this.flush();
+    this.#stream.uncork();
+  }
+
+  #writeFrame(message: Backlogged): void {
+    const isFirst = message.sent === 0;
+    let room = Math.min(MAX_PAYLOAD_BYTES - 4, message.total - message.sent);
+    const isLast = message.sent + room === message.total;
+    const hasTotal = isFirst && !isLast;
+    let at = this.#reserve(HEADER_BYTES + (hasTotal ? 4 : 0));
+    const flags = (isFirst ? FLAG_FIRST : 0) | (isLast ? FLAG_LAST : 0);
+    at = writeHeader(this.#slab, at, room + (hasTotal ? 4 : 0), message.channel, message.type, flags);
+    if (hasTotal) this.#slab.writeUInt32LE(message.total, at);
+    this.flush();
+    message.sent += room;
+    while (room > 0) {
+      const part = message.parts[message.part] as Uint8Array;
+      const take = Math.min(room, part.byteLength - message.offset);
+      this.#stream.write(part.subarray(message.offset, message.offset + take));
+      message.offset += take;
+      room -= take;
+      if (message.offset === part.byteLength) {
+        message.part++;
+        message.offset = 0;
+      }
+    }
+  }
+}
+
+function writeHeader(to: Buffer, at: number, length: number, channel: number, type: number, flags: number): number {
+  to.writeUInt32LE(length, at);
+  to.writeUInt32LE(channel, at + 4);
+  to.writeUInt32LE(type | (flags << 8), at + 8);
+  return at + HEADER_BYTES;
+}

@@ -1,0 +1,32 @@
+import type { MillraceError } from '../base/errors.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+
+/** What a session tells its owner. Callbacks are never made from inside the owner's own call. */
+export interface SessionSink {
+  onResponse(response: InferenceResponse): void;
+  /** A request was refused (`error_message`); the session lives on. */
+  onRequestError(requestId: string, error: MillraceError): void;
+  /** The last call. Undefined: ended well. */
+  onEnd(error: MillraceError | undefined): void;
+  /** After `push` returned false: there is room again. */
+  onDrain(): void;
+}
+
+/** The owner's end of a session. */
+export interface SessionPort {
+  /** Takes the request in every case; false: wait for `onDrain` before the next one. */
+  push(request: InferenceRequest): boolean;
+  /** No more requests: drain, then end. */
+  halfClose(): void;
+  /** While paused no more responses than the session's credit arrive; its sources are throttled. */
+  pause(): void;
+  resume(): void;
+  /** Ends at once; `onEnd` follows with `error`. Idempotent. */
+  abort(error: MillraceError): void;
+}
+
+/** How much of a session may be under way in each direction before its sender waits. */
+export interface SessionLimits {
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+}
