@@ -29,7 +29,6 @@ export const MESSAGE = {
   CREDIT: 8,
   ABORT: 9,
   PING: 10,
-  STATS: 11,
   // host → front
   WELCOME: 32,
   LOADED: 33,
@@ -42,7 +41,6 @@ export const MESSAGE = {
   PONG: 38,
   RUN_STARTED: 39,
   RUN_ENDED: 40,
-  STATS_REPLY: 41,
 } as const;
 
 export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];

@@ -132,11 +132,11 @@ export class HeadReader {
     const length = this.varint();
     const start = this.#at;
     this.#at += length;
-    if (length >= SHORT_STRING) return this.#buffer.utf8Slice(start, this.#at);
+    if (length >= SHORT_STRING) return this.#buffer.toString('utf8', start, this.#at);
     let text = '';
     for (let i = start; i < this.#at; i++) {
       const code = this.#buffer[i] as number;
-      if (code > 127) return this.#buffer.utf8Slice(start, this.#at);
+      if (code > 127) return this.#buffer.toString('utf8', start, this.#at);
       text += String.fromCharCode(code);
     }
     return text;

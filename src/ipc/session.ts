@@ -3,13 +3,16 @@ import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts
 
 /** What a session tells its owner. Callbacks are never made from inside the owner's own call. */
 export interface SessionSink {
-  onResponse(response: InferenceResponse): void;
+  /** @param latencyUs since the request that it answers was taken; undefined where that is not known */
+  onResponse(response: InferenceResponse, latencyUs: number | undefined): void;
   /** A request was refused (`error_message`); the session lives on. */
   onRequestError(requestId: string, error: MillraceError): void;
   /** The last call. Undefined: ended well. */
   onEnd(error: MillraceError | undefined): void;
   /** After `push` returned false: there is room again. */
   onDrain(): void;
+  /** `accepted` of the requests pushed were taken by the servable, and not refused. */
+  onAccepted?(accepted: number): void;
 }
 
 /** The owner's end of a session. */

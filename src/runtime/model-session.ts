@@ -1,4 +1,5 @@
 import type { Logger } from '../base/logger.ts';
+import type { RunTiming } from '../ipc/run-timing.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 
 /** A loaded model. Closing it frees its memory; a run under way ends first. */
@@ -36,7 +37,7 @@ export interface ModelOptions {
 /** Told before and after each run, since a run blocks the process: the supervisor counts only its deadline then. */
 export interface RunMonitor {
   runStarted(deadlineMs: number): void;
-  runEnded(): void;
+  runEnded(timing: RunTiming): void;
 }
 
 export interface Backend {

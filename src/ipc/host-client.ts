@@ -1,0 +1,222 @@
+import type { Duplex } from 'node:stream';
+import type { Cancellation } from '../base/cancellation.ts';
+import { MillraceError } from '../base/errors.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { openBody, readError, readResponse, writeError, writeRequest } from './codec.ts';
+import { Connection } from './connection.ts';
+import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
+import type { HeadReader } from './head.ts';
+import { RemoteSession } from './remote-session.ts';
+import type { RunTiming } from './run-timing.ts';
+import type { SessionLimits, SessionPort, SessionSink } from './session.ts';
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: MillraceError): void;
+}
+
+export interface HostEvents {
+  /** Any sign of life. */
+  onAlive(): void;
+  /** A model run starts; the host is silent until `onRunEnded`. 0: no deadline. */
+  onRunStarted(deadlineMs: number): void;
+  onRunEnded(loadId: number, timing: RunTiming): void;
+  /** The connection ended; every call and session was told before. */
+  onLost(): void;
+}
+
+/** The front's end of the protocol with one host. */
+export class HostClient {
+  readonly #connection: Connection;
+  readonly #events: HostEvents;
+  readonly #limits: SessionLimits;
+  readonly #unary = new Map<number, Waiting<InferenceResponse>>();
+  readonly #sessions = new Map<number, RemoteSession>();
+  /** Answers in JSON, by channel: welcome and loads. */
+  readonly #replies = new Map<number, Waiting<unknown>>();
+  #nextChannel = 1;
+  #lost: MillraceError | undefined;
+  /** What the calls and sessions hear when the connection ends; the supervisor knows better and says so in time. */
+  lossReason = 'its host process ended unexpectedly';
+
+  constructor(stream: Duplex, limits: SessionLimits, events: HostEvents) {
+    this.#limits = limits;
+    this.#events = events;
+    this.#connection = new Connection(
+      stream,
+      (type, channel, body) => this.#receive(type, channel, body),
+      () => this.#lose(),
+    );
+  }
+
+  /** Calls and sessions under way: what placement compares. */
+  get callCount(): number {
+    return this.#unary.size + this.#sessions.size;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  /** Bytes on their way to the host. */
+  get pendingBytes(): number {
+    return this.#connection.pendingBytes;
+  }
+
+  /** Greets the host with its settings; settles when it is ready for loads. */
+  async hello(settings: object): Promise<void> {
+    await this.#ask(MESSAGE.HELLO, { protocol: PROTOCOL_VERSION, settings });
+  }
+
+  /** Loads a servable under a number of the front's choice. Resolves with what the host says of it. */
+  loadServable(loadId: number, spec: object): Promise<unknown> {
+    return this.#ask(MESSAGE.LOAD, { loadId, spec });
+  }
+
+  /** New calls of it are over; its sessions go on to their end, then its memory is freed. */
+  unload(loadId: number): void {
+    this.#connection.send(MESSAGE.UNLOAD, 0, (writer) => writer.varint(loadId));
+  }
+
+  ping(): void {
+    this.#connection.send(MESSAGE.PING, 0);
+  }
+
+  infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
+    return new Promise((resolve, reject) => {
+      if (this.#lost !== undefined) return reject(this.#lost);
+      const channel = this.#newChannel();
+      const forget = cancellation.onCancel((error) => {
+        if (!this.#unary.delete(channel)) return;
+        this.#connection.send(MESSAGE.ABORT, channel, (writer) => writeError(writer, error));
+        reject(error);
+      });
+      if (cancellation.error !== undefined) return reject(cancellation.error);
+      this.#unary.set(channel, {
+        resolve: (response) => {
+          forget();
+          resolve(response);
+        },
+        reject: (error) => {
+          forget();
+          reject(error);
+        },
+      });
+      this.#connection.send(MESSAGE.INFER, channel, (writer) => {
+        writer.varint(loadId);
+        return writeRequest(writer, request);
+      });
+    });
+  }
+
+  /** Opens a session; of `first` only the parameters are used. A fault in opening comes as the session's end. */
+  openSession(loadId: number, first: InferenceRequest, sink: SessionSink): SessionPort {
+    const channel = this.#newChannel();
+    const session = new RemoteSession(this.#connection, channel, sink, this.#limits, () =>
+      this.#sessions.delete(channel),
+    );
+    const lost = this.#lost;
+    if (lost !== undefined) {
+      queueMicrotask(() => session.end(lost));
+      return session;
+    }
+    this.#sessions.set(channel, session);
+    this.#connection.send(MESSAGE.OPEN, channel, (writer) => {
+      writer.varint(loadId);
+      writer.varint(this.#limits.maxMessages);
+      writer.varint(this.#limits.maxBytes);
+      return writeRequest(writer, { ...first, inputs: [] });
+    });
+    return session;
+  }
+
+  /** Ends the connection, at which a host process ends by itself. */
+  close(reason: string): void {
+    this.lossReason = reason;
+    this.#connection.close();
+  }
+
+  #ask(type: typeof MESSAGE.HELLO | typeof MESSAGE.LOAD, question: object): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#lost !== undefined) return reject(this.#lost);
+      const channel = this.#newChannel();
+      this.#replies.set(channel, { resolve, reject });
+      this.#connection.send(type, channel, (writer) => writer.string(JSON.stringify(question)));
+    });
+  }
+
+  #newChannel(): number {
+    do {
+      this.#nextChannel = this.#nextChannel >= 0xffff_fff0 ? 1 : this.#nextChannel + 1;
+    } while (
+      this.#unary.has(this.#nextChannel) ||
+      this.#sessions.has(this.#nextChannel) ||
+      this.#replies.has(this.#nextChannel)
+    );
+    return this.#nextChannel;
+  }
+
+  #receive(type: number, channel: number, body: Buffer): void {
+    this.#events.onAlive();
+    const { head, tensorsAt } = openBody(body);
+    switch (type) {
+      case MESSAGE.RESPONSE:
+        return this.#receiveResponse(channel, head.varint(), readResponse(body, head, tensorsAt));
+      case MESSAGE.TAKEN:
+        return this.#sessions.get(channel)?.take(head.varint(), head.varint(), head.varint());
+      case MESSAGE.REQUEST_ERROR:
+        return this.#sessions.get(channel)?.refuse(head.string(), readError(head));
+      case MESSAGE.END:
+        return this.#receiveEnd(channel, head);
+      case MESSAGE.RUN_STARTED:
+        return this.#events.onRunStarted(head.varint());
+      case MESSAGE.RUN_ENDED:
+        return this.#events.onRunEnded(head.varint(), readTiming(head));
+      case MESSAGE.WELCOME:
+      case MESSAGE.LOADED: {
+        const waiting = this.#replies.get(channel);
+        this.#replies.delete(channel);
+        return waiting?.resolve(JSON.parse(head.string()));
+      }
+      default:
+        return;
+    }
+  }
+
+  #receiveResponse(channel: number, latency: number, response: InferenceResponse): void {
+    const waiting = this.#unary.get(channel);
+    if (waiting === undefined)
+      return this.#sessions.get(channel)?.respond(response, latency === 0 ? undefined : latency - 1);
+    this.#unary.delete(channel);
+    waiting.resolve(response);
+  }
+
+  #receiveEnd(channel: number, head: HeadReader): void {
+    const error = head.byte() === 0 ? undefined : readError(head);
+    const waiting = this.#unary.get(channel) ?? this.#replies.get(channel);
+    if (waiting === undefined) return this.#sessions.get(channel)?.end(error);
+    this.#unary.delete(channel);
+    this.#replies.delete(channel);
+    waiting.reject(error ?? new MillraceError('INTERNAL', 'the host ended a call without a response'));
+  }
+
+  #lose(): void {
+    const error = new MillraceError('HOST_LOST', `the servable is unavailable: ${this.lossReason}`);
+    this.#lost = error;
+    for (const waiting of [...this.#unary.values(), ...this.#replies.values()]) waiting.reject(error);
+    this.#unary.clear();
+    this.#replies.clear();
+    for (const session of [...this.#sessions.values()]) session.end(error);
+    this.#events.onLost();
+  }
+}
+
+function readTiming(head: HeadReader): RunTiming {
+  return {
+    batchSize: head.varint(),
+    queueNs: head.varint(),
+    inputNs: head.varint(),
+    inferNs: head.varint(),
+    outputNs: head.varint(),
+  };
+}

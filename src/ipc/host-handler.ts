@@ -1,0 +1,44 @@
+import type { Cancellation } from '../base/cancellation.ts';
+import type { MillraceError } from '../base/errors.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+
+/** A session as the host that runs it sees it. */
+export interface HostSession {
+  /** Calls `output.taken` or `output.refuse` once, in time. */
+  push(request: InferenceRequest): void;
+  halfClose(): void;
+  /** Ends without further output; `output.end` is not awaited any more. */
+  abort(error: MillraceError): void;
+  /** The output has room again after `output.isFull`. */
+  onRoom(): void;
+}
+
+/** What a session in a host may say to the front. */
+export interface SessionOutput {
+  /**
+   * Sends, or keeps until the front gives credit.
+   * @param latencyUs since the request that it answers was pushed, where that is known
+   */
+  respond(response: InferenceResponse, latencyUs?: number): void;
+  /** The request was taken and no longer counts against the session's credit. */
+  taken(request: InferenceRequest): void;
+  /** The request was refused, nothing of it taken; the session lives on. */
+  refuse(request: InferenceRequest, error: MillraceError): void;
+  /** The last call. */
+  end(error: MillraceError | undefined): void;
+  /** Responses wait for credit: stop producing until `onRoom`. */
+  readonly isFull: boolean;
+}
+
+/** What a host does; the protocol is not its concern. */
+export interface HostHandler {
+  start(settings: object): Promise<void>;
+  /** @returns what the front should know of the servable, as JSON */
+  load(loadId: number, spec: unknown): Promise<object>;
+  unload(loadId: number): void;
+  infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse>;
+  /** @throws MillraceError when the session cannot be opened */
+  open(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession;
+  /** The front went away: everything ends. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,114 @@
+import type { MillraceError } from '../base/errors.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { costOf, writeError, writeRequest } from './codec.ts';
+import type { Connection } from './connection.ts';
+import { MESSAGE } from './frame.ts';
+import type { SessionLimits, SessionPort, SessionSink } from './session.ts';
+
+/** The front's end of a session that lives in a host. */
+export class RemoteSession implements SessionPort {
+  readonly #connection: Connection;
+  readonly #channel: number;
+  readonly #sink: SessionSink;
+  readonly #limits: SessionLimits;
+  readonly #forget: () => void;
+  /** Requests sent and not yet taken. */
+  #messages = 0;
+  #bytes = 0;
+  #isFull = false;
+  /** Credit for responses to be given back. */
+  #owedMessages = 0;
+  #owedBytes = 0;
+  #isPaused = false;
+  #isCreditScheduled = false;
+  #hasEnded = false;
+
+  constructor(connection: Connection, channel: number, sink: SessionSink, limits: SessionLimits, forget: () => void) {
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#sink = sink;
+    this.#limits = limits;
+    this.#forget = forget;
+  }
+
+  push(request: InferenceRequest): boolean {
+    if (this.#hasEnded) return true;
+    this.#messages++;
+    this.#bytes += costOf(request.inputs);
+    this.#connection.send(MESSAGE.PUSH, this.#channel, (writer) => writeRequest(writer, request));
+    this.#isFull = this.#messages >= this.#limits.maxMessages || this.#bytes >= this.#limits.maxBytes;
+    return !this.#isFull;
+  }
+
+  halfClose(): void {
+    if (!this.#hasEnded) this.#connection.send(MESSAGE.HALF_CLOSE, this.#channel);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#giveCredit();
+  }
+
+  abort(error: MillraceError): void {
+    if (this.#hasEnded) return;
+    this.#connection.send(MESSAGE.ABORT, this.#channel, (writer) => writeError(writer, error));
+    this.#hasEnded = true;
+    this.#forget();
+    queueMicrotask(() => this.#sink.onEnd(error));
+  }
+
+  /** @internal A response came in. */
+  respond(response: InferenceResponse, latencyUs: number | undefined): void {
+    this.#owedMessages++;
+    this.#owedBytes += costOf(response.outputs);
+    this.#giveCredit();
+    this.#sink.onResponse(response, latencyUs);
+  }
+
+  /** @internal */
+  refuse(requestId: string, error: MillraceError): void {
+    this.#sink.onRequestError(requestId, error);
+  }
+
+  /** @internal The host took requests, of which it accepted some. */
+  take(messages: number, bytes: number, accepted: number): void {
+    if (accepted > 0) this.#sink.onAccepted?.(accepted);
+    this.#messages -= messages;
+    this.#bytes -= bytes;
+    const isFull = this.#messages >= this.#limits.maxMessages || this.#bytes >= this.#limits.maxBytes;
+    if (this.#isFull && !isFull) {
+      this.#isFull = false;
+      this.#sink.onDrain();
+    }
+  }
+
+  /** @internal The host ended the session, or was lost. */
+  end(error: MillraceError | undefined): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#forget();
+    this.#sink.onEnd(error);
+  }
+
+  /** Once per turn of the event loop, for all the responses that came in it. */
+  #giveCredit(): void {
+    if (this.#isPaused || this.#isCreditScheduled || this.#owedMessages === 0) return;
+    this.#isCreditScheduled = true;
+    setImmediate(() => {
+      this.#isCreditScheduled = false;
+      if (this.#isPaused || this.#hasEnded) return;
+      const messages = this.#owedMessages;
+      const bytes = this.#owedBytes;
+      this.#owedMessages = 0;
+      this.#owedBytes = 0;
+      this.#connection.send(MESSAGE.CREDIT, this.#channel, (writer) => {
+        writer.varint(messages);
+        writer.varint(bytes);
+      });
+    });
+  }
+}

@@ -1,0 +1,170 @@
+import { MillraceError } from '../base/errors.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { costOf, writeError, writeResponse } from './codec.ts';
+import type { Connection } from './connection.ts';
+import { MESSAGE } from './frame.ts';
+import type { HostSession, SessionOutput } from './host-handler.ts';
+import type { SessionLimits } from './session.ts';
+
+/** The host's end of one session: credits in both directions, and its end. */
+export class SessionChannel implements SessionOutput {
+  readonly #connection: Connection;
+  readonly #channel: number;
+  readonly #limits: SessionLimits;
+  readonly #onFault: (error: unknown) => void;
+  readonly #forget: () => void;
+  #session: HostSession | undefined;
+  /** Responses that wait for credit. */
+  #waiting: { readonly response: InferenceResponse; readonly latencyUs: number | undefined }[] = [];
+  #unacknowledgedMessages = 0;
+  #unacknowledgedBytes = 0;
+  #takenMessages = 0;
+  #takenBytes = 0;
+  #accepted = 0;
+  #isTakenScheduled = false;
+  #hasEnded = false;
+  #ending: { error: MillraceError | undefined } | undefined;
+
+  constructor(
+    connection: Connection,
+    channel: number,
+    limits: SessionLimits,
+    onFault: (error: unknown) => void,
+    forget: () => void,
+  ) {
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#limits = limits;
+    this.#onFault = onFault;
+    this.#forget = forget;
+  }
+
+  get isFull(): boolean {
+    return (
+      this.#unacknowledgedMessages >= this.#limits.maxMessages || this.#unacknowledgedBytes >= this.#limits.maxBytes
+    );
+  }
+
+  start(open: () => HostSession): void {
+    this.#attempt(() => {
+      this.#session = open();
+    });
+  }
+
+  push(request: InferenceRequest): void {
+    this.#attempt(() => this.#session?.push(request));
+  }
+
+  halfClose(): void {
+    this.#attempt(() => this.#session?.halfClose());
+  }
+
+  abort(error: MillraceError): void {
+    if (this.#hasEnded) return;
+    this.#close();
+    this.#session?.abort(error);
+  }
+
+  credit(messages: number, bytes: number): void {
+    const wasFull = this.isFull;
+    this.#unacknowledgedMessages -= messages;
+    this.#unacknowledgedBytes -= bytes;
+    while (!this.isFull) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      this.#send(next.response, next.latencyUs);
+    }
+    if (this.#ending !== undefined && this.#waiting.length === 0) this.#finish(this.#ending.error);
+    else if (wasFull && !this.isFull) this.#attempt(() => this.#session?.onRoom());
+  }
+
+  respond(response: InferenceResponse, latencyUs?: number): void {
+    if (this.#hasEnded || this.#ending !== undefined) return;
+    if (this.#waiting.length > 0 || this.isFull) this.#waiting.push({ response, latencyUs });
+    else this.#send(response, latencyUs);
+  }
+
+  refuse(request: InferenceRequest, error: MillraceError): void {
+    if (this.#hasEnded) return;
+    this.#connection.send(MESSAGE.REQUEST_ERROR, this.#channel, (writer) => {
+      writer.string(request.id);
+      writeError(writer, error);
+    });
+    this.#settle(request);
+  }
+
+  taken(request: InferenceRequest): void {
+    this.#accepted++;
+    this.#settle(request);
+  }
+
+  #settle(request: InferenceRequest): void {
+    this.#takenMessages++;
+    this.#takenBytes += costOf(request.inputs);
+    if (this.#isTakenScheduled) return;
+    this.#isTakenScheduled = true;
+    setImmediate(() => {
+      this.#isTakenScheduled = false;
+      if (!this.#hasEnded && this.#takenMessages > 0) this.#sendTaken();
+    });
+  }
+
+  /** A fault overtakes responses that wait for credit; a good end comes after them. */
+  end(error: MillraceError | undefined): void {
+    if (this.#hasEnded || this.#ending !== undefined) return;
+    if (error === undefined && this.#waiting.length > 0) this.#ending = { error };
+    else this.#finish(error);
+  }
+
+  #finish(error: MillraceError | undefined): void {
+    if (this.#takenMessages > 0) this.#sendTaken();
+    this.#close();
+    this.#connection.send(MESSAGE.END, this.#channel, (writer) => {
+      writer.byte(error === undefined ? 0 : 1);
+      if (error !== undefined) writeError(writer, error);
+    });
+  }
+
+  #send(response: InferenceResponse, latencyUs: number | undefined): void {
+    this.#unacknowledgedMessages++;
+    this.#unacknowledgedBytes += costOf(response.outputs);
+    this.#connection.send(MESSAGE.RESPONSE, this.#channel, (writer) => {
+      writer.varint(latencyUs === undefined ? 0 : latencyUs + 1);
+      return writeResponse(writer, response);
+    });
+  }
+
+  #sendTaken(): void {
+    const messages = this.#takenMessages;
+    const bytes = this.#takenBytes;
+    const accepted = this.#accepted;
+    this.#takenMessages = 0;
+    this.#takenBytes = 0;
+    this.#accepted = 0;
+    this.#connection.send(MESSAGE.TAKEN, this.#channel, (writer) => {
+      writer.varint(messages);
+      writer.varint(bytes);
+      writer.varint(accepted);
+    });
+  }
+
+  /** A fault of the session's own code ends the session, never the host. */
+  #attempt(step: () => void): void {
+    if (this.#hasEnded) return;
+    try {
+      step();
+    } catch (error) {
+      const failure = MillraceError.from(error);
+      if (failure !== error) this.#onFault(error);
+      const session = this.#session;
+      this.end(failure);
+      session?.abort(failure);
+    }
+  }
+
+  #close(): void {
+    this.#hasEnded = true;
+    this.#waiting = [];
+    this.#forget();
+  }
+}

@@ -1,0 +1,163 @@
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { HostClient } from './host-client.ts';
+import type { LaunchedHost, Launcher } from './launcher.ts';
+import type { RunTiming } from './run-timing.ts';
+import type { SessionLimits } from './session.ts';
+
+export interface SupervisorOptions {
+  /** For logs and messages, e.g. "host 0". */
+  readonly name: string;
+  /** Sent to the host in its hello. */
+  readonly settings: object;
+  readonly limits: SessionLimits;
+  /** A host that is silent for so long outside a model run is killed. */
+  readonly maxSilenceMs: number;
+  /** Added to a run's deadline before the host is killed. */
+  readonly deadlineGraceMs: number;
+  /** First wait before a restart; doubles up to `maxBackOffMs`, and starts again after a minute of good life. */
+  readonly backOffMs: number;
+  readonly maxBackOffMs: number;
+}
+
+export const defaultSupervision = {
+  deadlineGraceMs: 250,
+  backOffMs: 100,
+  maxBackOffMs: 10_000,
+} as const;
+
+export interface SupervisorEvents {
+  /** A host greeted: load what it should have. Called again for each replacement. */
+  onUp(client: HostClient): void;
+  /** A model ran once. */
+  onRun(loadId: number, timing: RunTiming): void;
+  /** It is gone with all its calls and sessions; a replacement comes unless the supervisor was closed. */
+  onDown(reason: string): void;
+}
+
+const SILENT_BEATS = 5;
+const GOOD_LIFE_MS = 60_000;
+
+/** Keeps one host alive: start, heartbeat outside runs, run deadline, kill, restart with back-off, reap. */
+export class Supervisor implements AsyncDisposable {
+  readonly #launch: Launcher;
+  readonly #options: SupervisorOptions;
+  readonly #events: SupervisorEvents;
+  readonly #logger: Logger;
+  #host: LaunchedHost | undefined;
+  #client: HostClient | undefined;
+  #isClosed = false;
+  #backOffMs: number;
+  #restart: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+  #silentBeats = 0;
+  #isRunning = false;
+  #killReason: string | undefined;
+  #finished: Promise<void> = Promise.resolve();
+
+  constructor(launch: Launcher, options: SupervisorOptions, events: SupervisorEvents, logger: Logger) {
+    this.#launch = launch;
+    this.#options = options;
+    this.#events = events;
+    this.#logger = logger.child({ host: options.name });
+    this.#backOffMs = options.backOffMs;
+  }
+
+  /** The process id of the present host. */
+  get pid(): number | undefined {
+    return this.#host?.pid;
+  }
+
+  start(): void {
+    const startedAt = Date.now();
+    const host = this.#launch();
+    this.#host = host;
+    this.#killReason = undefined;
+    this.#silentBeats = 0;
+    this.#isRunning = false;
+    const client = new HostClient(host.stream, this.#options.limits, {
+      onAlive: () => {
+        this.#silentBeats = 0;
+      },
+      onRunStarted: (deadlineMs) => this.#runStarted(client, deadlineMs),
+      onRunEnded: (loadId, timing) => {
+        this.#runEnded();
+        if (loadId !== 0) this.#events.onRun(loadId, timing);
+      },
+      onLost: () => {},
+    });
+    this.#client = client;
+    this.#heartbeat = setInterval(() => this.#beat(client), this.#options.maxSilenceMs / SILENT_BEATS);
+    this.#heartbeat.unref();
+    this.#finished = this.#live(host, client, startedAt);
+  }
+
+  /** Kills the present host; its calls and sessions hear `reason`. */
+  kill(reason: string): void {
+    this.#killReason = reason;
+    if (this.#client !== undefined) this.#client.lossReason = reason;
+    this.#host?.kill();
+  }
+
+  /** Closes the connection, waits for the host to end by itself, and kills it after `graceMs`. Idempotent. */
+  async close(graceMs: number): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#restart);
+    this.#client?.close('the server is shutting down');
+    const timer = setTimeout(() => this.#host?.kill(), graceMs);
+    await this.#finished;
+    clearTimeout(timer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close(2000);
+  }
+
+  async #live(host: LaunchedHost, client: HostClient, startedAt: number): Promise<void> {
+    client.hello(this.#options.settings).then(
+      () => {
+        this.#logger.debug({ pid: host.pid }, 'host is up');
+        this.#events.onUp(client);
+      },
+      (error: unknown) => {
+        if (!this.#isClosed) this.kill(`its host did not start: ${messageOf(error)}`);
+      },
+    );
+    const how = await host.ended;
+    clearInterval(this.#heartbeat);
+    clearTimeout(this.#deadline);
+    host.stream.destroy();
+    const reason = this.#killReason ?? `its host process ended unexpectedly (${how})`;
+    if (this.#isClosed) return;
+    this.#logger.error({ pid: host.pid, ended: how, reason }, 'host lost');
+    this.#events.onDown(reason);
+    if (Date.now() - startedAt > GOOD_LIFE_MS) this.#backOffMs = this.#options.backOffMs;
+    this.#restart = setTimeout(() => this.start(), this.#backOffMs);
+    this.#backOffMs = Math.min(this.#backOffMs * 2, this.#options.maxBackOffMs);
+  }
+
+  #beat(client: HostClient): void {
+    if (this.#isRunning || this.#host?.pid === undefined) return;
+    if (this.#silentBeats++ >= SILENT_BEATS) {
+      this.kill(`its host was silent for ${this.#options.maxSilenceMs / 1000} s outside a model run`);
+      return;
+    }
+    client.ping();
+  }
+
+  #runStarted(client: HostClient, deadlineMs: number): void {
+    this.#isRunning = true;
+    if (deadlineMs === 0 || client !== this.#client || this.#host?.pid === undefined) return;
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(
+      () => this.kill(`a model run passed its deadline of ${deadlineMs} ms and its host was killed`),
+      deadlineMs + this.#options.deadlineGraceMs,
+    );
+  }
+
+  #runEnded(): void {
+    this.#isRunning = false;
+    clearTimeout(this.#deadline);
+  }
+}
