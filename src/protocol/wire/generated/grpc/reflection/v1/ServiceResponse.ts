@@ -1,0 +1,10 @@
+// Original file: protos/reflection/reflection.proto
+
+
+export interface ServiceResponse {
+  'name'?: (string);
+}
+
+export interface ServiceResponse__Output {
+  'name': (string);
+}
