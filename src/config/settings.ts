@@ -1,0 +1,174 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+const port = z.int().min(0).max(65_535);
+const seconds = z.number().min(0);
+/** Whole numbers up to 2^53. */
+const count = z.int().min(1);
+
+/** Where the servables come from. Not in the file's `server` section: these say which file, or that there is none. */
+const source = {
+  config_path: z.string().min(1).optional().meta({
+    description:
+      "OVMS's config.json, or one with Millrace's keys. Without it and without model_path the graphs that come with Millrace are served.",
+    unit: 'file',
+    fileless: true,
+  }),
+  model_name: z.string().min(1).optional().meta({
+    description: 'Name of the one servable at model_path. Excludes config_path.',
+    fileless: true,
+  }),
+  model_path: z.string().min(1).optional().meta({
+    description: 'A model file, a folder of numbered versions, or a folder with graph.pbtxt. Excludes config_path.',
+    unit: 'path',
+    fileless: true,
+  }),
+  target_device: z.string().min(1).optional().meta({
+    description: 'Where the model at model_path runs: CPU, GPU (then CPU), AUTO, AUTO:GPU,CPU.',
+    fileless: true,
+  }),
+  plugin_config: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .optional()
+    .meta({
+      description: "OpenVINO's settings for the model at model_path, as JSON: NUM_STREAMS, INFERENCE_NUM_THREADS.",
+      unit: 'JSON object',
+      fileless: true,
+    }),
+  nireq: z.int().min(0).optional().meta({
+    description: 'Inferences at once of the model at model_path; 0 is automatic.',
+    unit: 'inferences',
+    fileless: true,
+  }),
+};
+
+const listening = {
+  port: port.default(9000).meta({ description: 'gRPC port; 0 takes any free one.', unit: 'TCP port' }),
+  rest_port: port
+    .default(8080)
+    .meta({ description: 'REST and /metrics port; 0 takes any free one.', unit: 'TCP port' }),
+  grpc_bind_address: z.string().min(1).default('127.0.0.1').meta({
+    description: 'Address that gRPC listens on; 0.0.0.0 and :: are all of them.',
+    unit: 'IP address or host name',
+  }),
+  rest_bind_address: z.string().min(1).default('127.0.0.1').meta({
+    description: 'Address that REST listens on; 0.0.0.0 and :: are all of them.',
+    unit: 'IP address or host name',
+  }),
+  strict: z.boolean().default(false).meta({
+    description: 'Refuse to start where Millrace would only warn, as for an open port without protection.',
+  }),
+};
+
+const hosts = {
+  hosts: z
+    .int()
+    .min(0)
+    .max(1024)
+    .default(() => availableParallelism())
+    .meta({
+      description: 'Host processes, which run the servables; 0 runs them in the server itself (debugging).',
+      unit: 'processes',
+      defaultText: 'one per core',
+    }),
+  run_deadline_ms: z.int().min(0).default(0).meta({
+    description:
+      'Longest run of a model; a host past it is killed and replaced. 0: none. A model may set its own in the file.',
+    unit: 'milliseconds',
+  }),
+  host_heartbeat_s: z.number().min(0.1).default(5).meta({
+    description: 'Longest silence of a host outside a model run before it is taken for hung and replaced.',
+    unit: 'seconds',
+  }),
+};
+
+const limits = {
+  grpc_max_message_bytes: count.default(GIB).meta({ description: 'Largest gRPC message, either way.', unit: 'bytes' }),
+  rest_max_json_bytes: count.default(64 * MIB).meta({
+    description: 'Largest REST body without binary data, or JSON part of one with binary data.',
+    unit: 'bytes',
+  }),
+  rest_max_binary_bytes: count.default(GIB).meta({
+    description: 'Largest REST body with binary tensor data.',
+    unit: 'bytes',
+  }),
+  max_sessions: count.default(10_000).meta({ description: 'Open streams; one more is refused.', unit: 'sessions' }),
+  max_session_bytes: count.default(64 * MIB).meta({
+    description: 'Waiting requests of one stream, and its responses not yet sent: above it the stream is throttled.',
+    unit: 'bytes',
+  }),
+  max_requests_in_flight: count.default(4096).meta({
+    description: 'Unary requests being served or waiting; one more is refused.',
+    unit: 'requests',
+  }),
+  max_bytes_in_flight: count.default(2 * GIB).meta({
+    description: 'Tensor data of all unary requests in flight; more is refused.',
+    unit: 'bytes',
+  }),
+  session_idle_timeout_s: seconds.default(0).meta({
+    description: 'A stream without requests and responses for so long is ended; 0: never.',
+    unit: 'seconds',
+  }),
+};
+
+const operation = {
+  shutdown_grace_s: seconds.default(30).meta({
+    description: 'On SIGTERM, how long running requests and streams may take to end before they are aborted.',
+    unit: 'seconds',
+  }),
+  file_system_poll_wait_seconds: seconds.default(1).meta({
+    description: "How often the configuration and the servables' files are looked at for changes; 0: never.",
+    unit: 'seconds',
+  }),
+  log_level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error'])
+    .default('info')
+    .meta({
+      description: 'Least severe messages that are logged (JSON lines on stdout). Any case; WARNING is warn.',
+      synonyms: { warning: 'warn' },
+    }),
+  metrics_enable: z.boolean().default(true).meta({ description: 'Serve Prometheus metrics at /metrics on rest_port.' }),
+};
+
+/** The options by the headings that help and documentation show them under. */
+export const OPTION_GROUPS = {
+  'What is served': source,
+  Listening: listening,
+  Hosts: hosts,
+  Limits: limits,
+  Operation: operation,
+} as const;
+
+/** Every option of the server, once: types, validation, `--help` and `docs/config.md` derive from it. */
+export const settingsSchema = z.strictObject({ ...source, ...listening, ...hosts, ...limits, ...operation });
+
+/** Settings under the names that files, environment and flags use. */
+export type NamedSettings = z.infer<typeof settingsSchema>;
+
+export type OptionName = keyof NamedSettings;
+
+type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name;
+
+/** The resolved settings of a server; frozen. Units are in the names and in `settingsSchema`. */
+export type Settings = {
+  readonly [Name in OptionName as CamelCase<Name>]: NamedSettings[Name];
+};
+
+/** `settings` under the names that code uses. */
+export function toSettings(settings: NamedSettings): Settings {
+  const renamed = Object.entries(settings).map(([name, value]) => [
+    name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()),
+    value,
+  ]);
+  return Object.freeze(Object.fromEntries(renamed)) as Settings;
+}
+
+/** Settings for tests and embedding: the defaults with `changes`. */
+export function defaultSettings(changes: Partial<Settings> = {}): Settings {
+  return Object.freeze({ ...toSettings(settingsSchema.parse({})), ...changes });
+}
