@@ -1,0 +1,81 @@
+"""Makes the tiny models in test/fixtures/models/ (a few bytes each, but for `slow`, whose weight is computed at run time).
+
+    python scripts/models/fixtures.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto as T
+from onnx import helper, numpy_helper
+
+FOLDER = Path(__file__).resolve().parents[2] / "test/fixtures/models"
+value, node = helper.make_tensor_value_info, helper.make_node
+
+
+def save(name, nodes, inputs, outputs, constants=(), check=True):
+    graph = helper.make_graph(nodes, name, inputs, outputs, list(constants))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    if check:
+        onnx.checker.check_model(model)
+    path = FOLDER / f"{name}.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def identity(name, datatype, shape):
+    save(f"identity_{name}", [node("Identity", ["INPUT"], ["OUTPUT"])], [value("INPUT", datatype, shape)],
+         [value("OUTPUT", datatype, shape)])
+
+
+def slow(size=1024, rows=512, repeats=120):
+    """[512, 1024] times a matrix of ones / 1024, 120 times over: about 1 s on one core, and nothing to fold at load."""
+    constants = [
+        numpy_helper.from_array(np.array([size, size], np.int64), "shape"),
+        numpy_helper.from_array(np.float32(0), "zero"),
+        numpy_helper.from_array(np.float32(1 / size), "cell"),
+        numpy_helper.from_array(np.array([0, 0], np.int64), "corner"),
+        numpy_helper.from_array(np.array([1, 1], np.int64), "corner_end"),
+        numpy_helper.from_array(np.array([0, 1], np.int64), "axes"),
+    ]
+    nodes = [  # the matrix depends on the input, so the optimiser cannot store it (4 MB) nor fold the chain
+        node("Slice", ["INPUT", "corner", "corner_end", "axes"], ["first"]),
+        node("Mul", ["first", "zero"], ["nothing"]),
+        node("Add", ["nothing", "cell"], ["one_cell"]),
+        node("Expand", ["one_cell", "shape"], ["matrix"]),
+    ]
+    last = "INPUT"
+    for i in range(repeats):
+        name = "OUTPUT" if i == repeats - 1 else f"x{i}"
+        nodes.append(node("MatMul", [last, "matrix"], [name]))
+        last = name
+    save("slow", nodes, [value("INPUT", T.FLOAT, [rows, size])], [value("OUTPUT", T.FLOAT, [rows, size])], constants)
+
+
+def main():
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    datatypes = {
+        "bool": T.BOOL, "uint8": T.UINT8, "uint16": T.UINT16, "uint32": T.UINT32, "uint64": T.UINT64, "int8": T.INT8,
+        "int16": T.INT16, "int32": T.INT32, "int64": T.INT64, "fp16": T.FLOAT16, "fp32": T.FLOAT, "fp64": T.DOUBLE,
+        "bytes": T.STRING,
+    }
+    for name, datatype in datatypes.items():
+        identity(name, datatype, ["n"])
+    identity("fixed_fp32", T.FLOAT, [1, 4])
+    identity("bf16", T.BFLOAT16, ["n"])
+    fixed = [value(name, T.FLOAT, [1, 4]) for name in ("A", "B", "SUM")]
+    added = save("add", [node("Add", ["A", "B"], ["SUM"])], fixed[:2], fixed[2:])
+    dynamic = ["batch", 3, "height", "width"]
+    save("dynamic", [node("ReduceMean", ["image"], ["mean"], axes=[2, 3], keepdims=0)],
+         [value("image", T.FLOAT, dynamic)], [value("mean", T.FLOAT, ["batch", 3])])
+    slow()
+    save("unknown_operator", [node("Frobnicate", ["INPUT"], ["OUTPUT"])], [value("INPUT", T.FLOAT, [1])],
+         [value("OUTPUT", T.FLOAT, [1])], check=False)
+    (FOLDER / "truncated.onnx").write_bytes(added.read_bytes()[:60])
+    (FOLDER / "not_onnx.onnx").write_bytes(b"This is a text that somebody gave the wrong name.\n" * 4)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+import { MillraceError, type Reason } from '../base/errors.ts';
+import { expectedBytes, shapeFits, type Tensor, type TensorSpec } from '../tensor/tensor.ts';
+
+/**
+ * Checks the inputs of one run against what the model expects: names, datatypes, shapes and byte counts. ONNX Runtime
+ * ignores an input that it does not know, so this refuses it. Texts are Triton's (KServe sheet §2.5).
+ * @param requestId of the request, or "" where the client gave none
+ * @throws MillraceError about the first fault found
+ */
+export function checkInputs(
+  model: string,
+  specs: readonly TensorSpec[],
+  tensors: readonly Tensor[],
+  requestId = '',
+): void {
+  const prefix = `[request id: ${requestId === '' ? '<id_unknown>' : requestId}] `;
+  const given = new Set<string>();
+  for (const tensor of tensors) {
+    const { name } = tensor;
+    if (given.has(name)) fail('DUPLICATE_INPUT', `${prefix}input '${name}' already exists in request`, model, name);
+    given.add(name);
+  }
+  const byName = new Map(specs.map((spec) => [spec.name, spec]));
+  for (const { name } of tensors) {
+    if (!byName.has(name)) {
+      fail('UNEXPECTED_INPUT', `unexpected inference input '${name}' for model '${model}'`, model, name);
+    }
+  }
+  checkMissing(model, specs, given, prefix);
+  for (const tensor of tensors) {
+    const spec = byName.get(tensor.name);
+    if (spec !== undefined) checkInput(model, spec, tensor, prefix);
+  }
+}
+
+function checkMissing(model: string, specs: readonly TensorSpec[], given: ReadonlySet<string>, prefix: string): void {
+  const required = specs.filter((spec) => spec.optional !== true);
+  const missing = required.filter((spec) => !given.has(spec.name)).map((spec) => spec.name);
+  const [first] = missing;
+  if (first === undefined) return;
+  const expected =
+    required.length === specs.length
+      ? `expected ${specs.length} inputs`
+      : `expected number of inputs between ${required.length} and ${specs.length}`;
+  fail(
+    'MISSING_INPUT',
+    `${prefix}${expected} but got ${given.size} inputs for model '${model}'. Got input(s) ${quoted([...given])}, but ` +
+      `missing required input(s) ${quoted(missing)}. Please provide all required input(s).`,
+    model,
+    first,
+  );
+}
+
+function checkInput(model: string, spec: TensorSpec, tensor: Tensor, prefix: string): void {
+  const { name, datatype, shape, data } = tensor;
+  if (datatype !== spec.datatype) {
+    fail(
+      'WRONG_DATATYPE',
+      `${prefix}inference input '${name}' data-type is '${datatype}', but model '${model}' expects '${spec.datatype}'`,
+      model,
+      name,
+    );
+  }
+  if (shape.some((dim) => dim < 0)) {
+    fail(
+      'WRONG_SHAPE',
+      `${prefix}All input dimensions should be specified for input '${name}' for model '${model}', got ${list(shape)}`,
+      model,
+      name,
+    );
+  }
+  if (!shapeFits(spec.shape, shape)) {
+    // The blank at the end is Triton's: a note on batching would follow.
+    fail(
+      'WRONG_SHAPE',
+      `${prefix}unexpected shape for input '${name}' for model '${model}'. Expected ${list(spec.shape)}, got ${list(shape)}. `,
+      model,
+      name,
+    );
+  }
+  const bytes = expectedBytes(datatype, shape);
+  if (bytes !== undefined && bytes !== data.byteLength) {
+    fail(
+      'WRONG_BYTE_SIZE',
+      `${prefix}input byte size mismatch for input '${name}' for model '${model}'. Expected ${bytes}, got ${data.byteLength}`,
+      model,
+      name,
+    );
+  }
+}
+
+function fail(reason: Reason, message: string, model: string, tensor: string): never {
+  throw new MillraceError(reason, message, { details: { model, tensor } });
+}
+
+const list = (shape: readonly number[]) => `[${shape.join(',')}]`;
+const quoted = (names: readonly string[]) => `[${names.map((name) => `'${name}'`).join(',')}]`;

@@ -1,0 +1,97 @@
+import { stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { noTiming } from '../../ipc/run-timing.ts';
+import { conversionHint } from '../conversion-hints.ts';
+import type { Backend, ExecutionProvider, ModelOptions, ModelSession, RunMonitor } from '../model-session.ts';
+import { briefly, fileFault, modelInvalid, type Refusal } from './load-failure.ts';
+import { OnnxSession } from './onnx-session.ts';
+import { importOrt, type Ort, type OrtSession } from './ort.ts';
+import { RunQueue } from './run-queue.ts';
+
+const EXTENSIONS = ['.onnx', '.ort'];
+
+/** Loads ONNX files into ONNX Runtime. One per process: its models run one after another. */
+export class OnnxBackend implements Backend {
+  readonly name = 'onnx';
+  readonly #importOrt: () => Promise<Ort>;
+  readonly #queue = new RunQueue();
+
+  constructor(load: () => Promise<Ort> = importOrt) {
+    this.#importOrt = load;
+  }
+
+  accepts(path: string): boolean {
+    return EXTENSIONS.includes(extname(path).toLowerCase());
+  }
+
+  async load(options: ModelOptions, monitor: RunMonitor, logger: Logger): Promise<ModelSession> {
+    if (!this.accepts(options.path)) {
+      throw modelInvalid(options, conversionHint(options.path) ?? 'an ONNX file (.onnx or .ort) is expected');
+    }
+    await checkFile(options);
+    const ort = await this.#importOrt();
+    const { session, provider, refusals } = await this.#open(ort, options, monitor);
+    try {
+      const loaded = new OnnxSession(options, { ort, session, provider, queue: this.#queue, monitor });
+      const refused = refusals.map((refusal) => `${refusal.provider} (${refusal.message})`).join(', ');
+      const detail = refused === '' ? '' : `; refused by ${refused}`;
+      logger[refused === '' ? 'info' : 'warn'](
+        { model: options.name, version: options.version, provider, refusals },
+        `model '${options.name}' version ${options.version} runs on ${provider}${detail}`,
+      );
+      return loaded;
+    } catch (error) {
+      await session.release();
+      throw modelInvalid(options, messageOf(error), error);
+    }
+  }
+
+  /** The session of the first provider that takes the model. Opening blocks the thread as a run does, hence the queue. */
+  async #open(
+    ort: Ort,
+    options: ModelOptions,
+    monitor: RunMonitor,
+  ): Promise<{ session: OrtSession; provider: ExecutionProvider; refusals: Refusal[] }> {
+    const refusals: Refusal[] = [];
+    for (const provider of options.executionProviders) {
+      try {
+        const session = await this.#queue.run(async () => {
+          monitor.runStarted(0);
+          try {
+            return await ort.createSession(options.path, provider, options.intraOpThreads);
+          } finally {
+            monitor.runEnded(noTiming);
+          }
+        });
+        return { session, provider, refusals };
+      } catch (error) {
+        const message = messageOf(error);
+        const fault = fileFault(message);
+        if (fault !== undefined) throw modelInvalid(options, fault, error);
+        refusals.push({ provider, message: briefly(message) });
+      }
+    }
+    const reasons = refusals.map(({ provider, message }) => `${provider}: ${message}`).join('; ');
+    throw modelInvalid(
+      options,
+      reasons === '' ? 'no execution provider is configured' : `no provider took it: ${reasons}`,
+    );
+  }
+}
+
+async function checkFile(options: ModelOptions): Promise<void> {
+  let size: number;
+  try {
+    const found = await stat(options.path);
+    if (!found.isFile()) throw new Error('it is no file');
+    size = found.size;
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw modelInvalid(options, missing ? 'there is no such file' : messageOf(error), error);
+  }
+  if (size === 0) throw modelInvalid(options, 'the file is empty');
+}
+
+export const onnxBackend: Backend = new OnnxBackend();

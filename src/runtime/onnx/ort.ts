@@ -1,0 +1,45 @@
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import type { ExecutionProvider } from '../model-session.ts';
+
+export type { OrtTensor };
+export type Feeds = Record<string, OrtTensor>;
+export type Fetches = Readonly<Record<string, OrtTensor>>;
+
+/** All that this backend needs of a session of onnxruntime-node; tests fake it. */
+export interface OrtSession {
+  readonly inputMetadata: readonly InferenceSession.ValueMetadata[];
+  readonly outputMetadata: readonly InferenceSession.ValueMetadata[];
+  /** Runs on the calling thread, whatever the promise suggests; two at once are of no use. */
+  run(feeds: Feeds): Promise<Fetches>;
+  /** Frees the native memory; the garbage collector does not. A second call rejects. */
+  release(): Promise<void>;
+}
+
+/** The addon, as far as it is used. */
+export interface Ort {
+  readonly Tensor: typeof OrtTensor;
+  createSession(path: string, provider: ExecutionProvider, intraOpThreads: number): Promise<OrtSession>;
+}
+
+/**
+ * Loads the native addon (46 MB); a process that loads no model never calls this.
+ *
+ * Options of the sessions: no second level of threads; no spinning, which under contention tripled the time of a run; what
+ * goes wrong comes as an exception, so the addon itself prints nothing.
+ */
+export async function importOrt(): Promise<Ort> {
+  const { InferenceSession, Tensor, env } = await import('onnxruntime-node');
+  env.logLevel = 'fatal';
+  return {
+    Tensor,
+    createSession: (path, provider, intraOpThreads) =>
+      InferenceSession.create(path, {
+        executionProviders: [provider],
+        executionMode: 'sequential',
+        intraOpNumThreads: intraOpThreads,
+        interOpNumThreads: 1,
+        logSeverityLevel: 4,
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
+      }),
+  };
+}
