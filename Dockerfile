@@ -1,0 +1,71 @@
+# syntax=docker/dockerfile:1
+# docker build -t millrace .                        CPU
+# docker build -t millrace:gpu --target gpu .       NVIDIA, CUDA 12 (amd64 only)
+#
+# docker run --read-only --tmpfs /tmp -p 8080:8080 -p 9000:9000 millrace
+# docker run … -v ./models:/models:ro millrace serve --config_path /models/config.json
+
+FROM node:20.20.2-bookworm-slim AS build
+WORKDIR /app
+# ONNX Runtime's CPU libraries are in its package; only the gpu target fetches more.
+ENV ONNXRUNTIME_NODE_INSTALL=skip
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npm run build
+
+# What the server needs at run time, and nothing of other systems or processors.
+FROM node:20.20.2-bookworm-slim AS dependencies
+ARG TARGETARCH=amd64
+WORKDIR /app
+ENV ONNXRUNTIME_NODE_INSTALL=skip
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev && npm cache clean --force
+WORKDIR /app/node_modules/onnxruntime-node/bin/napi-v6
+RUN keep="$(test "$TARGETARCH" = arm64 && echo arm64 || echo x64)" \
+  && find . -mindepth 1 -maxdepth 1 ! -name linux -exec rm -rf {} + \
+  && find linux -mindepth 1 -maxdepth 1 ! -name "$keep" -exec rm -rf {} +
+WORKDIR /app
+
+# ONNX Runtime's own install step adds the CUDA and TensorRT providers of its version.
+FROM dependencies AS gpu-dependencies
+RUN ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js
+
+FROM scratch AS files
+WORKDIR /app
+COPY package.json LICENSE scripts/healthcheck.mjs ./
+COPY bin ./bin
+COPY protos ./protos
+COPY graphs ./graphs
+COPY models ./models
+COPY --from=build /app/dist ./dist
+
+FROM nvidia/cuda:12.6.3-cudnn-runtime-ubuntu22.04 AS gpu
+COPY --from=dependencies /usr/local/bin/node /usr/local/bin/node
+WORKDIR /app
+COPY --from=files /app ./
+COPY --from=gpu-dependencies /app/node_modules ./node_modules
+ENV NODE_ENV=production \
+    MILLRACE_GRPC_BIND_ADDRESS=0.0.0.0 \
+    MILLRACE_REST_BIND_ADDRESS=0.0.0.0
+USER 10001:10001
+EXPOSE 8080 9000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["node", "healthcheck.mjs"]
+ENTRYPOINT ["node", "bin/millrace.js"]
+CMD ["serve"]
+
+FROM node:20.20.2-bookworm-slim AS runtime
+WORKDIR /app
+COPY --from=files /app ./
+COPY --from=dependencies /app/node_modules ./node_modules
+ENV NODE_ENV=production \
+    MILLRACE_GRPC_BIND_ADDRESS=0.0.0.0 \
+    MILLRACE_REST_BIND_ADDRESS=0.0.0.0
+USER 10001:10001
+EXPOSE 8080 9000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["node", "healthcheck.mjs"]
+ENTRYPOINT ["node", "bin/millrace.js"]
+CMD ["serve"]

@@ -1,0 +1,146 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePorts } from './free-port.ts';
+import { descendants, isRunning, type ProcessInfo } from './leaks.ts';
+import { ROOT } from './paths.ts';
+
+export interface ServerOptions {
+  /** Path of a configuration, or one to be written to a file. Default: the one that the server ships. */
+  readonly config?: string | object | undefined;
+  /** More flags of `millrace serve`, e.g. ["--hosts", "1"]. */
+  readonly flags?: readonly string[] | undefined;
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** How long it may take to be ready. @default 60000 */
+  readonly readyMs?: number | undefined;
+}
+
+/** The server as a child process, seen from outside. */
+export interface TestServer extends AsyncDisposable {
+  readonly pid: number;
+  readonly grpcPort: number;
+  readonly restPort: number;
+  /** "127.0.0.1:N", for gRPC clients. */
+  readonly grpcAddress: string;
+  /** "http://127.0.0.1:N", no slash at its end. */
+  readonly restUrl: string;
+  /** All that it has printed so far. */
+  logs(): string;
+  /** The processes that it has started and that still run. */
+  children(): ProcessInfo[];
+  /**
+   * SIGTERM, then waits for its end. Throws when it did not end with code 0 or left a child process behind. Idempotent.
+   */
+  stop(): Promise<void>;
+  /** SIGKILL, and waits; for tests of what remains after a crash. */
+  kill(): Promise<void>;
+}
+
+const STOP_MS = 30_000;
+const CHILDREN_END_MS = 5_000;
+const POLL_MS = 25;
+
+/** Starts the built server on free ports of 127.0.0.1 and waits until it says that it is ready. */
+export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-test-'));
+  const [grpcPort = 0, restPort = 0] = await freePorts(2);
+  const flags = [...(await configFlags(options.config, folder)), ...(options.flags ?? [])];
+  const child = spawn(
+    process.execPath,
+    ['bin/millrace.js', 'serve', '--port', String(grpcPort), '--rest_port', String(restPort), ...flags],
+    { cwd: ROOT, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let logs = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (logs += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (logs += text));
+  const ended = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+    child.once('error', (error) => {
+      logs += String(error);
+      resolve();
+    });
+  });
+  const { pid } = child;
+  const restUrl = `http://127.0.0.1:${restPort}`;
+  const end = async (signal: NodeJS.Signals): Promise<ProcessInfo[]> => {
+    const started = pid === undefined || hasEnded(child) ? [] : descendants(pid);
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await ended;
+    clearTimeout(timer);
+    const left = await waitUntilGone(started);
+    await rm(folder, { recursive: true, force: true });
+    return left;
+  };
+
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    const left = await end('SIGTERM');
+    if (child.exitCode !== 0) {
+      throw new Error(`the server ended with ${child.exitCode ?? child.signalCode}, 0 expected:\n${logs}`);
+    }
+    if (left.length > 0) {
+      for (const { pid: orphan } of left) process.kill(orphan, 'SIGKILL');
+      throw new Error(`the server left processes behind: ${left.map((info) => info.pid).join(', ')}\n${logs}`);
+    }
+  };
+  const server: TestServer = {
+    pid: pid ?? 0,
+    grpcPort,
+    restPort,
+    grpcAddress: `127.0.0.1:${grpcPort}`,
+    restUrl,
+    logs: () => logs,
+    children: () => (pid === undefined || hasEnded(child) ? [] : descendants(pid)),
+    stop: () => (stopping ??= stop()),
+    kill: async () => {
+      stopping ??= Promise.resolve();
+      await end('SIGKILL');
+    },
+    [Symbol.asyncDispose]: () => server.stop(),
+  };
+
+  const deadline = Date.now() + (options.readyMs ?? 60_000);
+  while (!(await isReady(restUrl))) {
+    if (hasEnded(child) || Date.now() > deadline) {
+      await server.kill();
+      throw new Error(`the server is not ready (exit code ${child.exitCode ?? 'none'}):\n${logs}`);
+    }
+    await delay(POLL_MS);
+  }
+  return server;
+}
+
+async function configFlags(config: string | object | undefined, folder: string): Promise<string[]> {
+  if (config === undefined) return [];
+  if (typeof config === 'string') return ['--config_path', config];
+  const path = join(folder, 'config.json');
+  await writeFile(path, JSON.stringify(config, undefined, 2));
+  return ['--config_path', path];
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+}
+
+async function isReady(restUrl: string): Promise<boolean> {
+  try {
+    return (await fetch(`${restUrl}/v2/health/ready`, { signal: AbortSignal.timeout(1_000) })).ok;
+  } catch {
+    return false; // it does not listen yet
+  }
+}
+
+/** Those that still run after a time that is ample for a process that was told to end. */
+async function waitUntilGone(processes: readonly ProcessInfo[]): Promise<ProcessInfo[]> {
+  const deadline = Date.now() + CHILDREN_END_MS;
+  let left = processes.filter(isRunning);
+  while (left.length > 0 && Date.now() < deadline) {
+    await delay(POLL_MS);
+    left = left.filter(isRunning);
+  }
+  return left;
+}
