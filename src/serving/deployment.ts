@@ -1,0 +1,102 @@
+import { MillraceError } from '../base/errors.ts';
+import type { HostClient } from '../ipc/host-client.ts';
+import type { TensorSpec } from '../tensor/tensor.ts';
+import type { HostSlot } from './host-pool.ts';
+import type { ServableSpec } from './servable-spec.ts';
+
+/** What a host says of a servable that it loaded. */
+export interface ServableDescription {
+  /** KServe `platform`. */
+  readonly platform: string;
+  readonly decoupled: boolean;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /** The execution provider of a model. */
+  readonly provider?: string | undefined;
+  /** For the log: what works, but perhaps not as meant. */
+  readonly warnings?: readonly string[] | undefined;
+}
+
+type Settled = 'loading' | 'ready' | 'failed' | 'down';
+
+/** One generation of a servable on the hosts that serve it. A changed file makes another generation. */
+export class Deployment {
+  readonly spec: ServableSpec;
+  readonly loadId: number;
+  readonly slots: readonly HostSlot[];
+  readonly #states = new Map<HostSlot, Settled>();
+  #description: ServableDescription | undefined;
+  #reason = '';
+  #isRetired = false;
+
+  constructor(spec: ServableSpec, loadId: number, slots: readonly HostSlot[]) {
+    this.spec = spec;
+    this.loadId = loadId;
+    this.slots = slots;
+    for (const slot of slots) this.#states.set(slot, 'loading');
+  }
+
+  /** Of the first host that loaded it; undefined until then. */
+  get description(): ServableDescription | undefined {
+    return this.#description;
+  }
+
+  /** Why it is not ready. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  get isReady(): boolean {
+    return !this.#isRetired && [...this.#states.values()].includes('ready');
+  }
+
+  /** No host is loading it any more. */
+  get isSettled(): boolean {
+    return ![...this.#states.values()].includes('loading');
+  }
+
+  get hasFailed(): boolean {
+    return [...this.#states.values()].every((state) => state === 'failed');
+  }
+
+  /** Loads it in the host that is in `slot` now. @returns whether that succeeded */
+  async load(slot: HostSlot, client: HostClient): Promise<boolean> {
+    if (this.#isRetired) return false;
+    this.#states.set(slot, 'loading');
+    try {
+      const description = (await client.loadServable(this.loadId, this.spec)) as ServableDescription;
+      this.#description ??= description;
+      this.#states.set(slot, 'ready');
+      this.#reason = '';
+      return true;
+    } catch (error) {
+      const failure = MillraceError.from(error);
+      this.#states.set(slot, failure.reason === 'HOST_LOST' ? 'down' : 'failed');
+      this.#reason = failure.message;
+      return false;
+    }
+  }
+
+  down(slot: HostSlot, reason: string): void {
+    if (!this.#states.has(slot)) return;
+    this.#states.set(slot, 'down');
+    this.#reason = reason;
+  }
+
+  /** The host with the fewest calls and sessions under way among those that have it. */
+  pick(): HostClient | undefined {
+    let best: HostClient | undefined;
+    for (const slot of this.slots) {
+      const { client } = slot;
+      if (client === undefined || this.#states.get(slot) !== 'ready') continue;
+      if (best === undefined || client.callCount < best.callCount) best = client;
+    }
+    return best;
+  }
+
+  /** No new calls; the hosts free it when its sessions have ended. */
+  retire(): void {
+    this.#isRetired = true;
+    for (const slot of this.slots) slot.client?.unload(this.loadId);
+  }
+}

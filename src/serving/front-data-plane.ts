@@ -1,0 +1,288 @@
+import { MillraceError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Meter } from '../base/meter.ts';
+import { costOf } from '../ipc/codec.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import type {
+  CallContext,
+  DataPlane,
+  ServableMetadata,
+  ServableStatistics,
+  ServableStatus,
+  Session,
+  SessionSink,
+} from './data-plane.ts';
+import type { HostPoolOptions } from './host-pool.ts';
+import { ModelRepository, type Entry } from './repository.ts';
+import type { LoadedServables } from './servable-spec.ts';
+import { ServingSession } from './serving-session.ts';
+import { Telemetry } from './telemetry.ts';
+
+export interface ServingLimits {
+  readonly maxSessions: number;
+  readonly maxRequestsInFlight: number;
+  readonly maxBytesInFlight: number;
+  /** 0: none. */
+  readonly sessionIdleTimeoutMs: number;
+}
+
+export interface FrontDataPlaneOptions {
+  readonly hosts: HostPoolOptions;
+  readonly limits: ServingLimits;
+  /** Reads the configuration; called at start and at each reload. */
+  readonly loadServables: () => Promise<LoadedServables>;
+}
+
+/** The data plane over host processes: admission, placement, metrics. */
+export class FrontDataPlane implements DataPlane, AsyncDisposable {
+  readonly #options: FrontDataPlaneOptions;
+  readonly #repository: ModelRepository;
+  readonly #telemetry: Telemetry;
+  readonly #logger: Logger;
+  readonly #sessions = new Set<ServingSession>();
+  #requestsInFlight = 0;
+  #bytesInFlight = 0;
+  #isStopping = false;
+  #hasLoaded = false;
+  #idle: (() => void)[] = [];
+  /** Files whose change means a reload. */
+  #watched: readonly string[] = [];
+
+  constructor(options: FrontDataPlaneOptions, meter: Meter, logger: Logger) {
+    this.#options = options;
+    this.#logger = logger;
+    this.#telemetry = new Telemetry(meter);
+    this.#repository = new ModelRepository(
+      options.hosts,
+      (entry, timing) => this.#telemetry.of(entry).ran(timing),
+      logger,
+    );
+  }
+
+  get watchedFiles(): readonly string[] {
+    return this.#watched;
+  }
+
+  get hostPids(): number[] {
+    return this.#repository.hostPids;
+  }
+
+  /** Loads the configuration and waits until every servable is ready or has failed. */
+  async start(): Promise<void> {
+    await this.reload();
+    await this.#repository.settled();
+    this.#hasLoaded = true;
+  }
+
+  async reload(): Promise<boolean> {
+    const wanted = await this.#options.loadServables();
+    for (const warning of wanted.warnings) this.#logger.warn({}, warning);
+    this.#watched = [...new Set([...wanted.files, ...wanted.specs.flatMap((spec) => spec.files)])];
+    const hasChanged = this.#repository.apply(wanted);
+    await this.#repository.settled();
+    return hasChanged;
+  }
+
+  isLive(): boolean {
+    return true;
+  }
+
+  isReady(): boolean {
+    return this.#hasLoaded && !this.#isStopping;
+  }
+
+  isServableReady(name: string, version: string): boolean {
+    if (this.#isStopping) return false;
+    try {
+      this.#repository.resolve(name, version);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  metadata(name: string, version: string): ServableMetadata {
+    const entry = this.#repository.resolve(name, version);
+    const description = entry.current?.description;
+    if (description === undefined)
+      throw new MillraceError('INTERNAL', `servable "${name}" is ready without a description`);
+    const { platform, decoupled, inputs, outputs } = description;
+    const versions =
+      version === '' ? (this.#repository.versions(name) ?? []).filter((v) => v.current?.isReady) : [entry];
+    return { name, versions: versions.map((v) => v.version), platform, kind: entry.kind, decoupled, inputs, outputs };
+  }
+
+  list(): readonly ServableStatus[] {
+    return this.#repository.entries().map((entry) => this.#repository.status(entry));
+  }
+
+  async statistics(name: string, version: string): Promise<readonly ServableStatistics[]> {
+    await Promise.resolve();
+    if (name === '') return this.#repository.entries().map((entry) => this.#telemetry.of(entry).statistics());
+    const versions = this.#repository.versions(name);
+    if (versions === undefined) {
+      throw new MillraceError('SERVABLE_NOT_FOUND', `requested model '${name}' is not available`, {
+        code: 'INVALID_ARGUMENT',
+      });
+    }
+    const wanted = versions.filter((entry) => version === '' || entry.version === version);
+    if (wanted.length === 0) {
+      throw new MillraceError('VERSION_NOT_FOUND', `requested model version is not available for model '${name}'`, {
+        code: 'INVALID_ARGUMENT',
+      });
+    }
+    return wanted.map((entry) => this.#telemetry.of(entry).statistics());
+  }
+
+  async infer(request: InferenceRequest, context: CallContext): Promise<InferenceResponse> {
+    const entry = this.#repository.resolve(request.servable, request.version);
+    const deployment = entry.current;
+    if (deployment?.description?.decoupled === true) {
+      const where = context.interface === 'gRPC' ? 'ModelInfer RPC' : 'HTTP end point';
+      throw new MillraceError('DECOUPLED_UNARY', `${where} doesn't support models with decoupled transaction policy`);
+    }
+    const host = deployment?.pick();
+    if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
+    const bytes = this.#admit(request);
+    const telemetry = this.#telemetry.of(entry);
+    const graph = entry.kind === 'graph' ? telemetry.session('ModelInfer', context.interface) : undefined;
+    const startedAt = process.hrtime.bigint();
+    telemetry.started();
+    graph?.current.add(1);
+    try {
+      const response = await host.infer(deployment.loadId, request, context.cancellation);
+      const ns = Number(process.hrtime.bigint() - startedAt);
+      telemetry.finished(context.interface, ns, 'success');
+      graph?.accepted.add(1);
+      graph?.responses.add(1);
+      graph?.duration.observe(ns / 1000);
+      return response;
+    } catch (error) {
+      telemetry.finished(context.interface, Number(process.hrtime.bigint() - startedAt), 'fail');
+      const { reason } = MillraceError.from(error);
+      (reason === 'GRAPH_FAILED' || reason === 'GRAPH_START_FAILED' ? graph?.failed : graph?.rejected)?.add(1);
+      this.#logFailure(error, entry, request.id);
+      throw error;
+    } finally {
+      graph?.current.add(-1);
+      this.#release(bytes);
+    }
+  }
+
+  openSession(first: InferenceRequest, context: CallContext, sink: SessionSink): Session {
+    const entry = this.#resolveForSession(first);
+    const deployment = entry.current;
+    const host = deployment?.pick();
+    if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
+    if (this.#isStopping)
+      throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down and has stopped accepting new requests');
+    const { maxSessions, sessionIdleTimeoutMs } = this.#options.limits;
+    if (this.#sessions.size >= maxSessions) {
+      throw new MillraceError('LIMIT_REACHED', `${maxSessions} sessions are open, which is the limit (max_sessions)`);
+    }
+    const telemetry = this.#telemetry.of(entry);
+    const session: ServingSession = new ServingSession({
+      entry,
+      sink,
+      telemetry,
+      metrics: telemetry.session('ModelInferStream', context.interface),
+      idleTimeoutMs: sessionIdleTimeoutMs,
+      onEnd: (error) => {
+        this.#sessions.delete(session);
+        if (error !== undefined) this.#logFailure(error, entry, first.id);
+        this.#wakeIfIdle();
+      },
+    });
+    this.#sessions.add(session);
+    session.attach(host.openSession(deployment.loadId, first, session), context.cancellation);
+    return session;
+  }
+
+  /** No new work; resolves when what was accepted has ended, or after `graceMs`, when the rest is aborted. */
+  async drain(graceMs: number): Promise<void> {
+    this.#isStopping = true;
+    let timer: NodeJS.Timeout | undefined;
+    const timedOut = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    while (this.#requestsInFlight > 0 || this.#sessions.size > 0) {
+      const isOver = await Promise.race([
+        timedOut.then(() => true),
+        new Promise<boolean>((resolve) => this.#idle.push(() => resolve(false))),
+      ]);
+      if (isOver) break;
+    }
+    clearTimeout(timer);
+    const error = new MillraceError(
+      'SHUTTING_DOWN',
+      `the server is shutting down; the grace time of ${graceMs} ms is over`,
+    );
+    for (const session of [...this.#sessions]) session.abort(error);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopping = true;
+    await this.#repository[Symbol.asyncDispose]();
+  }
+
+  /** A graph's version is not looked at in a session's first request (OVMS sheet §1.2). */
+  #resolveForSession(first: InferenceRequest): Entry {
+    const isGraph = this.#repository.versions(first.servable)?.every((entry) => entry.kind === 'graph') === true;
+    return this.#repository.resolve(first.servable, isGraph ? '' : first.version);
+  }
+
+  #admit(request: InferenceRequest): number {
+    if (this.#isStopping) {
+      throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down and has stopped accepting new requests');
+    }
+    const { maxRequestsInFlight, maxBytesInFlight } = this.#options.limits;
+    const bytes = costOf(request.inputs);
+    if (this.#requestsInFlight >= maxRequestsInFlight) {
+      throw new MillraceError(
+        'LIMIT_REACHED',
+        `${maxRequestsInFlight} requests are in flight, which is the limit (max_requests_in_flight)`,
+      );
+    }
+    if (this.#requestsInFlight > 0 && this.#bytesInFlight + bytes > maxBytesInFlight) {
+      throw new MillraceError(
+        'LIMIT_REACHED',
+        `${this.#bytesInFlight} bytes are in flight, ${bytes} more would pass the limit of ${maxBytesInFlight} (max_bytes_in_flight)`,
+      );
+    }
+    this.#requestsInFlight++;
+    this.#bytesInFlight += bytes;
+    return bytes;
+  }
+
+  #release(bytes: number): void {
+    this.#requestsInFlight--;
+    this.#bytesInFlight -= bytes;
+    this.#wakeIfIdle();
+  }
+
+  #wakeIfIdle(): void {
+    if (this.#idle.length === 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const wake of idle) wake();
+  }
+
+  #unavailable(entry: Entry): MillraceError {
+    const { reason } = this.#repository.status(entry);
+    return new MillraceError(
+      'SERVABLE_NOT_READY',
+      `servable '${entry.name}' is not ready: ${reason || 'no host has it now'}`,
+      {
+        details: { servable: entry.name },
+      },
+    );
+  }
+
+  #logFailure(error: unknown, entry: Entry, id: string): void {
+    const { reason, message } = MillraceError.from(error);
+    const isTheirs = reason === 'CANCELLED' || reason === 'DEADLINE_EXCEEDED';
+    const fields = { reason, servable: entry.name, version: entry.version, request: id };
+    if (isTheirs) this.#logger.debug(fields, message);
+    else this.#logger.warn(fields, message);
+  }
+}

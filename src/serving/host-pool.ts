@@ -1,0 +1,103 @@
+import type { Logger } from '../base/logger.ts';
+import type { HostClient } from '../ipc/host-client.ts';
+import type { Launcher } from '../ipc/launcher.ts';
+import type { RunTiming } from '../ipc/run-timing.ts';
+import { Supervisor, type SupervisorOptions } from '../ipc/supervisor.ts';
+
+export interface HostSlotEvents {
+  /** A host, or its replacement, is up: load what belongs on this slot. */
+  onUp(slot: HostSlot, client: HostClient): void;
+  onDown(slot: HostSlot, reason: string): void;
+  onRun(loadId: number, timing: RunTiming): void;
+}
+
+/** A place for a host process; who is in it changes when one dies. */
+export class HostSlot implements AsyncDisposable {
+  readonly name: string;
+  readonly #supervisor: Supervisor;
+  #client: HostClient | undefined;
+  /** Why there is no host now. */
+  downReason = 'its host is starting';
+
+  constructor(name: string, launch: Launcher, options: SupervisorOptions, events: HostSlotEvents, logger: Logger) {
+    this.name = name;
+    this.#supervisor = new Supervisor(
+      launch,
+      options,
+      {
+        onUp: (client) => {
+          this.#client = client;
+          events.onUp(this, client);
+        },
+        onDown: (reason) => {
+          this.#client = undefined;
+          this.downReason = reason;
+          events.onDown(this, reason);
+        },
+        onRun: (loadId, timing) => events.onRun(loadId, timing),
+      },
+      logger,
+    );
+    this.#supervisor.start();
+  }
+
+  /** The host that is in it now. */
+  get client(): HostClient | undefined {
+    return this.#client;
+  }
+
+  get pid(): number | undefined {
+    return this.#supervisor.pid;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client = undefined;
+    await this.#supervisor[Symbol.asyncDispose]();
+  }
+}
+
+export interface HostPoolOptions {
+  /** Hosts that all servables without a host of their own share. */
+  readonly shared: number;
+  readonly launch: Launcher;
+  readonly supervision: Omit<SupervisorOptions, 'name'>;
+}
+
+/** All host processes: the shared ones, and one for each servable that asks for its own. */
+export class HostPool implements AsyncDisposable {
+  readonly shared: readonly HostSlot[];
+  readonly #own = new Set<HostSlot>();
+  readonly #options: HostPoolOptions;
+  readonly #events: HostSlotEvents;
+  readonly #logger: Logger;
+
+  constructor(options: HostPoolOptions, events: HostSlotEvents, logger: Logger) {
+    this.#options = options;
+    this.#events = events;
+    this.#logger = logger;
+    this.shared = Array.from({ length: options.shared }, (_, i) => this.#slot(`host ${i}`));
+  }
+
+  /** A host for one servable alone; `release` ends it. */
+  acquireOwn(name: string): HostSlot {
+    const slot = this.#slot(`host of ${name}`);
+    this.#own.add(slot);
+    return slot;
+  }
+
+  async releaseOwn(slot: HostSlot): Promise<void> {
+    if (this.#own.delete(slot)) await slot[Symbol.asyncDispose]();
+  }
+
+  get pids(): number[] {
+    return [...this.shared, ...this.#own].flatMap((slot) => slot.pid ?? []);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.shared, ...this.#own].map((slot) => slot[Symbol.asyncDispose]()));
+  }
+
+  #slot(name: string): HostSlot {
+    return new HostSlot(name, this.#options.launch, { ...this.#options.supervision, name }, this.#events, this.#logger);
+  }
+}

@@ -1,0 +1,259 @@
+import { MillraceError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { HostClient } from '../ipc/host-client.ts';
+import type { RunTiming } from '../ipc/run-timing.ts';
+import type { ServableKind, ServableState, ServableStatus } from './data-plane.ts';
+import { Deployment } from './deployment.ts';
+import { HostPool, type HostPoolOptions, type HostSlot } from './host-pool.ts';
+import type { BrokenServable, LoadedServables, ServableSpec } from './servable-spec.ts';
+
+/** One version of a servable: what serves it now, and what is about to. */
+export interface Entry {
+  readonly name: string;
+  readonly version: string;
+  readonly kind: ServableKind;
+  current: Deployment | undefined;
+  /** A newer generation that is loading, or that failed to. */
+  next: Deployment | undefined;
+  /** Of an entry that never became a deployment. */
+  brokenReason: string;
+}
+
+const KIND_ORDER: Record<ServableKind, number> = { model: 0, graph: 1, runtime: 2 };
+
+/** Keeps what should be served loaded on the hosts; a reload swaps generations under running sessions. */
+export class ModelRepository implements AsyncDisposable {
+  readonly #pool: HostPool;
+  readonly #logger: Logger;
+  readonly #entries = new Map<string, Map<string, Entry>>();
+  readonly #onRun: (entry: Entry, timing: RunTiming) => void;
+  readonly #byLoadId = new Map<number, Entry>();
+  #nextLoadId = 1;
+  #waiters: (() => void)[] = [];
+
+  /** @param onRun told of every execution of a model */
+  constructor(options: HostPoolOptions, onRun: (entry: Entry, timing: RunTiming) => void, logger: Logger) {
+    this.#logger = logger;
+    this.#onRun = onRun;
+    this.#pool = new HostPool(
+      options,
+      {
+        onUp: (slot, client) => this.#loadAll(slot, client),
+        onDown: (slot, reason) => this.#down(slot, reason),
+        onRun: (loadId, timing) => {
+          const entry = this.#byLoadId.get(loadId);
+          if (entry !== undefined) this.#onRun(entry, timing);
+        },
+      },
+      logger,
+    );
+  }
+
+  get hostPids(): number[] {
+    return this.#pool.pids;
+  }
+
+  /** Makes the repository serve exactly `wanted`. Unchanged servables are left alone. @returns whether any changed */
+  apply(wanted: LoadedServables): boolean {
+    const seen = new Set<string>();
+    let hasChanged = false;
+    for (const spec of wanted.specs.toSorted((a, b) => KIND_ORDER[a.kind] - KIND_ORDER[b.kind])) {
+      seen.add(`${spec.name}/${spec.version}`);
+      hasChanged = this.#want(spec) || hasChanged;
+    }
+    for (const broken of wanted.broken) {
+      seen.add(`${broken.name}/${broken.version}`);
+      hasChanged = this.#break(broken) || hasChanged;
+    }
+    for (const entry of this.entries()) {
+      if (seen.has(`${entry.name}/${entry.version}`)) continue;
+      hasChanged = true;
+      this.#remove(entry);
+    }
+    return hasChanged;
+  }
+
+  /** Resolves when no servable is loading any more. */
+  async settled(): Promise<void> {
+    while (this.entries().some((entry) => (entry.next ?? entry.current)?.isSettled === false)) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+  }
+
+  entries(): Entry[] {
+    return [...this.#entries.values()].flatMap((versions) => [...versions.values()]);
+  }
+
+  /** Every version of a name, lowest first; undefined if there is none. */
+  versions(name: string): Entry[] | undefined {
+    const versions = this.#entries.get(name);
+    return versions && [...versions.values()].toSorted((a, b) => Number(a.version) - Number(b.version));
+  }
+
+  status(entry: Entry): ServableStatus {
+    const { name, version, kind } = entry;
+    const reason = entry.next?.reason ?? entry.current?.reason ?? entry.brokenReason;
+    let state: ServableState = 'unavailable';
+    if (entry.current?.isReady === true) state = 'ready';
+    else if ((entry.next ?? entry.current)?.isSettled === false) state = 'loading';
+    return { name, version, kind, state, reason: state === 'ready' && entry.next === undefined ? '' : reason };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]();
+  }
+
+  #want(spec: ServableSpec): boolean {
+    const entry = this.#entry(spec.name, spec.version, spec.kind);
+    const present = entry.next ?? entry.current;
+    if (present?.spec.fingerprint === spec.fingerprint && entry.kind === spec.kind) return false;
+    if (entry.current?.spec.fingerprint === spec.fingerprint) {
+      this.#retire(entry.next);
+      entry.next = undefined;
+      return true;
+    }
+    this.#retire(entry.next);
+    const isOwn = spec.kind === 'runtime' && spec.isolation === 'own';
+    const loadId = this.#nextLoadId++;
+    const slots = isOwn ? [this.#pool.acquireOwn(spec.name)] : this.#pool.shared;
+    entry.next = new Deployment(spec, loadId, slots);
+    this.#byLoadId.set(loadId, entry);
+    for (const slot of slots) if (slot.client !== undefined) this.#load(entry, entry.next, slot, slot.client);
+    return true;
+  }
+
+  #break(broken: BrokenServable): boolean {
+    const entry = this.#entry(broken.name, broken.version, broken.kind);
+    const hasChanged = entry.brokenReason !== broken.reason;
+    entry.brokenReason = broken.reason;
+    if (hasChanged) this.#logger.error({ ...broken }, 'servable cannot be loaded');
+    return hasChanged;
+  }
+
+  #entry(name: string, version: string, kind: ServableKind): Entry {
+    let versions = this.#entries.get(name);
+    if (versions === undefined) this.#entries.set(name, (versions = new Map<string, Entry>()));
+    let entry = versions.get(version);
+    if (entry === undefined || entry.kind !== kind) {
+      if (entry !== undefined) this.#remove(entry);
+      entry = { name, version, kind, current: undefined, next: undefined, brokenReason: '' };
+      this.#entries.set(name, versions.set(version, entry));
+    }
+    return entry;
+  }
+
+  #remove(entry: Entry): void {
+    this.#retire(entry.current);
+    this.#retire(entry.next);
+    const versions = this.#entries.get(entry.name);
+    versions?.delete(entry.version);
+    if (versions?.size === 0) this.#entries.delete(entry.name);
+    this.#logger.info({ servable: entry.name, version: entry.version }, 'servable removed');
+  }
+
+  #retire(deployment: Deployment | undefined): void {
+    if (deployment === undefined) return;
+    deployment.retire();
+    this.#byLoadId.delete(deployment.loadId);
+    const own = deployment.slots.find((slot) => !this.#pool.shared.includes(slot));
+    if (own === undefined) return;
+    void this.#releaseWhenIdle(own);
+  }
+
+  /** A host of one servable ends after the last session on it. */
+  async #releaseWhenIdle(slot: HostSlot): Promise<void> {
+    while ((slot.client?.callCount ?? 0) > 0) await new Promise((resolve) => setTimeout(resolve, 100).unref());
+    await this.#pool.releaseOwn(slot);
+  }
+
+  /** Specs are loaded in the order of the calls: models before the graphs that name them. */
+  #load(entry: Entry, deployment: Deployment, slot: HostSlot, client: HostClient): void {
+    void deployment.load(slot, client).then((isLoaded) => {
+      const fields = { servable: entry.name, version: entry.version, kind: entry.kind, host: slot.name };
+      if (isLoaded) {
+        this.#logger.debug(fields, 'servable loaded');
+        if (entry.next === deployment && deployment.isSettled) this.#promote(entry, deployment);
+      } else {
+        this.#logger.error({ ...fields, reason: deployment.reason }, 'servable failed to load');
+        // The old generation goes on serving; without one, the failure is the state.
+        if (entry.next === deployment && deployment.isSettled && !deployment.hasFailed)
+          this.#promote(entry, deployment);
+      }
+      const waiters = this.#waiters;
+      this.#waiters = [];
+      for (const wake of waiters) wake();
+    });
+  }
+
+  #promote(entry: Entry, deployment: Deployment): void {
+    const old = entry.current;
+    entry.current = deployment;
+    entry.next = undefined;
+    entry.brokenReason = '';
+    this.#retire(old);
+    const { provider, warnings } = deployment.description ?? {};
+    const fields = { servable: entry.name, version: entry.version, kind: entry.kind, provider };
+    this.#logger.info(fields, old === undefined ? 'servable ready' : 'servable reloaded');
+    for (const warning of warnings ?? []) this.#logger.warn(fields, warning);
+  }
+
+  #loadAll(slot: HostSlot, client: HostClient): void {
+    const entries = this.entries().toSorted((a, b) => KIND_ORDER[a.kind] - KIND_ORDER[b.kind]);
+    for (const entry of entries) {
+      for (const deployment of [entry.current, entry.next]) {
+        if (deployment?.slots.includes(slot) === true) this.#load(entry, deployment, slot, client);
+      }
+    }
+  }
+
+  #down(slot: HostSlot, reason: string): void {
+    for (const entry of this.entries()) {
+      entry.current?.down(slot, reason);
+      entry.next?.down(slot, reason);
+    }
+  }
+
+  /**
+   * The entry to serve a request.
+   * @throws MillraceError with Triton's texts (KServe sheet §2.5)
+   */
+  resolve(name: string, version: string): Entry {
+    const versions = this.versions(name);
+    if (versions === undefined) {
+      throw notFound('SERVABLE_NOT_FOUND', name, `Request for unknown model: '${name}' is not found`);
+    }
+    if (version === '') {
+      const ready = versions.findLast((entry) => entry.current?.isReady);
+      if (ready !== undefined) return ready;
+      throw this.#notReady(versions.at(-1) as Entry);
+    }
+    if (!/^\d+$/.test(version)) {
+      throw new MillraceError(
+        'VERSION_NOT_FOUND',
+        version.startsWith('-')
+          ? `invalid model version specified '${version}' for model '${name}'`
+          : `failed to get model version from specified version string '${version}' for model '${name}': a number above 0 expected`,
+        { code: 'INVALID_ARGUMENT', details: { servable: name, version } },
+      );
+    }
+    const entry = versions.find((candidate) => Number(candidate.version) === Number(version));
+    if (entry === undefined) {
+      throw notFound('VERSION_NOT_FOUND', name, `Request for unknown model: '${name}' version ${version} is not found`);
+    }
+    if (entry.current?.isReady !== true) throw this.#notReady(entry);
+    return entry;
+  }
+
+  #notReady(entry: Entry): MillraceError {
+    const { state, reason } = this.status(entry);
+    return new MillraceError(
+      'SERVABLE_NOT_READY',
+      `Request for unknown model: '${entry.name}' version ${entry.version} is not at ready state: ${state}${reason === '' ? '' : `, ${reason}`}`,
+      { details: { servable: entry.name, version: entry.version, state } },
+    );
+  }
+}
+
+function notFound(reason: 'SERVABLE_NOT_FOUND' | 'VERSION_NOT_FOUND', name: string, message: string): MillraceError {
+  return new MillraceError(reason, message, { details: { servable: name } });
+}

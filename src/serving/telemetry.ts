@@ -1,0 +1,241 @@
+import type { Counter, Gauge, Histogram, Meter } from '../base/meter.ts';
+import type { RunTiming } from '../ipc/run-timing.ts';
+import type { CallContext, Duration, ServableStatistics } from './data-plane.ts';
+import { OVMS_BOUNDS_US } from './metric-bounds.ts';
+import type { Entry } from './repository.ts';
+
+type Interface = CallContext['interface'];
+type Outcome = 'success' | 'fail';
+
+class Total {
+  count = 0;
+  ns = 0;
+
+  add(ns: number, count = 1): void {
+    this.count += count;
+    this.ns += ns;
+  }
+
+  toJSON(): Duration {
+    return { count: this.count, ns: this.ns };
+  }
+}
+
+/** What a session reports; bound once when it opens. */
+export interface SessionMetrics {
+  readonly accepted: Counter;
+  readonly rejected: Counter;
+  readonly responses: Counter;
+  readonly failed: Counter;
+  readonly current: Gauge;
+  readonly duration: Histogram;
+  readonly latency: Histogram;
+}
+
+/** Counters of one servable version: Prometheus series (OVMS's families by name) and KServe statistics. */
+export class ServableTelemetry {
+  readonly #families: Families;
+  readonly #entry: Entry;
+  readonly #totals = {
+    success: new Total(),
+    fail: new Total(),
+    queue: new Total(),
+    computeInput: new Total(),
+    computeInfer: new Total(),
+    computeOutput: new Total(),
+  };
+  readonly #requests = new Map<string, Counter>();
+  readonly #times = new Map<Interface, Histogram>();
+  readonly #inference: Histogram;
+  readonly #wait: Histogram;
+  readonly #current: Gauge;
+  readonly #sessions = new Map<string, SessionMetrics>();
+  #inferenceCount = 0;
+  #executionCount = 0;
+  #lastInference = 0;
+
+  constructor(families: Families, entry: Entry) {
+    this.#families = families;
+    this.#entry = entry;
+    const labels = { name: entry.name, version: entry.version };
+    this.#inference = families.inferenceTime.with(labels);
+    this.#wait = families.waitTime.with(labels);
+    this.#current = families.currentRequests.with(labels);
+    if (entry.kind === 'graph') {
+      for (const via of ['gRPC', 'REST'] as const) this.session('ModelInfer', via);
+      this.session('ModelInferStream', 'gRPC');
+    }
+  }
+
+  started(): void {
+    this.#current.add(1);
+  }
+
+  /** A unary request ended. */
+  finished(via: Interface, ns: number, outcome: Outcome): void {
+    this.#current.add(-1);
+    this.#totals[outcome].add(ns);
+    this.#lastInference = Date.now();
+    this.#requestCounter(via, outcome).add(1);
+    if (outcome === 'fail') return;
+    let times = this.#times.get(via);
+    if (times === undefined) {
+      times = this.#families.requestTime.with({ name: this.#entry.name, version: this.#entry.version, interface: via });
+      this.#times.set(via, times);
+    }
+    times.observe(ns / 1000);
+    if (this.#entry.kind !== 'model') this.#count(1, ns);
+  }
+
+  /** A request of a session was answered. */
+  streamed(latencyUs: number | undefined): void {
+    this.#lastInference = Date.now();
+    if (this.#entry.kind === 'model' || latencyUs === undefined) return;
+    this.#totals.success.add(latencyUs * 1000);
+    this.#count(1, latencyUs * 1000);
+  }
+
+  /** A model ran. */
+  ran(timing: RunTiming): void {
+    this.#totals.queue.add(timing.queueNs, timing.batchSize);
+    this.#totals.computeInput.add(timing.inputNs, timing.batchSize);
+    this.#totals.computeOutput.add(timing.outputNs, timing.batchSize);
+    this.#count(timing.batchSize, timing.inferNs);
+    this.#inference.observe(timing.inferNs / 1000);
+    this.#wait.observe(timing.queueNs / 1000);
+  }
+
+  /** The series of sessions (`ModelInferStream`) and of unary graph runs (`ModelInfer`). */
+  session(method: string, via: Interface): SessionMetrics {
+    const key = `${method}/${via}`;
+    let metrics = this.#sessions.get(key);
+    if (metrics === undefined) {
+      const { name } = this.#entry;
+      const labels = { name, api: 'KServe', method, interface: via };
+      metrics = {
+        accepted: this.#families.accepted.with(labels),
+        rejected: this.#families.rejected.with(labels),
+        responses: this.#families.responses.with(labels),
+        failed: this.#families.graphError.with(labels),
+        current: this.#families.currentGraphs.with({ name }),
+        duration: this.#families.graphTime.with({ name, method }),
+        latency: this.#families.graphLatency.with({ name, method }),
+      };
+      this.#sessions.set(key, metrics);
+    }
+    return metrics;
+  }
+
+  statistics(): ServableStatistics {
+    const totals = this.#totals;
+    return {
+      name: this.#entry.name,
+      version: this.#entry.version,
+      lastInference: this.#lastInference,
+      inferenceCount: this.#inferenceCount,
+      executionCount: this.#executionCount,
+      success: totals.success.toJSON(),
+      fail: totals.fail.toJSON(),
+      queue: totals.queue.toJSON(),
+      computeInput: totals.computeInput.toJSON(),
+      computeInfer: totals.computeInfer.toJSON(),
+      computeOutput: totals.computeOutput.toJSON(),
+    };
+  }
+
+  #count(inferences: number, ns: number): void {
+    this.#inferenceCount += inferences;
+    this.#executionCount++;
+    this.#totals.computeInfer.add(ns, inferences);
+  }
+
+  #requestCounter(via: Interface, outcome: Outcome): Counter {
+    const key = `${via}/${outcome}`;
+    let counter = this.#requests.get(key);
+    if (counter === undefined) {
+      const { name, version } = this.#entry;
+      const family = outcome === 'success' ? this.#families.requestsSuccess : this.#families.requestsFail;
+      counter = family.with({ name, version, api: 'KServe', method: 'ModelInfer', interface: via });
+      this.#requests.set(key, counter);
+    }
+    return counter;
+  }
+}
+
+type Families = ReturnType<typeof createFamilies>;
+
+/** All series of all servables, by entry; a servable that is removed and comes back goes on counting. */
+export class Telemetry {
+  readonly #families: Families;
+  readonly #servables = new Map<string, ServableTelemetry>();
+
+  constructor(meter: Meter) {
+    this.#families = createFamilies(meter);
+  }
+
+  of(entry: Entry): ServableTelemetry {
+    const key = `${entry.name}/${entry.version}/${entry.kind}`;
+    let telemetry = this.#servables.get(key);
+    if (telemetry === undefined) this.#servables.set(key, (telemetry = new ServableTelemetry(this.#families, entry)));
+    return telemetry;
+  }
+}
+
+/** OVMS's names, labels and help texts (OVMS sheet §7). */
+function createFamilies(meter: Meter) {
+  const request = ['name', 'version', 'api', 'method', 'interface'];
+  const graph = ['name', 'api', 'method', 'interface'];
+  const servable = ['name', 'version'];
+  const us = OVMS_BOUNDS_US;
+  return {
+    requestsSuccess: meter.counter(
+      'ovms_requests_success',
+      'Number of successful requests to a model or a DAG.',
+      request,
+    ),
+    requestsFail: meter.counter('ovms_requests_fail', 'Number of failed requests to a model or a DAG.', request),
+    requestTime: meter.histogram(
+      'ovms_request_time_us',
+      'Processing time of requests to a model or a DAG.',
+      [...servable, 'interface'],
+      us,
+    ),
+    inferenceTime: meter.histogram('ovms_inference_time_us', 'Inference execution time in the backend.', servable, us),
+    waitTime: meter.histogram(
+      'ovms_wait_for_infer_req_time_us',
+      'Request waiting time in the scheduling queue.',
+      servable,
+      us,
+    ),
+    currentRequests: meter.gauge(
+      'ovms_current_requests',
+      'Number of inference requests currently in process.',
+      servable,
+    ),
+    currentGraphs: meter.gauge('ovms_current_graphs', 'Number of graphs in process.', ['name']),
+    accepted: meter.counter(
+      'ovms_requests_accepted',
+      'Number of requests accepted which were successfully processed.',
+      graph,
+    ),
+    rejected: meter.counter(
+      'ovms_requests_rejected',
+      'Number of requests rejected due to deserialization or validation errors.',
+      graph,
+    ),
+    graphError: meter.counter('ovms_graph_error', 'Number of errors in graph execution.', graph),
+    responses: meter.counter('ovms_responses', 'Number of responses generated by a graph.', graph),
+    graphTime: meter.histogram(
+      'ovms_graph_processing_time_us',
+      'Time for which a graph was opened.',
+      ['name', 'method'],
+      us,
+    ),
+    graphLatency: meter.histogram(
+      'ovms_graph_request_latency_us',
+      'Time between an input packet and an output packet of its timestamp.',
+      ['name', 'method'],
+      us,
+    ),
+  };
+}
