@@ -1,0 +1,86 @@
+import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
+import type { Family, Meter } from '../base/meter.ts';
+import { HistogramSeries, ScalarSeries, type RenderedSeries, type Sample } from './series.ts';
+
+export interface PrometheusMeter extends Meter {
+  /** The answer to `GET /metrics`. */
+  render(): Promise<{ contentType: string; body: string }>;
+}
+
+/**
+ * Metrics in Prometheus's text format: ours, and those of the process (CPU, memory, event loop). prom-client hashes
+ * labels on each observation; here a series is bound once and an observation changes a number of its own.
+ */
+export function createPrometheusMeter(): PrometheusMeter {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+
+  function family<Series extends RenderedSeries>(
+    declaration: Declaration,
+    create: (labels: Readonly<Record<string, string>>) => Series,
+  ): Family<Series> {
+    const created = new SeriesFamily(declaration, create);
+    // prom-client's type for what a registry holds is a union of its own classes; `name` and `get` are all it uses.
+    registry.registerMetric(created as unknown as Metric);
+    return created;
+  }
+
+  return {
+    counter: (name, help, labelNames) =>
+      family({ name, help, labelNames, type: 'counter' }, (labels) => new ScalarSeries(labels)),
+    gauge: (name, help, labelNames) =>
+      family({ name, help, labelNames, type: 'gauge' }, (labels) => new ScalarSeries(labels)),
+    histogram: (name, help, labelNames, bounds) =>
+      family({ name, help, labelNames, type: 'histogram' }, (labels) => new HistogramSeries(labels, bounds)),
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+}
+
+interface Declaration {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labelNames: readonly string[];
+}
+
+/** A family that prom-client's registry can render. */
+class SeriesFamily<Series extends RenderedSeries> implements Family<Series> {
+  readonly name: string;
+  readonly #declaration: Declaration;
+  readonly #create: (labels: Readonly<Record<string, string>>) => Series;
+  readonly #series = new Map<string, Series>();
+
+  constructor(declaration: Declaration, create: (labels: Readonly<Record<string, string>>) => Series) {
+    this.name = declaration.name;
+    this.#declaration = declaration;
+    this.#create = create;
+  }
+
+  with(labels: Readonly<Record<string, string>>): Series {
+    const key = this.#keyOf(labels);
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = this.#create({ ...labels });
+      this.#series.set(key, series);
+    }
+    return series;
+  }
+
+  remove(labels: Readonly<Record<string, string>>): void {
+    this.#series.delete(this.#keyOf(labels));
+  }
+
+  get(): { name: string; help: string; type: string; values: Sample[] } {
+    const { name, help, type } = this.#declaration;
+    return { name, help, type, values: [...this.#series.values()].flatMap((series) => series.samples(name)) };
+  }
+
+  /** Labels may be fewer than declared (OVMS leaves `version` out for some), never others. */
+  #keyOf(labels: Readonly<Record<string, string>>): string {
+    const { name, labelNames } = this.#declaration;
+    const unknown = Object.keys(labels).find((label) => !labelNames.includes(label));
+    if (unknown !== undefined)
+      throw new TypeError(`metric ${name} has no label "${unknown}": ${labelNames.join(', ')}`);
+    return JSON.stringify(labelNames.map((label) => labels[label] ?? null));
+  }
+}
