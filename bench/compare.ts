@@ -1,0 +1,36 @@
+/**
+ * Puts the requests of test/conformance/triton to a live Triton and records its answers there.
+ *   npm run compare              record
+ *   npm run compare -- --check   only say which recorded answers this Triton would give differently
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import type { Answer } from '../test/conformance/triton/case.ts';
+import { sameAnswer } from '../test/conformance/triton/compare.ts';
+import { toExchanges } from '../test/conformance/triton/encode.ts';
+import { Exchanger } from '../test/conformance/triton/exchange.ts';
+import { CASES } from '../test/conformance/triton/requests.ts';
+import { startTriton } from './peers.ts';
+
+const ANSWERS = new URL('../test/conformance/triton/answers.json', import.meta.url);
+
+const { values: flags } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+await using triton = await startTriton();
+using exchanger = new Exchanger(triton.grpcAddress, triton.restUrl);
+const answers: Record<string, Answer> = {};
+const exchanges = toExchanges(CASES);
+for (const exchange of exchanges) answers[exchange.key] = await exchanger.put(exchange);
+
+if (flags.check) {
+  const recorded = JSON.parse(await readFile(ANSWERS, 'utf8')) as Record<string, Answer>;
+  for (const { key, compare } of exchanges) {
+    const [before, now] = [recorded[key], answers[key]];
+    if (before === undefined || now === undefined || !sameAnswer(before, now, compare)) {
+      console.log(`${key}\n  recorded ${JSON.stringify(before)}\n  now      ${JSON.stringify(now)}`);
+      process.exitCode = 1;
+    }
+  }
+} else {
+  await writeFile(ANSWERS, `${JSON.stringify(answers, undefined, 1)}\n`);
+}
+console.log(`${exchanges.length} exchanges with ${triton.name}`);

@@ -1,0 +1,92 @@
+/** A tensor of a request: its elements, or bytes in hexadecimal where the case is about the bytes. */
+export interface CaseTensor {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  /** Flat, row-major; 64-bit integers as decimal strings. */
+  readonly values?: readonly (number | string | boolean)[];
+  readonly raw?: string;
+}
+
+export interface CaseRequest {
+  readonly model: string;
+  readonly version?: string;
+  readonly id?: string;
+  readonly parameters?: Readonly<Record<string, boolean | number | string>>;
+  readonly inputs: readonly CaseTensor[];
+  readonly outputs?: readonly string[];
+}
+
+/** The four forms in which the same inference travels. */
+export const FORMS = ['grpc-raw', 'grpc-typed', 'http-json', 'http-binary'] as const;
+export type Form = (typeof FORMS)[number];
+
+/** `values`: what comes back is equal; `shape`: it has at least the same keys, with values of the same types. */
+export type Comparison = 'values' | 'shape';
+
+interface CaseBase {
+  readonly name: string;
+  /** @default "values" */
+  readonly compare?: Comparison;
+}
+
+export interface InferCase extends CaseBase {
+  readonly kind: 'infer';
+  readonly request: CaseRequest;
+  readonly forms: readonly Form[];
+}
+
+/** Any unary RPC. Bytes in the message are Buffers. */
+export interface RpcCase extends CaseBase {
+  readonly kind: 'rpc';
+  readonly method: string;
+  readonly message: object;
+  readonly gzip?: boolean;
+}
+
+/** One ModelStreamInfer: all requests, half-close, all responses. Each request in raw form. */
+export interface StreamCase extends CaseBase {
+  readonly kind: 'stream';
+  readonly requests: readonly CaseRequest[];
+  readonly gzip?: boolean;
+  /** Responses of different requests may come in any order: they are compared request by request, by id. */
+  readonly interleaved?: boolean;
+}
+
+export interface HttpCase extends CaseBase {
+  readonly kind: 'http';
+  readonly method: 'GET' | 'POST' | 'HEAD' | 'PUT';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Hexadecimal, appended to `body`. */
+  readonly tail?: string;
+  /** Compress the body and say so. */
+  readonly gzip?: boolean;
+}
+
+export type Case = InferCase | RpcCase | StreamCase | HttpCase;
+
+/** A case in one form: what is really sent, and the key of its answer. */
+export type Exchange = { readonly key: string; readonly compare: Comparison } & (
+  | { readonly kind: 'rpc'; readonly method: string; readonly message: object; readonly gzip: boolean }
+  | {
+      readonly kind: 'stream';
+      readonly messages: readonly object[];
+      readonly gzip: boolean;
+      readonly interleaved: boolean;
+    }
+  | {
+      readonly kind: 'http';
+      readonly method: string;
+      readonly path: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Buffer | undefined;
+    }
+);
+
+/** What came back, in JSON. */
+export type Answer =
+  | { readonly code: number; readonly text: string; readonly response: unknown }
+  | { readonly code: number; readonly text: string; readonly responses: readonly unknown[] }
+  | { readonly status: number; readonly type: string; readonly encoding: string; readonly body: unknown };
