@@ -1,0 +1,166 @@
+import { MillraceError } from '../../base/errors.ts';
+import { decodeBytes } from '../../tensor/bytes.ts';
+import { DATATYPE_BYTES, isDatatype, type Datatype } from '../../tensor/datatype.ts';
+import type { InferenceRequest, InferenceResponse, RequestedOutput } from '../../tensor/inference.ts';
+import type { Parameters } from '../../tensor/parameters.ts';
+import { elementCount, type Tensor } from '../../tensor/tensor.ts';
+import { UNSET, type EnvelopeParameters, type InferEnvelope, type TensorEnvelope } from './infer-envelope.ts';
+import { FAULT_REASONS, faultText, type Dialect, type InferFault } from './infer-faults.ts';
+import { rawFromContents } from './typed-contents.ts';
+
+/**
+ * Checks a request against the rules of the protocol (not against a servable's signature) and brings every input into raw
+ * form; raw bytes stay views into the message.
+ */
+export function toInferenceRequest(envelope: InferEnvelope, dialect: Dialect): InferenceRequest {
+  return {
+    servable: envelope.servable,
+    version: envelope.version,
+    id: envelope.id,
+    parameters: parametersOf(envelope.parameters, envelope, dialect, ''),
+    inputs: tensorsOf(envelope, dialect),
+    outputs: requestedOutputs(envelope, dialect),
+  };
+}
+
+/** The same for a response, as a client gets it. */
+export function toInferenceResponse(envelope: InferEnvelope): InferenceResponse {
+  return {
+    servable: envelope.servable,
+    version: envelope.version,
+    id: envelope.id,
+    parameters: parametersOf(envelope.parameters, envelope, 'triton', ''),
+    outputs: tensorsOf(envelope, 'triton'),
+  };
+}
+
+function fault(envelope: InferEnvelope, dialect: Dialect, input: string, what: InferFault): MillraceError {
+  const place = { servable: envelope.servable, requestId: envelope.id, input };
+  const { kind: _, ...facts } = what;
+  return new MillraceError(FAULT_REASONS[what.kind], faultText(dialect, place, what), {
+    details: { servable: envelope.servable, tensor: input, ...facts },
+  });
+}
+
+function tensorsOf(envelope: InferEnvelope, dialect: Dialect): readonly Tensor[] {
+  const { tensors, raw } = envelope;
+  const isRaw = raw.length > 0;
+  if (isRaw) checkRaw(envelope, dialect);
+  if (tensors.length > 1) checkNames(envelope, dialect);
+  const out: Tensor[] = [];
+  for (let i = 0; i < tensors.length; i++) {
+    const tensor = tensors[i] as TensorEnvelope;
+    out.push(toTensor(envelope, tensor, isRaw ? raw[i] : undefined, dialect));
+  }
+  return out;
+}
+
+function checkNames(envelope: InferEnvelope, dialect: Dialect): void {
+  const seen = new Set<string>();
+  for (const { name } of envelope.tensors) {
+    if (seen.has(name)) throw fault(envelope, dialect, name, { kind: 'duplicateInput' });
+    seen.add(name);
+  }
+}
+
+/** Raw and typed contents exclude each other. Triton ignores raw entries beyond the inputs, OVMS counts them. */
+function checkRaw(envelope: InferEnvelope, dialect: Dialect): void {
+  const { tensors, raw } = envelope;
+  for (const tensor of tensors) {
+    if (tensor.contents !== undefined) throw fault(envelope, dialect, tensor.name, { kind: 'mixed' });
+  }
+  const mismatch = dialect === 'ovms' ? raw.length !== tensors.length : raw.length < tensors.length;
+  if (mismatch) {
+    const first = tensors[Math.min(raw.length, tensors.length - 1)]?.name ?? '';
+    throw fault(envelope, dialect, first, { kind: 'rawCount', raw: raw.length, inputs: tensors.length });
+  }
+}
+
+function toTensor(envelope: InferEnvelope, tensor: TensorEnvelope, raw: Buffer | undefined, dialect: Dialect): Tensor {
+  const { name, datatype, shape, contents } = tensor;
+  const failed = (what: InferFault): MillraceError => fault(envelope, dialect, name, what);
+  if (!isDatatype(datatype)) throw failed({ kind: 'unknownDatatype', datatype });
+  checkShape(shape, datatype, failed);
+  const parameters = parametersOf(tensor.parameters, envelope, dialect, name);
+  if (parameters !== undefined && 'shared_memory_region' in parameters) throw failed({ kind: 'sharedMemory' });
+
+  const count = elementCount(shape);
+  let data: Uint8Array;
+  if (raw !== undefined) {
+    data = raw;
+    checkRawSize(data, name, datatype, count, failed);
+  } else if (contents !== undefined) {
+    data = rawFromContents(contents, datatype, count, failed);
+  } else if (count === 0) {
+    data = new Uint8Array(0);
+  } else {
+    throw failed({ kind: 'noData' });
+  }
+  return { name, datatype, shape, data, parameters };
+}
+
+function checkShape(shape: readonly number[], datatype: Datatype, failed: (what: InferFault) => MillraceError): void {
+  let product = 1;
+  for (const dim of shape) {
+    if (dim < 0) throw failed({ kind: 'negativeDim', shape });
+    if (!Number.isSafeInteger(dim)) throw failed({ kind: 'shapeTooLarge', shape });
+    product *= dim;
+  }
+  // An inexact product is above 2^53 unless a zero dim came first or last; both orders must give the same answer.
+  const isEmpty = shape.includes(0);
+  if (!isEmpty && !Number.isSafeInteger(product * Math.max(1, DATATYPE_BYTES[datatype]))) {
+    throw failed({ kind: 'shapeTooLarge', shape });
+  }
+}
+
+function checkRawSize(
+  data: Uint8Array,
+  name: string,
+  datatype: Datatype,
+  count: number,
+  failed: (what: InferFault) => MillraceError,
+): void {
+  if (datatype === 'BYTES') {
+    if (!isWellFramed(data, count)) decodeBytes(data, count, name);
+    return;
+  }
+  const expected = count * DATATYPE_BYTES[datatype];
+  if (data.byteLength !== expected) throw failed({ kind: 'byteSize', expected, actual: data.byteLength });
+}
+
+/** Whether raw BYTES data holds exactly `count` elements; allocates nothing, unlike `decodeBytes`, which explains. */
+function isWellFramed(data: Uint8Array, count: number): boolean {
+  const end = data.byteLength;
+  let at = 0;
+  let elements = 0;
+  while (at < end) {
+    if (elements === count || end - at < 4) return false;
+    const length =
+      ((data[at] as number) | ((data[at + 1] as number) << 8) | ((data[at + 2] as number) << 16)) +
+      (data[at + 3] as number) * 0x1000000;
+    at += 4 + length;
+    elements++;
+  }
+  return at === end && elements === count;
+}
+
+function parametersOf(
+  parameters: EnvelopeParameters | undefined,
+  envelope: InferEnvelope,
+  dialect: Dialect,
+  input: string,
+): Parameters | undefined {
+  if (parameters === undefined) return undefined;
+  for (const name of Object.keys(parameters)) {
+    if (parameters[name] === UNSET) throw fault(envelope, dialect, input, { kind: 'unsetParameter', parameter: name });
+  }
+  return parameters as Parameters;
+}
+
+function requestedOutputs(envelope: InferEnvelope, dialect: Dialect): readonly RequestedOutput[] {
+  if (envelope.outputs.length === 0) return [];
+  return envelope.outputs.map(({ name, parameters }) => ({
+    name,
+    parameters: parametersOf(parameters, envelope, dialect, name),
+  }));
+}
