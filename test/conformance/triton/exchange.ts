@@ -89,7 +89,7 @@ function readBody(content: Buffer, type: string, headerLength: number | undefine
       .filter((event) => event !== '')
       .map((event) => (event.startsWith('data: ') ? parsed(event.slice('data: '.length)) : event));
   }
-  return type === 'application/json' ? parsed(text) : text;
+  return parsed(text); // Triton calls some of its JSON text/plain
 }
 
 /** JSON, or the text itself where it is none (NaN, Infinity). */

@@ -66,6 +66,9 @@ const stream = (name: string, requests: readonly CaseRequest[], more: object = {
 });
 const SHAPE = { compare: 'shape' };
 const INFER = '/v2/models/identity/infer';
+/** A binary request: the JSON header, its length, and the bytes of the tensors in hexadecimal. */
+const binary = (name: string, header: string, tail: string): Case =>
+  post(name, INFER, header, { headers: { 'Inference-Header-Content-Length': String(header.length) }, tail });
 const tensorJson = '{"name":"INPUT0","datatype":"FP32","shape":[2]';
 
 const CONTROL: readonly Case[] = [
@@ -107,7 +110,7 @@ const GOOD: readonly Case[] = [
   infer('infer, no element', identity({ inputs: [fp32([])] }), ['grpc-raw', 'http-json', 'http-binary']),
   infer('infer, the output by name', identity({ outputs: ['OUTPUT0'] })),
   infer('infer, parameters of the user', identity({ parameters: { note: 'x', flag: true, count: 3 } })),
-  infer('infer, gRPC only, NaN and infinities', identity({ inputs: [fp32([NaN, Infinity, -Infinity])] }), raw),
+  infer('infer, NaN and infinities', identity({ inputs: [fp32([NaN, Infinity, -Infinity])] }), raw),
   infer('infer, smallest and greatest numbers', identity({ inputs: [fp32([3.4028234663852886e38, 1e-45, -0])] })),
   rpc(
     'infer, gzip request over gRPC',
@@ -131,11 +134,12 @@ const GOOD: readonly Case[] = [
   }),
   post('infer, no content type', INFER, `{"id":"q","inputs":[${tensorJson},"data":[1,2]}]}`),
   post('infer, nested data', INFER, `{"inputs":[${tensorJson},"data":[[1],[2]]}]}`),
-  post('infer, whole numbers for FP32', INFER, `{"inputs":[${tensorJson},"data":[16777217,-0]}]}`),
-  post('infer, binary in, JSON out', INFER, `{"inputs":[${tensorJson},"parameters":{"binary_data_size":8}}]}`, {
-    headers: { 'Inference-Header-Content-Length': '86' },
-    tail: '0000803f00000040',
-  }),
+  post('infer, whole numbers for FP32', INFER, `{"inputs":[${tensorJson},"data":[16777217,2]}]}`),
+  binary(
+    'infer, binary in, JSON out',
+    `{"inputs":[${tensorJson},"parameters":{"binary_data_size":8}}]}`,
+    '0000803f00000040',
+  ),
   post(
     'infer, JSON in, binary out',
     INFER,
@@ -204,14 +208,12 @@ const BAD: readonly Case[] = [
   post('header length beyond the body', INFER, '{"inputs":[]}', {
     headers: { 'Inference-Header-Content-Length': '99' },
   }),
-  post('too few binary bytes', INFER, `{"inputs":[${tensorJson},"parameters":{"binary_data_size":8}}]}`, {
-    headers: { 'Inference-Header-Content-Length': '86' },
-    tail: '0000803f',
-  }),
-  post('too many binary bytes', INFER, `{"inputs":[${tensorJson},"parameters":{"binary_data_size":8}}]}`, {
-    headers: { 'Inference-Header-Content-Length': '86' },
-    tail: '0000803f0000004000000000',
-  }),
+  binary('too few binary bytes', `{"inputs":[${tensorJson},"parameters":{"binary_data_size":8}}]}`, '0000803f'),
+  binary(
+    'too many binary bytes',
+    `{"inputs":[${tensorJson},"parameters":{"binary_data_size":8}}]}`,
+    '0000803f0000004000000000',
+  ),
   post('unknown content encoding', INFER, `{"inputs":[${tensorJson},"data":[1,2]}]}`, {
     headers: { 'Content-Encoding': 'br' },
   }),

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startServer, type TestServer } from '../support/start-server.ts';
+import type { Answer } from './triton/case.ts';
+import { comparable, sameAnswer } from './triton/compare.ts';
+import { DIFFERENCES } from './triton/differences.ts';
+import { toExchanges } from './triton/encode.ts';
+import { Exchanger } from './triton/exchange.ts';
+import { CASES } from './triton/requests.ts';
+
+/** Recorded from a live Triton by `npm run compare`. */
+const answers = JSON.parse(readFileSync(new URL('triton/answers.json', import.meta.url), 'utf8')) as Readonly<
+  Record<string, Answer>
+>;
+const exchanges = toExchanges(CASES);
+
+test('every exchange has an answer of Triton, every answer and every listed difference an exchange', () => {
+  const keys = exchanges.map(({ key }) => key);
+  expect(new Set(keys).size).toBe(keys.length);
+  expect(Object.keys(answers).toSorted()).toEqual(keys.toSorted());
+  expect(Object.keys(DIFFERENCES).filter((key) => !keys.includes(key))).toEqual([]);
+});
+
+describe('answers what Triton answers', () => {
+  let server: TestServer;
+  let exchanger: Exchanger;
+
+  beforeAll(async () => {
+    server = await startServer();
+    exchanger = new Exchanger(server.grpcAddress, server.restUrl);
+  });
+  afterAll(async () => {
+    exchanger[Symbol.dispose]();
+    await server.stop();
+  });
+
+  test.each(exchanges.map((exchange) => [exchange.key, exchange] as const))('%s', async (key, exchange) => {
+    const theirs = answers[key];
+    if (theirs === undefined) throw new Error(`no recorded answer for "${key}"`);
+    const ours = await exchanger.put(exchange);
+    const same = sameAnswer(theirs, ours, exchange.compare);
+    if (Object.hasOwn(DIFFERENCES, key)) {
+      expect(same, 'listed as a difference, and is none').toBe(false);
+    } else if (exchange.compare === 'values') {
+      expect(comparable(ours)).toEqual(comparable(theirs));
+      expect(same).toBe(true);
+    } else {
+      expect(same, `Triton: ${JSON.stringify(theirs)}\nours: ${JSON.stringify(ours)}`).toBe(true);
+    }
+  });
+});
