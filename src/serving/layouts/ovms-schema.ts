@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { strictObject } from '../../base/schema-issues.ts';
+
+/**
+ * The keys of OVMS's config.json and ours beside them, once: validation and `docs/config.md` derive from these. Entries
+ * are `unknown` in the file's schema and parsed one by one, so that a bad one does not take the others down.
+ */
+
+const name = z.string().min(1).meta({ description: 'Name that requests give. Required.' });
+const basePath = z.string().meta({
+  description: "Folder (or, for a model, file), relative to the configuration file's folder. For a graph: `<name>/`.",
+});
+const graphPath = z.string().meta({ description: 'The graph, relative to base_path. Default `graph.pbtxt`.' });
+const subconfig = z.string().meta({
+  description:
+    'File with a model_config_list of models that belong to the graph, relative to base_path. Default `subconfig.json`, then `config.json`, where there is one.',
+});
+
+const versionList = z.array(z.union([z.int().min(1), z.string().regex(/^[1-9]\d*$/)]));
+const versionPolicy = z.union(
+  [
+    z.strictObject({ latest: z.strictObject({ num_versions: z.int().min(1).optional() }) }),
+    z.strictObject({ specific: z.strictObject({ versions: versionList.min(1) }) }),
+    z.strictObject({ all: z.strictObject({}) }),
+  ],
+  { error: '{"latest": {"num_versions": N}}, {"specific": {"versions": [N, …]}} or {"all": {}} expected' },
+);
+
+/** What a graph may say in addition to OVMS's keys. */
+const graphKeys = {
+  automatic_timestamps: z
+    .union([z.enum(['request', 'wall_clock']), strictObject({ step_us: z.int().min(1) })], {
+      error: '"request", "wall_clock" or {"step_us": N} expected',
+    })
+    .optional()
+    .meta({
+      description:
+        'Timestamp of requests without OVMS_MP_TIMESTAMP: previous + 1 from 0 (`request`), µs since the epoch (`wall_clock`), or previous + N. Default: as the graph needs.',
+      ours: true,
+    }),
+  input_policy: z
+    .record(z.string(), z.enum(['newest']))
+    .optional()
+    .meta({
+      description: 'Per graph input: `newest` keeps only the newest waiting packet instead of all.',
+      ours: true,
+    }),
+  max_queued_packets: z.int().min(1).optional().meta({
+    description: 'Packets waiting per input before the client is throttled, where the graph does not say.',
+    ours: true,
+  }),
+};
+
+/** What only a model may say. */
+const modelKeys = {
+  model_version_policy: versionPolicy.optional().meta({
+    description:
+      'Which numbered sub-folders are served. Default the highest; the highest served is the default version.',
+  }),
+  target_device: z.string().optional().meta({
+    description: 'CPU, GPU (CUDA, else CPU), AUTO, or a list as AUTO:GPU,CPU. Default CPU.',
+  }),
+  plugin_config: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .optional()
+    .meta({
+      description:
+        'OpenVINO settings: NUM_STREAMS, INFERENCE_NUM_THREADS; hints such as PERFORMANCE_HINT change nothing.',
+    }),
+  nireq: z.int().min(0).optional().meta({ description: 'Inferences at once; 0 is automatic.' }),
+  shape: z.unknown().optional().meta({ description: 'Only `auto`: the shapes are those of the ONNX file.' }),
+  layout: z.unknown().optional().meta({ description: 'Refused: transpose in the ONNX file.' }),
+  batch_size: z.union([z.int(), z.string()]).optional().meta({ description: 'Only `auto` or 0.' }),
+  allow_cache: z.boolean().optional().meta({ description: 'Accepted; changes nothing.' }),
+  custom_loader_options: z.unknown().optional().meta({ description: 'Refused.' }),
+  instances: z.int().min(1).optional().meta({
+    description: 'Hosts that load the model. Default: all if its files are small, else one.',
+    ours: true,
+  }),
+  run_deadline_ms: z.int().min(0).optional().meta({
+    description: 'Longest run; past it the host is replaced. 0: none. Default: the option run_deadline_ms.',
+    unit: 'milliseconds',
+    ours: true,
+  }),
+};
+
+/** An entry of `mediapipe_config_list`. */
+export const graphEntrySchema = strictObject({
+  name,
+  base_path: basePath.optional(),
+  graph_path: graphPath.optional(),
+  subconfig: subconfig.optional(),
+  ...graphKeys,
+});
+
+/** `config` in an entry of `model_config_list`: a model, or a graph where the graph's file exists. */
+export const modelEntrySchema = strictObject({
+  name,
+  base_path: basePath.optional(),
+  graph_path: graphPath.optional(),
+  subconfig: subconfig.optional(),
+  ...modelKeys,
+  ...graphKeys,
+});
+
+/** An entry of `runtimes`. */
+export const runtimeEntrySchema = strictObject({
+  name,
+  implementation: z
+    .string()
+    .regex(/^[^#]+(#.+)?$/, { error: '"./file.js" or "./file.js#export" expected' })
+    .meta({
+      description:
+        "Module with the runtime, relative to the configuration file's folder; `#name` picks an export other than the default one. Required.",
+    }),
+  parameters: z.record(z.string(), z.unknown()).optional().meta({ description: 'What the runtime gets as its own.' }),
+  isolation: z.enum(['own', 'shared']).optional().meta({
+    description: '`own` (default): a host process of its own. `shared`: in the same hosts as graphs and models.',
+  }),
+});
+
+/** The file itself. */
+export const ovmsFileSchema = strictObject({
+  model_config_list: z.array(z.unknown()).optional().meta({ description: 'Models, and graphs, as `{"config": {…}}`.' }),
+  mediapipe_config_list: z.array(z.unknown()).optional().meta({ description: 'Graphs.' }),
+  runtimes: z.array(z.unknown()).optional().meta({ description: "Users' modules.", ours: true }),
+  server: z.unknown().optional().meta({ description: 'Settings of the server; see the options above.', ours: true }),
+  monitoring: strictObject({
+    metrics: strictObject({ enable: z.boolean(), metrics_list: z.array(z.string()).optional() }),
+  })
+    .optional()
+    .meta({ description: '`metrics.enable` is the option metrics_enable; every metric is served, whatever the list.' }),
+  pipeline_config_list: z
+    .array(z.unknown())
+    .optional()
+    .meta({ description: 'Refused: write the pipeline as a graph.' }),
+  custom_loader_config_list: z.array(z.unknown()).optional().meta({ description: 'Refused unless empty.' }),
+  custom_node_library_config_list: z.array(z.unknown()).optional().meta({ description: 'Refused unless empty.' }),
+});
+
+export type GraphEntry = z.infer<typeof graphEntrySchema>;
+export type ModelEntry = z.infer<typeof modelEntrySchema>;
+export type RuntimeEntry = z.infer<typeof runtimeEntrySchema>;
+export type VersionPolicy = z.infer<typeof versionPolicy>;
+
+/** Keys of an entry that make no sense where the entry is a graph. */
+export const MODEL_ONLY_KEYS = Object.keys(modelKeys) as readonly (keyof typeof modelKeys)[];
+/** Keys of an entry that make no sense where the entry is a model. */
+export const GRAPH_ONLY_KEYS = [...Object.keys(graphKeys), 'graph_path', 'subconfig'] as readonly (keyof GraphEntry)[];
