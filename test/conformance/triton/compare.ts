@@ -14,8 +14,9 @@ export function sameAnswer(theirs: Answer, ours: Answer, comparison: Comparison)
 
 /** An answer with the texts of errors masked; what a failed test prints. */
 export function comparable(answer: Answer): unknown {
+  // grpc-js loses a status text that ends in a space, as some of Triton's do.
+  if (!('status' in answer)) return mask({ ...answer, text: '' });
   const masked = mask(answer);
-  if (!('status' in answer)) return masked;
   // Only a reply that succeeds has a content type worth comparing.
   return answer.status === 200 ? masked : { status: answer.status, body: hasError(answer.body) ? ERROR : 'no error' };
 }
@@ -26,7 +27,7 @@ function hasError(body: unknown): boolean {
 
 function mask(value: unknown, key = ''): unknown {
   if (typeof value === 'string') {
-    return value !== '' && (key === 'text' || key === 'error' || key === 'error_message') ? ERROR : value;
+    return value !== '' && (key === 'error' || key === 'error_message') ? ERROR : value;
   }
   if (Array.isArray(value)) return value.map((item) => mask(item));
   if (typeof value !== 'object' || value === null) return value;
