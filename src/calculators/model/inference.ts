@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { messageOf, MillraceError } from '../../base/errors.ts';
+import type { InputPort, OutputPort } from '../../graph/calculator-context.ts';
+import { defineCalculator } from '../../graph/calculator.ts';
+import type { ContractPorts } from '../../graph/node-contract.ts';
+import { checkInputs } from '../../runtime/check-inputs.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { isVectorTag, sessionPacket, tensorPacket, tensorsPacket } from '../packet-types.ts';
+import { namingFault, wire, type TensorNames, type Wire } from './tensor-names.ts';
+
+const tagNames = z.array(z.object({ key: z.string(), value: z.string() })).default([]);
+
+const options = z.object({
+  tagToInputTensorNames: tagNames.describe("The model's input for each input tag; a tag left out is itself the name."),
+  tagToOutputTensorNames: tagNames.describe(
+    "The model's output for each output tag; a tag left out is itself the name.",
+  ),
+  inputOrderList: z
+    .array(z.string())
+    .default([])
+    .describe('Inputs in the order of the tensors of an OVTENSORS packet.'),
+  outputOrderList: z
+    .array(z.string())
+    .default([])
+    .describe('Outputs in the order of the tensors of an OVTENSORS packet.'),
+});
+
+type Options = z.infer<typeof options>;
+
+/**
+ * Runs a model once for each set of inputs; the outputs have the inputs' timestamp. Every input must have a packet each
+ * time: a missing one fails the graph. Tags that begin with OVTENSORS (TENSORS, TFTENSORS …) carry arrays of tensors.
+ *
+ * node {
+ *   calculator: "OpenVINOInferenceCalculator"
+ *   input_side_packet: "SESSION:session"
+ *   input_stream: "SIGNAL:signal"
+ *   output_stream: "SCORES:scores"
+ *   node_options {
+ *     [type.googleapis.com/mediapipe.OpenVINOInferenceCalculatorOptions] {
+ *       tag_to_input_tensor_names { key: "SIGNAL" value: "signal" }
+ *       tag_to_output_tensor_names { key: "SCORES" value: "scores" }
+ *     }
+ *   }
+ * }
+ */
+export const inference = defineCalculator({
+  name: 'OpenVINOInferenceCalculator',
+  options,
+  inputs: { '*': tensorPacket() },
+  outputs: { '*': tensorPacket() },
+  inputSidePackets: { SESSION: sessionPacket },
+  timestampOffset: 0,
+  contract(node) {
+    for (const [ports, names] of [
+      [node.inputs, inputNames(node.options)],
+      [node.outputs, outputNames(node.options)],
+    ] as const) {
+      const fault = namingFault(names, tagsOf(ports));
+      if (fault !== undefined) node.fail(fault);
+      for (const port of ports) port.type = isVectorTag(port.tag) ? tensorsPacket : tensorPacket();
+    }
+  },
+  open({ options: given, inputPorts, outputPorts, sidePackets: { SESSION: session } }) {
+    const { name, inputs, outputs } = session;
+    const known = (specs: typeof inputs) => specs.map((spec) => spec.name);
+    let inWires: Wire[];
+    let outWires: Wire[];
+    try {
+      inWires = wire(inputNames(given), tagsOf(inputPorts), known(inputs), name);
+      outWires = wire(outputNames(given), tagsOf(outputPorts), known(outputs), name);
+    } catch (error) {
+      throw new MillraceError('GRAPH_START_FAILED', messageOf(error), { details: { model: name } });
+    }
+    return {
+      async process(context) {
+        const tensors = gather(inWires, context.inputPorts);
+        checkInputs(name, inputs, tensors);
+        scatter(await session.run(tensors), outWires, context.outputPorts);
+      },
+    };
+  },
+});
+
+const inputNames = (given: Options): TensorNames => ({
+  side: 'input',
+  map: given.tagToInputTensorNames,
+  order: given.inputOrderList,
+});
+
+const outputNames = (given: Options): TensorNames => ({
+  side: 'output',
+  map: given.tagToOutputTensorNames,
+  order: given.outputOrderList,
+});
+
+function tagsOf(ports: ContractPorts | readonly { readonly tag: string }[]): string[] {
+  return Array.from(ports, ({ tag }) => tag);
+}
+
+/** The model's inputs out of this call's packets, renamed without a copy. */
+function gather(wires: readonly Wire[], ports: readonly InputPort[]): Tensor[] {
+  const tensors: Tensor[] = [];
+  for (const { port, isVector, tensors: names } of wires) {
+    const packet = ports[port]?.packet;
+    if (packet === undefined) {
+      throw new MillraceError('MISSING_INPUT', `input stream "${ports[port]?.name}" has no packet at this timestamp`);
+    }
+    const values = isVector ? (packet.value as readonly Tensor[]) : [packet.value as Tensor];
+    if (values.length !== names.length) {
+      throw new MillraceError(
+        'WRONG_SHAPE',
+        `input stream "${ports[port]?.name}": ${values.length} tensors given, ${names.length} expected by input_order_list`,
+      );
+    }
+    values.forEach((value, at) => tensors.push({ ...value, name: names[at] ?? '' }));
+  }
+  return tensors;
+}
+
+function scatter(results: readonly Tensor[], wires: readonly Wire[], ports: readonly OutputPort[]): void {
+  for (const { port, isVector, tensors: names } of wires) {
+    const output = ports[port];
+    if (output === undefined) continue;
+    const values = names.map((name) => results.find((result) => result.name === name));
+    output.send(isVector ? values : values[0]);
+  }
+}
