@@ -96,10 +96,18 @@ export class MillraceError extends Error {
 
   /** `error` itself when it is ours, else an `INTERNAL` one that keeps it as its cause. */
   static from(error: unknown): MillraceError {
-    return error instanceof MillraceError
-      ? error
-      : new MillraceError('INTERNAL', 'internal error; the server log has the details', { cause: error });
+    if (error instanceof MillraceError) return error;
+    // A user's module may have its own copy of this class.
+    if (error instanceof Error && error.name === 'MillraceError' && 'reason' in error && isReason(error.reason)) {
+      const { message, details, code } = error as MillraceError;
+      return new MillraceError(error.reason, message, { details, code, cause: error });
+    }
+    return new MillraceError('INTERNAL', 'internal error; the server log has the details', { cause: error });
   }
+}
+
+function isReason(name: unknown): name is Reason {
+  return typeof name === 'string' && Object.hasOwn(REASONS, name);
 }
 
 /** The message of anything that was thrown. */

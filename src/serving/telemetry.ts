@@ -1,7 +1,7 @@
 import type { Counter, Gauge, Histogram, Meter } from '../base/meter.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
 import type { CallContext, Duration, ServableStatistics } from './data-plane.ts';
-import { OVMS_BOUNDS_US } from './metric-bounds.ts';
+import { OVMS_TIME_BOUNDS_US } from './metric-bounds.ts';
 import type { Entry } from './repository.ts';
 
 type Interface = CallContext['interface'];
@@ -186,7 +186,7 @@ function createFamilies(meter: Meter) {
   const request = ['name', 'version', 'api', 'method', 'interface'];
   const graph = ['name', 'api', 'method', 'interface'];
   const servable = ['name', 'version'];
-  const us = OVMS_BOUNDS_US;
+  const us = OVMS_TIME_BOUNDS_US;
   return {
     requestsSuccess: meter.counter(
       'ovms_requests_success',

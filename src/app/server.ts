@@ -1,0 +1,137 @@
+import { Closer } from '../base/closer.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Settings } from '../config/settings.ts';
+import { defaultSupervision } from '../ipc/supervisor.ts';
+import { createPrometheusMeter } from '../observability/meter.ts';
+import { listenGrpc } from '../protocol/grpc/listen-grpc.ts';
+import { listenRest } from '../protocol/rest/listen-rest.ts';
+import { FrontDataPlane } from '../serving/front-data-plane.ts';
+import type { LoadedServables } from '../serving/servable-spec.ts';
+import { hostLauncher } from './host-launcher.ts';
+import { watchFiles } from './watcher.ts';
+
+/** How many messages of a session may be under way each way; its bytes are a setting. */
+const MAX_SESSION_MESSAGES = 64;
+
+export interface StartOptions {
+  readonly settings: Settings;
+  /** Reads what should be served; called again for each reload. */
+  readonly loadServables: () => Promise<LoadedServables>;
+  readonly logger: Logger;
+}
+
+export interface RunningServer extends AsyncDisposable {
+  readonly grpcPort: number;
+  readonly restPort: number;
+  readonly dataPlane: FrontDataPlane;
+  /** Process ids of the hosts, for tests and tools. */
+  readonly hostPids: readonly number[];
+  /** Not ready at once; what was accepted ends within the grace time; then everything closes. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** The composition root: builds every part, in order, and closes what was opened when a later step fails. */
+export async function startServer({ settings, loadServables, logger }: StartOptions): Promise<RunningServer> {
+  await using opened = new Closer();
+  warnOfOpenDoors(settings, logger);
+  const meter = createPrometheusMeter();
+  const dataPlane = opened.use(
+    new FrontDataPlane(await dataPlaneOptions(settings, loadServables, logger), meter, logger),
+  );
+  const { metricsEnable } = settings;
+  const grpc = opened.use(
+    await listenGrpc(
+      { host: settings.grpcBindAddress, port: settings.port, maxMessageBytes: settings.grpcMaxMessageBytes },
+      dataPlane,
+      logger,
+    ),
+  );
+  const rest = opened.use(
+    await listenRest(
+      {
+        host: settings.restBindAddress,
+        port: settings.restPort,
+        maxJsonBytes: settings.restMaxJsonBytes,
+        maxBinaryBytes: settings.restMaxBinaryBytes,
+      },
+      { dataPlane, metrics: metricsEnable ? () => meter.render() : undefined, logger },
+    ),
+  );
+  await dataPlane.start();
+  watchConfiguration(opened, settings, dataPlane, logger);
+  const closer = opened.move();
+
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> =>
+    (stopping ??= (async () => {
+      const graceMs = settings.shutdownGraceS * 1000;
+      logger.info({ graceMs }, 'stopping');
+      const closed = Promise.all([grpc.drain(), rest.drain()]);
+      await dataPlane.drain(graceMs);
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+      await closer[Symbol.asyncDispose]();
+      logger.info({}, 'stopped');
+    })());
+  return {
+    grpcPort: grpc.port,
+    restPort: rest.port,
+    dataPlane,
+    get hostPids() {
+      return dataPlane.hostPids;
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function dataPlaneOptions(settings: Settings, loadServables: StartOptions['loadServables'], logger: Logger) {
+  return {
+    hosts: {
+      shared: Math.max(1, settings.hosts),
+      launch: await hostLauncher(settings, logger),
+      supervision: {
+        ...defaultSupervision,
+        settings: { hosts: Math.max(1, settings.hosts) },
+        limits: { maxMessages: MAX_SESSION_MESSAGES, maxBytes: settings.maxSessionBytes },
+        maxSilenceMs: settings.hostHeartbeatS * 1000,
+      },
+    },
+    limits: {
+      maxSessions: settings.maxSessions,
+      maxRequestsInFlight: settings.maxRequestsInFlight,
+      maxBytesInFlight: settings.maxBytesInFlight,
+      sessionIdleTimeoutMs: settings.sessionIdleTimeoutS * 1000,
+    },
+    loadServables,
+  };
+}
+
+function watchConfiguration(opened: Closer, settings: Settings, dataPlane: FrontDataPlane, logger: Logger): void {
+  const intervalMs = settings.fileSystemPollWaitSeconds * 1000;
+  if (intervalMs === 0) return;
+  const watch = watchFiles(
+    () => dataPlane.watchedFiles,
+    intervalMs,
+    async () => {
+      try {
+        if (await dataPlane.reload()) logger.info({}, 'configuration reloaded');
+      } catch (error) {
+        logger.error({ reason: messageOf(error) }, 'configuration not reloaded; what was served goes on');
+      }
+    },
+  );
+  opened.defer(() => watch[Symbol.dispose]());
+}
+
+function warnOfOpenDoors({ grpcBindAddress, restBindAddress, strict }: Settings, logger: Logger): void {
+  const open = [grpcBindAddress, restBindAddress].filter((address) => !isLoopback(address));
+  if (open.length === 0) return;
+  const message = `listening on ${open.join(' and ')} without TLS or token: everyone who reaches it can use it`;
+  if (strict) throw new Error(`${message}; refused because of --strict`);
+  logger.warn({ addresses: open }, message);
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || address.startsWith('127.');
+}

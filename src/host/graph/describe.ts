@@ -1,0 +1,94 @@
+import { messageOf } from '../../base/errors.ts';
+import { RequestPacketType, ResponsePacketType, TensorPacketType } from '../../calculators/packet-types.ts';
+import type { GraphPort, NodePlan, ValidatedGraph } from '../../graph/index.ts';
+import type { ModelService } from '../../runtime/model-service.ts';
+import type { ModelSession } from '../../runtime/model-session.ts';
+import type { TensorSpec } from '../../tensor/tensor.ts';
+import type { Description } from '../servable.ts';
+import { formOf } from './ports.ts';
+
+const INFERENCE = 'OpenVINOInferenceCalculator';
+const SESSION = 'OpenVINOModelServerSessionCalculator';
+
+/** Only in metadata, and OVMS's word there: the calculators do not say what the stream carries. */
+const UNKNOWN = 'INVALID' as TensorSpec['datatype'];
+
+/**
+ * A graph's metadata: datatypes and shapes from its calculators' contracts, and of streams that go straight into or come
+ * straight out of a model, from that model.
+ */
+export function describeGraph(graph: ValidatedGraph, models: ModelService): Description {
+  return {
+    platform: 'millrace_graph',
+    decoupled: false,
+    inputs: graph.inputStreams.flatMap((port) => specsOf(port, () => modelSpec(graph, models, port.name, 'inputs'))),
+    outputs: graph.outputStreams.flatMap((port) => specsOf(port, () => modelSpec(graph, models, port.name, 'outputs'))),
+  };
+}
+
+/** Models that the graph names and that are not there: its sessions will fail to open. */
+export function graphWarnings(graph: ValidatedGraph, models: ModelService): string[] {
+  return graph.nodes
+    .filter((node) => node.definition.name === SESSION)
+    .flatMap((node) => {
+      try {
+        sessionOf(node, models);
+        return [];
+      } catch (error) {
+        return [`node "${node.name}": ${messageOf(error)}; requests to the graph will fail until it is there`];
+      }
+    });
+}
+
+function specsOf(port: GraphPort, ofModel: () => TensorSpec | undefined): TensorSpec[] {
+  const { name, type } = port;
+  if (type instanceof RequestPacketType || type instanceof ResponsePacketType) return [...type.tensors];
+  if (formOf(port) === 'image') return [{ name, datatype: 'UINT8', shape: [-1, -1, -1] }];
+  if (type instanceof TensorPacketType && type.datatype !== undefined) {
+    return [{ name, datatype: type.datatype, shape: type.shape ?? [] }];
+  }
+  const spec = ofModel();
+  return [spec === undefined ? { name, datatype: UNKNOWN, shape: [] } : { ...spec, name }];
+}
+
+/** The model's own spec of the tensor that graph stream `name` carries to or from an inference node. */
+function modelSpec(
+  graph: ValidatedGraph,
+  models: ModelService,
+  name: string,
+  side: 'inputs' | 'outputs',
+): TensorSpec | undefined {
+  for (const node of graph.nodes) {
+    if (node.definition.name !== INFERENCE) continue;
+    const port = node[side].find((entry) => entry.name === name);
+    const session = port && inferenceSession(graph, models, node);
+    const tensor = port && tensorName(node, port.tag, side);
+    const spec = session?.[side].find((candidate) => candidate.name === tensor);
+    if (spec !== undefined) return spec;
+  }
+  return undefined;
+}
+
+function inferenceSession(graph: ValidatedGraph, models: ModelService, node: NodePlan): ModelSession | undefined {
+  const packet = node.sideInputs.find((entry) => entry.tag === 'SESSION')?.name;
+  const maker = graph.nodes.find(
+    (candidate) =>
+      candidate.definition.name === SESSION && candidate.sideOutputs.some((entry) => entry.name === packet),
+  );
+  try {
+    return maker && sessionOf(maker, models);
+  } catch {
+    return undefined; // told by graphWarnings
+  }
+}
+
+function sessionOf(node: NodePlan, models: ModelService): ModelSession {
+  const { servableName, servableVersion } = node.options as { servableName: string; servableVersion: string };
+  return models.session(servableName, servableVersion);
+}
+
+function tensorName(node: NodePlan, tag: string, side: 'inputs' | 'outputs'): string {
+  const options = node.options as Record<string, readonly { readonly key: string; readonly value: string }[]>;
+  const names = options[side === 'inputs' ? 'tagToInputTensorNames' : 'tagToOutputTensorNames'] ?? [];
+  return names.find((entry) => entry.key === tag)?.value ?? tag;
+}

@@ -1,0 +1,131 @@
+import { MillraceError } from '../../base/errors.ts';
+import { GraphRun, type GraphError, type ValidatedGraph } from '../../graph/index.ts';
+import { MODEL_SERVICE, type ModelService } from '../../runtime/model-service.ts';
+import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
+import type { Parameters } from '../../tensor/parameters.ts';
+import { Uint64 } from '../../tensor/parameters.ts';
+import { packetFault, startFault } from './graph-faults.ts';
+import { outputTensors, packetValue, requestPort, responseParameters, type Form, type InputPort } from './ports.ts';
+import { TIMESTAMP_PARAMETER, type AutomaticTimestamps } from './session-clock.ts';
+
+const RESERVED_SIDE_PACKET = 'py';
+
+/** The models of one run, and how to give them back. */
+export type TakeModels = () => { readonly models: ModelService; readonly release: () => void };
+
+/** A loaded graph: everything that does not change from run to run. */
+export interface GraphProgram {
+  readonly name: string;
+  readonly version: string;
+  readonly graph: ValidatedGraph;
+  readonly inputs: ReadonlyMap<string, InputPort>;
+  /** Set when the graph takes whole requests. */
+  readonly request: InputPort | undefined;
+  readonly outputs: readonly { readonly name: string; readonly form: Form }[];
+  readonly automaticTimestamps: AutomaticTimestamps;
+  readonly takeModels: TakeModels;
+}
+
+/** One packet of a request that may be pushed. */
+export interface PendingPacket {
+  readonly stream: string;
+  readonly value: unknown;
+}
+
+export function createProgram(
+  parts: Pick<GraphProgram, 'name' | 'version' | 'graph' | 'automaticTimestamps' | 'takeModels'>,
+  inputs: readonly InputPort[],
+  outputs: GraphProgram['outputs'],
+): GraphProgram {
+  return { ...parts, inputs: new Map(inputs.map((port) => [port.name, port])), request: requestPort(inputs), outputs };
+}
+
+/** A new run with its models; `release` once it is over. Not started. */
+export function createRun(program: GraphProgram): { run: GraphRun; release: () => void } {
+  const { models, release } = program.takeModels();
+  return { run: new GraphRun(program.graph, { services: new Map([[MODEL_SERVICE, models]]) }), release };
+}
+
+/**
+ * Starts a run with the side packets that a first request's parameters make.
+ * @throws MillraceError GRAPH_INVALID or GRAPH_START_FAILED with OVMS's texts
+ */
+export function startRun(run: GraphRun, parameters: Parameters | undefined): void {
+  if (parameters !== undefined && RESERVED_SIDE_PACKET in parameters) {
+    throw startFault(
+      'GRAPH_INVALID',
+      new Error(`Incoming input side packet: ${RESERVED_SIDE_PACKET} is special reserved name and cannot be used`),
+    );
+  }
+  try {
+    run.start(sidePackets(parameters));
+  } catch (error) {
+    throw startFault('GRAPH_START_FAILED', error);
+  }
+}
+
+/**
+ * The packets of a request, all checked, none pushed.
+ * @throws MillraceError about the first input that is not as it should be; nothing was pushed
+ */
+export function packetsOf(program: GraphProgram, request: InferenceRequest): PendingPacket[] {
+  if (program.request !== undefined) return [{ stream: program.request.name, value: request }];
+  const packets: PendingPacket[] = [];
+  for (const tensor of request.inputs) {
+    const port = program.inputs.get(tensor.name);
+    if (port === undefined) {
+      throw new MillraceError('UNEXPECTED_INPUT', `Unexpected input - ${tensor.name} is unexpected`, {
+        details: { tensor: tensor.name, expected: [...program.inputs.keys()] },
+      });
+    }
+    if (packets.some((packet) => packet.stream === tensor.name)) {
+      throw new MillraceError('DUPLICATE_INPUT', `Unexpected input - ${tensor.name} is given twice`, {
+        details: { tensor: tensor.name },
+      });
+    }
+    packets.push({ stream: tensor.name, value: packetValue(port, tensor) });
+  }
+  return packets;
+}
+
+/**
+ * Pushes all packets at `timestamp`, or none.
+ * @returns the fault of the first that the graph refuses, which ends a session
+ */
+export function pushPackets(
+  run: GraphRun,
+  packets: readonly PendingPacket[],
+  timestamp: bigint,
+): MillraceError | undefined {
+  for (const { stream, value } of packets) {
+    const fault: GraphError | undefined = run.checkPacket(stream, value, timestamp);
+    if (fault !== undefined) return packetFault(stream, fault);
+  }
+  for (const { stream, value } of packets) run.addPacket(stream, { value, timestamp });
+  return undefined;
+}
+
+/** The response that carries one output packet. */
+export function responseOf(
+  program: GraphProgram,
+  output: { readonly name: string; readonly form: Form },
+  value: unknown,
+  timestamp: bigint,
+  id: string,
+): InferenceResponse {
+  return {
+    servable: program.name,
+    version: program.version,
+    id,
+    parameters: { ...responseParameters(output.form, value), [TIMESTAMP_PARAMETER]: timestamp },
+    outputs: outputTensors(output.name, output.form, value),
+  };
+}
+
+function sidePackets(parameters: Parameters | undefined): ReadonlyMap<string, unknown> {
+  const packets = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(parameters ?? {})) {
+    if (name !== TIMESTAMP_PARAMETER) packets.set(name, value instanceof Uint64 ? value.value : value);
+  }
+  return packets;
+}

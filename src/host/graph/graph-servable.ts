@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises';
+import type { Cancellation } from '../../base/cancellation.ts';
+import { messageOf, MillraceError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { builtinCalculators } from '../../calculators/index.ts';
+import { CalculatorRegistry, parseGraphConfig, validateGraph, type ValidatedGraph } from '../../graph/index.ts';
+import type { HostSession, SessionOutput } from '../../ipc/host-handler.ts';
+import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
+import type { GraphLoad } from '../host-spec.ts';
+import type { Description, HostServable } from '../servable.ts';
+import { describeGraph, graphWarnings } from './describe.ts';
+import { createProgram, type GraphProgram, type TakeModels } from './graph-program.ts';
+import { GraphSession } from './graph-session.ts';
+import { formOf } from './ports.ts';
+import { inferOnce } from './unary.ts';
+
+const registry = new CalculatorRegistry(builtinCalculators);
+
+/** @throws MillraceError GRAPH_INVALID naming the file, the line and the fault */
+export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger: Logger): Promise<HostServable> {
+  const graph = await readGraph(spec.graphPath);
+  const automaticTimestamps = spec.automaticTimestamps ?? (graph.measuresTime ? 'wall_clock' : 'request');
+  if (spec.automaticTimestamps === undefined && graph.measuresTime) {
+    logger.info({ servable: spec.name }, 'its calculators measure time: automatic timestamps are the wall clock');
+  }
+  const program = createProgram(
+    { name: spec.name, version: spec.version, graph, automaticTimestamps, takeModels },
+    graph.inputStreams.map((port) => ({ name: port.name, form: formOf(port), type: port.type })),
+    graph.outputStreams.map((port) => ({ name: port.name, form: formOf(port) })),
+  );
+  const { models, release } = takeModels();
+  try {
+    const warnings = graphWarnings(graph, models);
+    return new GraphServable(program, { ...describeGraph(graph, models), warnings });
+  } finally {
+    release();
+  }
+}
+
+async function readGraph(path: string): Promise<ValidatedGraph> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new MillraceError('GRAPH_INVALID', `cannot read graph file ${path}: ${messageOf(error)}`, { cause: error });
+  }
+  let graph: ValidatedGraph;
+  try {
+    graph = validateGraph(parseGraphConfig(text, path), registry, { file: path });
+  } catch (error) {
+    throw new MillraceError('GRAPH_INVALID', messageOf(error), { details: { file: path }, cause: error });
+  }
+  checkServable(graph, path);
+  return graph;
+}
+
+/** What OVMS asks of a graph beyond MediaPipe (sheet §3.5). */
+function checkServable(graph: ValidatedGraph, path: string): void {
+  const fail = (problem: string): never => {
+    throw new MillraceError('GRAPH_INVALID', `${path}: ${problem}`, { details: { file: path } });
+  };
+  const { inputStreams, outputStreams } = graph;
+  if (inputStreams.length === 0) fail('the graph has no input_stream, at least one expected');
+  if (outputStreams.length === 0) fail('the graph has no output_stream, at least one expected');
+  for (const [side, ports] of [
+    ['input', inputStreams],
+    ['output', outputStreams],
+  ] as const) {
+    const names = ports.map((port) => port.name);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) fail(`graph ${side} stream "${twice}" is listed twice`);
+    if (ports.length > 1 && ports.some((port) => formOf(port) === 'request')) {
+      fail(`${ports.length} ${side} streams given; a side that carries whole requests or responses has only that one`);
+    }
+  }
+  const takesRequests = inputStreams.some((port) => formOf(port) === 'request');
+  if (takesRequests !== outputStreams.some((port) => formOf(port) === 'request')) {
+    fail('a REQUEST input needs a RESPONSE output and the other way round');
+  }
+}
+
+/** A graph: a fresh run for each unary request, one run for the life of each session. */
+class GraphServable implements HostServable {
+  readonly description: Description;
+  readonly #program: GraphProgram;
+
+  constructor(program: GraphProgram, description: Description) {
+    this.#program = program;
+    this.description = description;
+  }
+
+  infer(request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
+    return inferOnce(this.#program, request, cancellation);
+  }
+
+  open(first: InferenceRequest, output: SessionOutput): HostSession {
+    return new GraphSession(this.#program, first, output);
+  }
+
+  /** Sessions hold the program themselves; nothing else is open. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,74 @@
+import type { Cancellation } from '../../base/cancellation.ts';
+import { MillraceError } from '../../base/errors.ts';
+import type { Packet } from '../../graph/index.ts';
+import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { selectOutputs } from '../requested-outputs.ts';
+import { runFault } from './graph-faults.ts';
+import { createRun, packetsOf, pushPackets, responseOf, startRun, type GraphProgram } from './graph-program.ts';
+import { SessionClock } from './session-clock.ts';
+
+/** One request on a run of its own; the first packet of each output makes the response (OVMS sheet §2). */
+export async function inferOnce(
+  program: GraphProgram,
+  request: InferenceRequest,
+  cancellation: Cancellation,
+): Promise<InferenceResponse> {
+  const timestamp = new SessionClock(program.automaticTimestamps).timestampOf(request.parameters);
+  const packets = packetsOf(program, request);
+  checkComplete(program, packets.length);
+  const { run, release } = createRun(program);
+  const first = new Map<string, Packet>();
+  for (const { name } of program.outputs) {
+    run.observe(name, (packet) => {
+      if (!first.has(name)) first.set(name, packet);
+    });
+  }
+  const forget = cancellation.onCancel((error) => run.cancel(error));
+  try {
+    startRun(run, request.parameters);
+    const fault = pushPackets(run, packets, timestamp);
+    if (fault !== undefined) {
+      run.cancel(fault);
+      throw fault;
+    }
+    run.closeAllPacketSources();
+    await run.waitUntilDone();
+  } catch (error) {
+    throw cancellation.error ?? runFault(error);
+  } finally {
+    forget();
+    release();
+  }
+  return joined(program, request, first);
+}
+
+function checkComplete(program: GraphProgram, packets: number): void {
+  if (packets >= program.inputs.size) return;
+  const names = [...program.inputs.keys()];
+  throw new MillraceError(
+    'MISSING_INPUT',
+    `Invalid number of inputs - Not all input packets created: ${packets} given, ${names.length} expected (${names.join(', ')})`,
+    { details: { servable: program.name, expected: names, actual: packets } },
+  );
+}
+
+function joined(program: GraphProgram, request: InferenceRequest, first: Map<string, Packet>): InferenceResponse {
+  let response: InferenceResponse | undefined;
+  const outputs: Tensor[] = [];
+  for (const output of program.outputs) {
+    const packet = first.get(output.name);
+    if (packet === undefined) {
+      throw new MillraceError(
+        'GRAPH_FAILED',
+        `Mediapipe execution failed. MP status - Unknown error during mediapipe execution: output "${output.name}" gave no packet`,
+        { details: { servable: program.name, stream: output.name } },
+      );
+    }
+    const part = responseOf(program, output, packet.value, packet.timestamp, request.id);
+    response ??= part;
+    outputs.push(...part.outputs);
+  }
+  if (response === undefined) throw new MillraceError('INTERNAL', `graph "${program.name}" has no outputs`);
+  return { ...response, outputs: selectOutputs(request, outputs) };
+}

@@ -1,0 +1,34 @@
+import type { ExecutionProvider } from '../runtime/model-session.ts';
+
+/**
+ * What the front sends to have a servable loaded: the part of its `ServableSpec` that a host needs. The two are declared
+ * apart because a host knows nothing of the front; a contract test compares them.
+ */
+export type HostSpec = GraphLoad | ModelLoad | RuntimeLoad;
+
+interface Load {
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface GraphLoad extends Load {
+  readonly kind: 'graph';
+  /** The `*.pbtxt` file. */
+  readonly graphPath: string;
+  readonly automaticTimestamps?: 'request' | 'wall_clock' | { readonly stepUs: number } | undefined;
+}
+
+export interface ModelLoad extends Load {
+  readonly kind: 'model';
+  readonly path: string;
+  readonly executionProviders: readonly ExecutionProvider[];
+  readonly intraOpThreads?: number | undefined;
+  readonly runDeadlineMs: number;
+}
+
+export interface RuntimeLoad extends Load {
+  readonly kind: 'runtime';
+  readonly module: string;
+  readonly export: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,213 @@
+import { availableParallelism } from 'node:os';
+import type { Cancellation } from '../base/cancellation.ts';
+import { MillraceError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { HostHandler, HostSession, SessionOutput } from '../ipc/host-handler.ts';
+import { noTiming, type RunTiming } from '../ipc/run-timing.ts';
+import { backendFor } from '../runtime/index.ts';
+import type { ModelService } from '../runtime/model-service.ts';
+import type { ModelSession, RunMonitor } from '../runtime/model-session.ts';
+import { loadRuntime } from '../runtime/script/load-runtime.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { loadGraph } from './graph/graph-servable.ts';
+import type { GraphLoad, HostSpec, ModelLoad, RuntimeLoad } from './host-spec.ts';
+import { Lease } from './lease.ts';
+import { ModelServable } from './model-servable.ts';
+import { RuntimeServable } from './runtime-servable.ts';
+import type { HostServable } from './servable.ts';
+
+/** Announces model runs to the supervisor. */
+export interface RunAnnouncer {
+  runStarted(deadlineMs: number): void;
+  runEnded(loadId: number, timing: RunTiming): void;
+}
+
+export interface HostSettings {
+  /** Hosts that share this machine's cores. */
+  readonly hosts: number;
+}
+
+/** Everything that one host process serves. */
+export class Host implements HostHandler {
+  readonly #logger: Logger;
+  readonly #announcer: RunAnnouncer;
+  readonly #loaded = new Map<number, Lease<HostServable>>();
+  /** The newest generation of each model, for graphs: by name and version. */
+  readonly #models = new Map<string, Lease<HostServable>>();
+  /** Loads happen one after another: models before the graphs that name them. */
+  #loading: Promise<unknown> = Promise.resolve();
+  #intraOpThreads = 1;
+
+  constructor(announcer: RunAnnouncer, logger: Logger) {
+    this.#announcer = announcer;
+    this.#logger = logger;
+  }
+
+  start(settings: object): Promise<void> {
+    const { hosts } = settings as HostSettings;
+    this.#intraOpThreads = Math.max(1, Math.floor(availableParallelism() / Math.max(1, hosts)));
+    return Promise.resolve();
+  }
+
+  load(loadId: number, spec: unknown): Promise<object> {
+    const loading = this.#loading.then(() => this.#load(loadId, spec as HostSpec));
+    this.#loading = loading.catch(() => {});
+    return loading;
+  }
+
+  unload(loadId: number): void {
+    void this.#loading.then(() => {
+      const lease = this.#loaded.get(loadId);
+      this.#loaded.delete(loadId);
+      for (const [key, model] of this.#models) if (model === lease) this.#models.delete(key);
+      lease?.retire();
+    });
+  }
+
+  async infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
+    const lease = this.#find(loadId);
+    lease.acquire();
+    try {
+      return await lease.resource.infer(request, cancellation);
+    } finally {
+      lease.release();
+    }
+  }
+
+  open(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession {
+    const lease = this.#find(loadId);
+    lease.acquire();
+    let isHeld = true;
+    const release = (): void => {
+      if (isHeld) lease.release();
+      isHeld = false;
+    };
+    try {
+      const session = lease.resource.open(first, {
+        respond: (response, latencyUs) => output.respond(response, latencyUs),
+        taken: (request) => output.taken(request),
+        refuse: (request, error) => output.refuse(request, error),
+        end: (error) => {
+          release();
+          output.end(error);
+        },
+        get isFull() {
+          return output.isFull;
+        },
+      });
+      return {
+        push: (request) => session.push(request),
+        halfClose: () => session.halfClose(),
+        onRoom: () => session.onRoom(),
+        abort: (error) => {
+          session.abort(error);
+          release();
+        },
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#loading;
+    for (const lease of this.#loaded.values()) lease.retire();
+    this.#loaded.clear();
+    this.#models.clear();
+  }
+
+  async #load(loadId: number, spec: HostSpec): Promise<object> {
+    const servable = await this.#loadServable(loadId, spec);
+    const lease = new Lease(servable, (error) => {
+      this.#logger.error({ servable: spec.name, error: String(error) }, 'servable failed to close');
+    });
+    this.#loaded.set(loadId, lease);
+    if (spec.kind === 'model') this.#models.set(`${spec.name}/${spec.version}`, lease);
+    return servable.description;
+  }
+
+  #loadServable(loadId: number, spec: HostSpec): Promise<HostServable> {
+    switch (spec.kind) {
+      case 'model':
+        return this.#loadModel(loadId, spec);
+      case 'runtime':
+        return this.#loadRuntime(spec);
+      case 'graph':
+        return this.#loadGraph(spec);
+    }
+  }
+
+  async #loadModel(loadId: number, spec: ModelLoad): Promise<HostServable> {
+    const monitor: RunMonitor = {
+      runStarted: (deadlineMs) => this.#announcer.runStarted(deadlineMs),
+      runEnded: (timing) => this.#announcer.runEnded(timing === noTiming ? 0 : loadId, timing),
+    };
+    const intraOpThreads = spec.intraOpThreads ?? this.#intraOpThreads;
+    return new ModelServable(await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger));
+  }
+
+  async #loadRuntime(spec: RuntimeLoad): Promise<HostServable> {
+    const definition = await loadRuntime(spec.module, spec.export);
+    const { name, version, parameters } = spec;
+    return RuntimeServable.load({
+      name,
+      version,
+      definition,
+      parameters,
+      logger: this.#logger.child({ servable: name }),
+    });
+  }
+
+  #loadGraph(spec: GraphLoad): Promise<HostServable> {
+    return loadGraph(spec, () => this.#modelService(), this.#logger);
+  }
+
+  /** The models that one graph run takes; `release` gives them back. */
+  #modelService(): { models: ModelService; release: () => void } {
+    const held: Lease<HostServable>[] = [];
+    return {
+      models: {
+        session: (name, version) => {
+          const lease = this.#findModel(name, version);
+          lease.acquire();
+          held.push(lease);
+          return lease.resource instanceof ModelServable ? lease.resource.session : unreachable(name);
+        },
+      },
+      release: () => {
+        for (const lease of held.splice(0)) lease.release();
+      },
+    };
+  }
+
+  /** @param version "" and "0" ask for the highest */
+  #findModel(name: string, version: string): Lease<HostServable> {
+    if (version !== '' && version !== '0') {
+      const lease = this.#models.get(`${name}/${version}`);
+      if (lease !== undefined) return lease;
+    } else {
+      const versions = [...this.#models.keys()].filter((key) => key.slice(0, key.lastIndexOf('/')) === name);
+      const highest = versions.toSorted((a, b) => versionOf(a) - versionOf(b)).at(-1);
+      const lease = highest === undefined ? undefined : this.#models.get(highest);
+      if (lease !== undefined) return lease;
+    }
+    throw new MillraceError(
+      'SERVABLE_NOT_FOUND',
+      `model '${name}'${version === '' || version === '0' ? '' : ` version ${version}`} is not loaded`,
+      { code: 'FAILED_PRECONDITION', details: { servable: name } },
+    );
+  }
+
+  #find(loadId: number): Lease<HostServable> {
+    const lease = this.#loaded.get(loadId);
+    if (lease === undefined) throw new MillraceError('SERVABLE_NOT_READY', 'the servable was unloaded');
+    return lease;
+  }
+}
+
+const versionOf = (key: string): number => Number(key.slice(key.lastIndexOf('/') + 1));
+
+function unreachable(name: string): ModelSession {
+  throw new MillraceError('INTERNAL', `'${name}' is listed as a model and is none: this is a bug`);
+}

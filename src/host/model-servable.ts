@@ -1,0 +1,97 @@
+import type { Cancellation } from '../base/cancellation.ts';
+import { MillraceError } from '../base/errors.ts';
+import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
+import { checkInputs } from '../runtime/check-inputs.ts';
+import type { ModelSession } from '../runtime/model-session.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
+import type { Description, HostServable } from './servable.ts';
+
+/** An ONNX model by itself: each request is one inference. */
+export class ModelServable implements HostServable {
+  readonly description: Description;
+  readonly session: ModelSession;
+
+  constructor(session: ModelSession) {
+    this.session = session;
+    const { inputs, outputs, provider } = session;
+    this.description = { platform: 'onnxruntime_onnx', decoupled: false, inputs, outputs, provider };
+  }
+
+  async infer(request: InferenceRequest, cancellation?: Cancellation): Promise<InferenceResponse> {
+    checkInputs(request.servable, this.session.inputs, request.inputs, request.id);
+    checkRequestedOutputs(request, this.session.outputs);
+    const outputs = await this.session.run(request.inputs);
+    if (cancellation?.error !== undefined) throw cancellation.error;
+    const { name, version } = this.session;
+    return { servable: name, version, id: request.id, outputs: selectOutputs(request, outputs) };
+  }
+
+  open(_first: InferenceRequest, output: SessionOutput): HostSession {
+    return new ModelStream(this, output);
+  }
+
+  async close(): Promise<void> {
+    await this.session[Symbol.asyncDispose]();
+  }
+}
+
+/** A session on a model: requests are answered one after another, in their order. */
+class ModelStream implements HostSession {
+  readonly #servable: ModelServable;
+  readonly #output: SessionOutput;
+  readonly #queue: InferenceRequest[] = [];
+  #isRunning = false;
+  #isHalfClosed = false;
+  #isOver = false;
+
+  constructor(servable: ModelServable, output: SessionOutput) {
+    this.#servable = servable;
+    this.#output = output;
+  }
+
+  push(request: InferenceRequest): void {
+    this.#queue.push(request);
+    void this.#run();
+  }
+
+  halfClose(): void {
+    this.#isHalfClosed = true;
+    void this.#run();
+  }
+
+  abort(): void {
+    this.#isOver = true;
+  }
+
+  onRoom(): void {
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    while (!this.#isOver && !this.#output.isFull) {
+      const request = this.#queue.shift();
+      if (request === undefined) break;
+      await this.#answer(request);
+    }
+    this.#isRunning = false;
+    if (this.#isHalfClosed && this.#queue.length === 0 && !this.#isOver) {
+      this.#isOver = true;
+      this.#output.end(undefined);
+    }
+  }
+
+  async #answer(request: InferenceRequest): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      const response = await this.#servable.infer(request);
+      if (this.#isOver) return;
+      this.#output.taken(request);
+      this.#output.respond(response, Math.round((performance.now() - startedAt) * 1000));
+    } catch (error) {
+      if (!this.#isOver) this.#output.refuse(request, MillraceError.from(error));
+    }
+  }
+}

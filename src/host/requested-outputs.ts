@@ -1,0 +1,21 @@
+import { MillraceError } from '../base/errors.ts';
+import type { InferenceRequest } from '../tensor/inference.ts';
+import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
+
+/** Refuses output names that the servable does not have, before it runs. */
+export function checkRequestedOutputs(request: InferenceRequest, specs: readonly TensorSpec[]): void {
+  for (const { name } of request.outputs) {
+    if (specs.some((spec) => spec.name === name)) continue;
+    throw new MillraceError(
+      'UNEXPECTED_OUTPUT',
+      `unexpected inference output '${name}' for model '${request.servable}'`,
+      { details: { servable: request.servable, tensor: name } },
+    );
+  }
+}
+
+/** The outputs that were asked for, in that order; none asked for means all. */
+export function selectOutputs(request: InferenceRequest, outputs: readonly Tensor[]): readonly Tensor[] {
+  if (request.outputs.length === 0) return outputs;
+  return request.outputs.flatMap(({ name }) => outputs.filter((output) => output.name === name));
+}

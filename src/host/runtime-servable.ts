@@ -1,0 +1,216 @@
+import { Cancellation } from '../base/cancellation.ts';
+import { messageOf, MillraceError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
+import { checkInputs } from '../runtime/check-inputs.ts';
+import type { RuntimeContext, RuntimeDefinition, RuntimeResponse } from '../runtime/script/define-runtime.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
+import type { Description, HostServable } from './servable.ts';
+
+export interface RuntimeServableParts {
+  readonly name: string;
+  readonly version: string;
+  readonly definition: RuntimeDefinition;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly logger: Logger;
+}
+
+/** A user's runtime. What its code throws reaches the client with its message, never with a stack. */
+export class RuntimeServable implements HostServable {
+  readonly description: Description;
+  readonly #parts: RuntimeServableParts;
+  readonly #life = new Cancellation();
+
+  private constructor(parts: RuntimeServableParts) {
+    this.#parts = parts;
+    const { inputs, outputs, decoupled = false } = parts.definition;
+    this.description = { platform: 'millrace_runtime', decoupled, inputs, outputs };
+  }
+
+  static async load(parts: RuntimeServableParts): Promise<RuntimeServable> {
+    const servable = new RuntimeServable(parts);
+    try {
+      await parts.definition.load?.(servable.#context(servable.#life));
+    } catch (error) {
+      throw new MillraceError('MODEL_INVALID', `runtime '${parts.name}' failed to load: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+    return servable;
+  }
+
+  async infer(request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
+    const { definition } = this.#parts;
+    if (definition.predict === undefined) {
+      throw new MillraceError('DECOUPLED_UNARY', `'${this.#parts.name}' only streams: it has no predict`);
+    }
+    this.#check(request);
+    try {
+      return this.#response(request, await definition.predict(request, this.#context(cancellation)));
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  open(_first: InferenceRequest, output: SessionOutput): HostSession {
+    const { definition } = this.#parts;
+    const requests = new RequestQueue((request) => output.taken(request));
+    const cancellation = new Cancellation();
+    const context = this.#context(cancellation);
+    const stream = definition.predictStream?.(requests, context) ?? predictEach(definition, requests, context);
+    const room = new Room();
+    void this.#pump(stream, requests, output, room, cancellation);
+    return {
+      push: (request) => {
+        try {
+          this.#check(request);
+        } catch (error) {
+          output.refuse(request, MillraceError.from(error));
+          return;
+        }
+        requests.push(request);
+      },
+      halfClose: () => requests.end(),
+      abort: (error) => {
+        cancellation.cancel(error);
+        requests.end();
+        room.open();
+      },
+      onRoom: () => room.open(),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#life.cancel(new MillraceError('SHUTTING_DOWN', `'${this.#parts.name}' is being unloaded`));
+    try {
+      await this.#parts.definition.unload?.();
+    } catch (error) {
+      this.#parts.logger.error({ servable: this.#parts.name, error: messageOf(error) }, 'runtime failed to unload');
+    }
+  }
+
+  async #pump(
+    stream: AsyncIterable<RuntimeResponse>,
+    requests: RequestQueue,
+    output: SessionOutput,
+    room: Room,
+    cancellation: Cancellation,
+  ): Promise<void> {
+    try {
+      for await (const answer of stream) {
+        if (cancellation.error !== undefined) return;
+        const { last } = requests;
+        output.respond(this.#response(last?.request, answer), last && Math.round((performance.now() - last.at) * 1000));
+        if (output.isFull) await room.wait();
+      }
+      output.end(undefined);
+    } catch (error) {
+      output.end(this.#failure(error));
+    }
+  }
+
+  #check(request: InferenceRequest): void {
+    checkInputs(request.servable, this.#parts.definition.inputs, request.inputs, request.id);
+    checkRequestedOutputs(request, this.#parts.definition.outputs);
+  }
+
+  #context(cancellation: Cancellation): RuntimeContext {
+    const { logger, parameters } = this.#parts;
+    return {
+      get signal() {
+        return cancellation.signal;
+      },
+      logger,
+      parameters,
+    };
+  }
+
+  #response(request: InferenceRequest | undefined, answer: RuntimeResponse): InferenceResponse {
+    const { name, version } = this.#parts;
+    return {
+      servable: name,
+      version,
+      id: answer.id ?? request?.id ?? '',
+      parameters: answer.parameters,
+      outputs: request === undefined ? answer.outputs : selectOutputs(request, answer.outputs),
+    };
+  }
+
+  #failure(error: unknown): MillraceError {
+    const ours = MillraceError.from(error);
+    if (ours.reason !== 'INTERNAL') return ours;
+    const { name, logger } = this.#parts;
+    logger.error({ servable: name, stack: error instanceof Error ? error.stack : undefined }, 'runtime failed');
+    return new MillraceError('RUNTIME_FAILED', messageOf(error), { details: { servable: name }, cause: error });
+  }
+}
+
+async function* predictEach(
+  definition: RuntimeDefinition,
+  requests: AsyncIterable<InferenceRequest>,
+  context: RuntimeContext,
+): AsyncGenerator<RuntimeResponse> {
+  for await (const request of requests) {
+    const answer = await definition.predict?.(request, context);
+    if (answer !== undefined) yield answer;
+  }
+}
+
+/** The requests of a stream as the async iterable that a runtime reads. */
+class RequestQueue implements AsyncIterable<InferenceRequest> {
+  readonly #onTaken: (request: InferenceRequest) => void;
+  readonly #waiting: { request: InferenceRequest; at: number }[] = [];
+  #wake: (() => void) | undefined;
+  #hasEnded = false;
+  /** The request last taken, and when it came in. */
+  last: { request: InferenceRequest; at: number } | undefined;
+
+  constructor(onTaken: (request: InferenceRequest) => void) {
+    this.#onTaken = onTaken;
+  }
+
+  push(request: InferenceRequest): void {
+    this.#waiting.push({ request, at: performance.now() });
+    this.#wake?.();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<InferenceRequest> {
+    while (true) {
+      const next = this.#waiting.shift();
+      if (next !== undefined) {
+        this.last = next;
+        this.#onTaken(next.request);
+        yield next.request;
+      } else if (this.#hasEnded) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        this.#wake = undefined;
+      }
+    }
+  }
+}
+
+/** Waits until there is room for more responses. */
+class Room {
+  #wake: (() => void) | undefined;
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  open(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}
