@@ -1,0 +1,223 @@
+import { isUtf8 } from 'node:buffer';
+import { MillraceError } from '../../base/errors.ts';
+import { viewOf, type Datatype, type TypedArray } from '../../tensor/datatype.ts';
+import { ElementScanner } from './json-elements.ts';
+import { readString, type JsonSlice } from './json-reader.ts';
+
+type IntegerDatatype = 'UINT8' | 'INT8' | 'UINT16' | 'INT16' | 'UINT32' | 'INT32';
+
+const RANGES: Record<IntegerDatatype, readonly [number, number]> = {
+  UINT8: [0, 255],
+  INT8: [-128, 127],
+  UINT16: [0, 65535],
+  INT16: [-32768, 32767],
+  UINT32: [0, 4294967295],
+  INT32: [-2147483648, 2147483647],
+};
+const MAX_FP32 = 3.4028234663852886e38;
+/** Half of the step above it rounds to infinity. */
+const FP32_OVERFLOW = MAX_FP32 + 2 ** 103;
+const CHUNK = 1024;
+
+/**
+ * Elements of a JSON `data` array (flat or nested, row-major) as raw little-endian bytes. The one place that checks typed
+ * data: count, type, range.
+ * @param count elements that the shape asks for
+ * @throws WRONG_DATATYPE, WRONG_SHAPE, MALFORMED_REQUEST; each names the tensor, what came and what was expected
+ */
+export function decodeData(
+  bytes: Buffer,
+  slice: JsonSlice,
+  name: string,
+  datatype: Datatype,
+  shape: readonly number[],
+  count: number,
+): Uint8Array {
+  const target: Target = { bytes, slice, name, datatype, shape, count };
+  if (datatype === 'FP16' || datatype === 'BF16') throw noJsonForm(name, datatype);
+  // Each element takes a byte at least, so a shape cannot make us allocate more than was sent.
+  if (count > slice.end - slice.start) throw wrongCount(target, countElements(target));
+  switch (datatype) {
+    case 'BYTES':
+      return fillStrings(target);
+    case 'BOOL':
+      return fillBooleans(target);
+    case 'INT64':
+    case 'UINT64':
+      return fillLongs(target, datatype === 'INT64');
+    case 'FP32':
+    case 'FP64':
+      return fillNumbers(target, new (viewOf(datatype))(count), datatype === 'FP32' ? checkSingle : undefined);
+    default: {
+      const [min, max] = RANGES[datatype];
+      return fillNumbers(target, new (viewOf(datatype))(count), (chunk, n, at) => {
+        for (let i = 0; i < n; i++) {
+          const value = chunk[i] ?? 0;
+          // Also false for NaN.
+          if (!(value >= min && value <= max) || value !== Math.trunc(value)) {
+            throw wrongElement(target, at + i, String(value), `an integer from ${min} to ${max}`);
+          }
+        }
+      });
+    }
+  }
+}
+
+interface Target {
+  readonly bytes: Buffer;
+  readonly slice: JsonSlice;
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  readonly count: number;
+}
+
+type CheckChunk = (chunk: Float64Array, length: number, at: number, target: Target) => void;
+
+function checkSingle(chunk: Float64Array, length: number, at: number, target: Target): void {
+  for (let i = 0; i < length; i++) {
+    const value = chunk[i] ?? 0;
+    if (Math.abs(value) >= FP32_OVERFLOW && Math.abs(value) !== Infinity) {
+      throw wrongElement(target, at + i, String(value), `a number up to ${MAX_FP32}`);
+    }
+  }
+}
+
+function fillNumbers(target: Target, out: TypedArray, check: CheckChunk | undefined): Uint8Array {
+  const values = out as Float32Array; // `set` of all but the bigint arrays
+  const scanner = new ElementScanner(target.bytes, target.slice, target.datatype === 'FP32');
+  const chunk = new Float64Array(Math.min(target.count, CHUNK));
+  let written = 0;
+  let waiting = 0;
+  while (scanner.next()) {
+    if (written + waiting === target.count) throw wrongCount(target, countElements(target));
+    if (!scanner.isNumber()) throw wrongElement(target, written + waiting, scanner.describe(), 'a number');
+    chunk[waiting++] = scanner.number();
+    if (waiting === chunk.length) {
+      check?.(chunk, waiting, written, target);
+      values.set(chunk, written);
+      written += waiting;
+      waiting = 0;
+    }
+  }
+  if (waiting > 0) {
+    check?.(chunk, waiting, written, target);
+    values.set(chunk.subarray(0, waiting), written);
+    written += waiting;
+  }
+  if (written !== target.count) throw wrongCount(target, written);
+  return new Uint8Array(out.buffer, 0, out.byteLength);
+}
+
+function fillLongs(target: Target, signed: boolean): Uint8Array {
+  const scanner = new ElementScanner(target.bytes, target.slice, false);
+  const longs = new BigInt64Array(target.count);
+  const halves = new Int32Array(longs.buffer);
+  let index = 0;
+  while (scanner.next()) {
+    if (index === target.count) throw wrongCount(target, countElements(target));
+    if (!scanner.isNumber()) throw wrongElement(target, index, scanner.describe(), 'an integer');
+    const value = scanner.integer();
+    if (value === undefined || (!signed && value < 0)) {
+      throw wrongElement(target, index, scanner.describe(), signed ? 'a 64-bit integer' : 'an unsigned 64-bit integer');
+    }
+    if (typeof value === 'number') {
+      const high = Math.floor(value / 4294967296);
+      halves[index * 2] = value - high * 4294967296;
+      halves[index * 2 + 1] = high;
+    } else {
+      const stored = signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value);
+      if (stored !== value) {
+        const [min, max] = signed ? [-(2n ** 63n), 2n ** 63n - 1n] : [0n, 2n ** 64n - 1n];
+        throw wrongElement(target, index, String(value), `an integer from ${min} to ${max}`);
+      }
+      longs[index] = value;
+    }
+    index++;
+  }
+  if (index !== target.count) throw wrongCount(target, index);
+  return new Uint8Array(longs.buffer);
+}
+
+function fillBooleans(target: Target): Uint8Array {
+  const scanner = new ElementScanner(target.bytes, target.slice, false);
+  const out = new Uint8Array(target.count);
+  let index = 0;
+  while (scanner.next()) {
+    if (index === target.count) throw wrongCount(target, countElements(target));
+    const value = scanner.boolean() ?? (scanner.isNumber() ? scanner.number() : undefined);
+    if (value !== true && value !== false && value !== 0 && value !== 1) {
+      throw wrongElement(
+        target,
+        index,
+        value === undefined ? scanner.describe() : String(value),
+        'true, false, 0 or 1',
+      );
+    }
+    out[index++] = Number(value);
+  }
+  if (index !== target.count) throw wrongCount(target, index);
+  return out;
+}
+
+/** BYTES elements from strings, each with its uint32 length. */
+function fillStrings(target: Target): Uint8Array {
+  const { bytes, slice } = target;
+  if (!isUtf8(bytes.subarray(slice.start, slice.end))) {
+    throw new MillraceError(
+      'MALFORMED_REQUEST',
+      `input "${target.name}": "data" is not valid UTF-8; send such bytes with the binary extension ("binary_data_size")`,
+      { details: { tensor: target.name } },
+    );
+  }
+  const scanner = new ElementScanner(bytes, slice, false);
+  // No escape is shorter than the UTF-8 that it stands for.
+  const out = Buffer.allocUnsafe(4 * target.count + slice.end - slice.start);
+  let at = 0;
+  let index = 0;
+  while (scanner.next()) {
+    if (index === target.count) throw wrongCount(target, countElements(target));
+    const literal = scanner.string();
+    if (literal === undefined) throw wrongElement(target, index, scanner.describe(), 'a string');
+    const length = scanner.hasEscapes
+      ? out.write(readString(bytes, literal.start, literal.end), at + 4)
+      : bytes.copy(out, at + 4, literal.start + 1, literal.end - 1);
+    out.writeUInt32LE(length, at);
+    at += 4 + length;
+    index++;
+  }
+  if (index !== target.count) throw wrongCount(target, index);
+  return out.subarray(0, at);
+}
+
+/** Elements that a `data` array holds, of whatever type. */
+export function countElements({ bytes, slice }: { readonly bytes: Buffer; readonly slice: JsonSlice }): number {
+  const scanner = new ElementScanner(bytes, slice, false);
+  let count = 0;
+  for (; scanner.next(); count++) scanner.skip();
+  return count;
+}
+
+export function noJsonForm(name: string, datatype: Datatype): MillraceError {
+  return new MillraceError(
+    'WRONG_DATATYPE',
+    `input "${name}": ${datatype} has no JSON form; send it with the binary extension ("binary_data_size")`,
+    { details: { tensor: name, datatype } },
+  );
+}
+
+function wrongElement({ name, datatype }: Target, index: number, actual: string, expected: string): MillraceError {
+  return new MillraceError(
+    'WRONG_DATATYPE',
+    `input "${name}" (${datatype}): data[${index}] is ${actual}, ${expected} expected`,
+    { details: { tensor: name, datatype, index, actual, expected } },
+  );
+}
+
+function wrongCount({ name, shape, count }: Target, actual: number): MillraceError {
+  return new MillraceError(
+    'WRONG_SHAPE',
+    `input "${name}": ${actual} elements in "data", ${count} expected for shape [${shape.join(',')}]`,
+    { details: { tensor: name, actual, expected: count } },
+  );
+}

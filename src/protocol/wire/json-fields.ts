@@ -1,0 +1,137 @@
+import { MillraceError } from '../../base/errors.ts';
+import type { Parameters, ParameterValue } from '../../tensor/parameters.ts';
+import type { JsonReader, JsonValue } from './json-reader.ts';
+
+/** What a JSON value is, for messages. */
+export function kindOf(value: JsonValue): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  switch (typeof value) {
+    case 'object':
+      return 'an object';
+    case 'string':
+      return 'a string';
+    case 'boolean':
+      return `the boolean ${value}`;
+    case 'bigint':
+      return `the integer ${value}`;
+    default:
+      return `the number ${value}`;
+  }
+}
+
+/** @param field what it is, as it should read in a message: `input "x": "shape"` */
+export function wrongType(field: string, value: JsonValue, expected: string): MillraceError {
+  return new MillraceError('MALFORMED_REQUEST', `${field} is ${kindOf(value)}, ${expected} expected`, {
+    details: { field, expected },
+  });
+}
+
+export function missingField(field: string): MillraceError {
+  return new MillraceError('MALFORMED_REQUEST', `${field} is missing`, { details: { field } });
+}
+
+export function readText(reader: JsonReader, field: string): string {
+  if (reader.peek() === 34) return reader.string();
+  throw wrongType(field, reader.value(), 'a string');
+}
+
+/** Reads an object, or refuses another kind of value by name. */
+export function readObject(reader: JsonReader, field: string, onKey: (key: string) => void): void {
+  if (reader.peek() !== 123) throw wrongType(field, reader.value(), 'an object');
+  reader.object(onKey);
+}
+
+export function readArray(reader: JsonReader, field: string, onItem: (index: number) => void): void {
+  if (reader.peek() !== 91) throw wrongType(field, reader.value(), 'an array');
+  reader.array(onItem);
+}
+
+const MAX_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** A dimension: an integer of 0 or more. */
+export function readDimension(reader: JsonReader, field: string): number {
+  const value = reader.value();
+  if (typeof value === 'bigint' && value >= 0n && value <= MAX_SIZE) return Number(value);
+  throw wrongType(field, value, 'an integer of 0 or more');
+}
+
+const MIN_INT64 = -(2n ** 63n);
+const MAX_INT64 = 2n ** 63n - 1n;
+
+/** Whether a parameter can hold `value`; integers become int64. */
+export function isParameter(value: JsonValue): value is Exclude<ParameterValue & JsonValue, null> {
+  if (typeof value === 'bigint') return value >= MIN_INT64 && value <= MAX_INT64;
+  return typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string';
+}
+
+export function invalidParameter(key: string, value: JsonValue, expected: string): MillraceError {
+  const range = typeof value === 'bigint' && expected === PARAMETER_TYPES ? ' (beyond 64 bits)' : '';
+  return new MillraceError(
+    'INVALID_PARAMETER',
+    `parameter '${key}' has invalid type: it is ${kindOf(value)}${range}, ${expected} expected`,
+    { details: { parameter: key, expected } },
+  );
+}
+
+export const PARAMETER_TYPES = 'a boolean, an integer, a number or a string';
+
+/** The expected types of parameters with a meaning of their own (KServe sheet §1.3, §3.1). */
+const RESERVED: Readonly<Record<string, { expected: string; accepts: (value: JsonValue) => boolean }>> = {
+  sequence_id: { expected: 'an unsigned integer or a string', accepts: (v) => isUnsigned(v) || typeof v === 'string' },
+  sequence_start: { expected: 'a boolean', accepts: (v) => typeof v === 'boolean' },
+  sequence_end: { expected: 'a boolean', accepts: (v) => typeof v === 'boolean' },
+  priority: { expected: 'an unsigned integer', accepts: isUnsigned },
+  timeout: { expected: 'an unsigned integer (microseconds)', accepts: isUnsigned },
+  binary_data_output: { expected: 'a boolean', accepts: (v) => typeof v === 'boolean' },
+};
+
+function isUnsigned(value: JsonValue): boolean {
+  return typeof value === 'bigint' && value >= 0n;
+}
+
+/** Reads the parameters of a request, an input or an output; undefined when there are none. */
+export function readParameters(reader: JsonReader, field: string): Parameters | undefined {
+  let parameters: Record<string, ParameterValue> | undefined;
+  readObject(reader, field, (key) => {
+    const value = reader.value();
+    if (!isParameter(value)) throw invalidParameter(key, value, PARAMETER_TYPES);
+    parameters ??= emptyParameters();
+    parameters[key] = value;
+  });
+  return parameters;
+}
+
+export function emptyParameters(): Record<string, ParameterValue> {
+  return Object.create(null) as Record<string, ParameterValue>;
+}
+
+/** Refuses a request's parameters that are reserved or have a fixed type that was not kept. */
+export function checkRequestParameters(parameters: Parameters): void {
+  for (const key in parameters) {
+    const value = parameters[key] as JsonValue;
+    if (key.startsWith('triton_')) {
+      throw new MillraceError(
+        'INVALID_PARAMETER',
+        `parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified; got '${key}'`,
+        { details: { parameter: key } },
+      );
+    }
+    const rule = RESERVED[key];
+    if (rule !== undefined && Object.hasOwn(RESERVED, key) && !rule.accepts(value)) {
+      throw invalidParameter(key, value, rule.expected);
+    }
+  }
+}
+
+/** `parameters` without `key`; undefined when nothing is left. */
+export function withoutKey(parameters: Parameters | undefined, key: string): Parameters | undefined {
+  if (parameters === undefined || !(key in parameters)) return parameters;
+  let rest: Record<string, ParameterValue> | undefined;
+  for (const [name, value] of Object.entries(parameters)) {
+    if (name === key) continue;
+    rest ??= emptyParameters();
+    rest[name] = value;
+  }
+  return rest;
+}

@@ -1,0 +1,115 @@
+import { isUtf8 } from 'node:buffer';
+import { MillraceError } from '../../base/errors.ts';
+import { decodeBytes } from '../../tensor/bytes.ts';
+import type { InferenceResponse } from '../../tensor/inference.ts';
+import { Uint64, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
+import { elementCount, typedData, type Tensor } from '../../tensor/tensor.ts';
+import type { BinaryOutputs } from './json-request.ts';
+
+/** A response with tensors behind its JSON: `json` is the header, `parts` follow it without separators. */
+export interface EncodedResponse {
+  readonly json: string;
+  /** Empty: JSON only. */
+  readonly parts: readonly Uint8Array[];
+}
+
+/** Keys in Triton's order: id if given, model_name, model_version, parameters, outputs. */
+export function encodeInferenceResponse(response: InferenceResponse, binary: BinaryOutputs): EncodedResponse {
+  const parts: Uint8Array[] = [];
+  let outputs = '';
+  for (const tensor of response.outputs) {
+    if (outputs !== '') outputs += ',';
+    outputs += encodeOutput(tensor, binary === 'all' || (binary !== 'none' && binary.has(tensor.name)), parts);
+  }
+  const id = response.id === '' ? '' : `"id":${JSON.stringify(response.id)},`;
+  const parameters = hasKeys(response.parameters) ? `,"parameters":${printParameters(response.parameters)}` : '';
+  const json = `{${id}"model_name":${JSON.stringify(response.servable)},"model_version":${JSON.stringify(response.version)}${parameters},"outputs":[${outputs}]}`;
+  return { json, parts };
+}
+
+function encodeOutput(tensor: Tensor, isBinary: boolean, parts: Uint8Array[]): string {
+  const head = `{"name":${JSON.stringify(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(',')}]`;
+  if (!isBinary) {
+    const parameters = hasKeys(tensor.parameters) ? `,"parameters":${printParameters(tensor.parameters)}` : '';
+    return `${head}${parameters},"data":[${printData(tensor)}]}`;
+  }
+  parts.push(tensor.data);
+  const parameters = { ...tensor.parameters, binary_data_size: BigInt(tensor.data.byteLength) };
+  return `${head},"parameters":${printParameters(parameters)}}`;
+}
+
+/**
+ * The elements of a tensor as JSON, joined by commas, without brackets. FP32 prints as its double; NaN and the infinities
+ * as the tokens `NaN`, `Infinity`, `-Infinity`, which JSON lacks and Triton prints too.
+ */
+export function printData(tensor: Tensor): string {
+  switch (tensor.datatype) {
+    case 'FP16':
+    case 'BF16':
+      throw askForBinary(tensor.name, 'WRONG_DATATYPE', `is ${tensor.datatype}, which has no JSON form`);
+    case 'BYTES':
+      return decodeBytes(tensor.data, elementCount(tensor.shape), tensor.name)
+        .map((element) => printText(element, tensor.name))
+        .join(',');
+    case 'BOOL':
+      return Array.from(tensor.data, (value) => value !== 0).join(',');
+    default: {
+      const values = typedData(tensor);
+      // A quarter of `join`'s cost for the one-element answers that streams are made of.
+      if (values.length === 1) return printNumber(values[0] ?? 0);
+      return hasNegativeZero(values) ? Array.from(values as Float64Array, printNumber).join(',') : values.join(',');
+    }
+  }
+}
+
+function printNumber(value: number | bigint): string {
+  return Object.is(value, -0) ? '-0.0' : String(value);
+}
+
+/** `join` prints −0 as 0. */
+function hasNegativeZero(values: ArrayLike<number | bigint>): boolean {
+  if (!(values instanceof Float32Array) && !(values instanceof Float64Array)) return false;
+  for (let i = 0; i < values.length; i++) if (values[i] === 0 && Object.is(values[i], -0)) return true;
+  return false;
+}
+
+function printText(element: Buffer, name: string): string {
+  if (!isUtf8(element)) throw askForBinary(name, 'MALFORMED_BYTES', 'holds bytes that are not valid UTF-8');
+  return JSON.stringify(element.toString('utf8'));
+}
+
+function askForBinary(name: string, reason: 'WRONG_DATATYPE' | 'MALFORMED_BYTES', problem: string): MillraceError {
+  return new MillraceError(
+    reason,
+    `output "${name}" ${problem}; ask for it in binary form ("binary_data": true on the output, or "binary_data_output": true)`,
+    { details: { tensor: name } },
+  );
+}
+
+export function printParameters(parameters: Parameters): string {
+  let out = '';
+  for (const key in parameters) {
+    const value = parameters[key];
+    if (value === undefined) continue;
+    out += `${out === '' ? '' : ','}${JSON.stringify(key)}:${printParameter(value)}`;
+  }
+  return `{${out}}`;
+}
+
+export function printParameter(value: ParameterValue): string {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'number':
+      return Number.isInteger(value) && Math.abs(value) < 1e15 ? value.toFixed(1) : String(value);
+    case 'object':
+      return String((value satisfies Uint64).value);
+    default:
+      return String(value);
+  }
+}
+
+function hasKeys(parameters: Parameters | undefined): parameters is Parameters {
+  for (const _ in parameters) return true;
+  return false;
+}
