@@ -5,6 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { format } from 'prettier';
 import type { Answer } from '../test/conformance/triton/case.ts';
 import { sameAnswer } from '../test/conformance/triton/compare.ts';
 import { toExchanges } from '../test/conformance/triton/encode.ts';
@@ -31,6 +32,6 @@ if (flags.check) {
     }
   }
 } else {
-  await writeFile(ANSWERS, `${JSON.stringify(answers, undefined, 1)}\n`);
+  await writeFile(ANSWERS, await format(JSON.stringify(answers), { parser: 'json', printWidth: 120 }));
 }
 console.log(`${exchanges.length} exchanges with ${triton.name}`);
