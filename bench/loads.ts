@@ -1,0 +1,105 @@
+/** Flags of the load generator for one server; see the head of its main.go. */
+export type LoadFlags = readonly string[];
+
+export type PeerName = 'triton' | 'mlserver';
+
+/** One load, put to our server and to the peers that can take it. */
+export interface Load {
+  readonly id: string;
+  readonly title: string;
+  /** What CPU time is given per. */
+  readonly unit: 'request' | 'response';
+  readonly ours: LoadFlags;
+  readonly peers: Readonly<Partial<Record<PeerName, LoadFlags>>>;
+  /** Our CPU time per unit over the peer's: at most this. */
+  readonly cpuTargets: Readonly<Partial<Record<PeerName, number>>>;
+  /** Our peak memory over the peer's: at most this. */
+  readonly memoryTargets?: Readonly<Partial<Record<PeerName, number>>>;
+  /** Also measured without host processes (no target). */
+  readonly alsoWithoutHosts?: boolean;
+}
+
+/** Responses to one prompt. */
+export const WORDS = 104;
+const PROMPT = Array.from({ length: WORDS }, (_, i) => `w${i}`).join(' ');
+/** The bytes of a full HD picture, 1920 × 1080 × 3. */
+const PICTURE_BYTES = 6_220_800;
+
+const stream = ['-mode', 'stream'];
+const tiny = ['-model', 'identity', '-input', 'INPUT0', '-shape', '4'];
+const tinyMlserver = ['-model', 'onnx-identity', '-input', 'x', '-shape', '1,4'];
+const prompt = ['-datatype', 'BYTES', '-shape', '1', '-text', PROMPT, '-responses', String(WORDS)];
+const picture = [...stream, '-c', '4', '-w', '1', '-model', 'identity', '-input', 'INPUT0'];
+const wordsStream = [...stream, '-c', '4', '-w', '1', '-model', 'words', '-input', 'prompt', ...prompt];
+const sse = ['-mode', 'sse', '-c', '4', '-responses', String(WORDS)];
+const sseWords = [...sse, '-model', 'words', '-body', JSON.stringify({ prompt: PROMPT })];
+const sseBody = JSON.stringify({ inputs: [{ name: 'text', datatype: 'BYTES', shape: [1], data: [PROMPT] }] });
+
+export const LOADS: readonly Load[] = [
+  {
+    id: 'unary',
+    title: 'unary gRPC, FP32 [4], 16 at a time',
+    unit: 'request',
+    ours: ['-c', '16', ...tiny],
+    peers: { triton: ['-c', '16', ...tiny], mlserver: ['-c', '16', ...tinyMlserver] },
+    cpuTargets: { triton: 0.6, mlserver: 0.2 },
+  },
+  {
+    id: 'stream1',
+    title: 'one gRPC stream, FP32 [4], 16 under way',
+    unit: 'request',
+    ours: [...stream, '-c', '1', '-w', '16', ...tiny],
+    peers: { triton: [...stream, '-c', '1', '-w', '16', ...tiny] },
+    cpuTargets: { triton: 0.35 },
+  },
+  {
+    id: 'stream4',
+    title: 'four gRPC streams, FP32 [4], 16 under way on each',
+    unit: 'request',
+    ours: [...stream, '-c', '4', '-w', '16', ...tiny],
+    peers: { triton: [...stream, '-c', '4', '-w', '16', ...tiny] },
+    cpuTargets: { triton: 0.35 },
+  },
+  {
+    id: 'words',
+    title: `gRPC streams, ${WORDS} responses to a request, 4 at a time`,
+    unit: 'response',
+    ours: wordsStream,
+    peers: {
+      triton: wordsStream,
+      // MLServer answers a stream after its half-close only: a new stream for every request.
+      mlserver: [...stream, '-restart', '-c', '4', '-w', '1', '-model', 'text-model', '-input', 'text', ...prompt],
+    },
+    cpuTargets: { triton: 0.35, mlserver: 0.5 },
+  },
+  {
+    id: 'sse',
+    title: `REST generate_stream, ${WORDS} events, 4 at a time`,
+    unit: 'response',
+    ours: sseWords,
+    peers: { triton: sseWords, mlserver: [...sse, '-model', 'text-model', '-body', sseBody] },
+    cpuTargets: { triton: 0.2, mlserver: 0.7 },
+  },
+  {
+    id: 'rest',
+    title: 'REST infer, JSON, FP32 [4], 16 at a time',
+    unit: 'request',
+    ours: ['-mode', 'rest', '-c', '16', ...tiny],
+    peers: {
+      triton: ['-mode', 'rest', '-c', '16', ...tiny],
+      mlserver: ['-mode', 'rest', '-c', '16', ...tinyMlserver],
+    },
+    cpuTargets: { triton: 1, mlserver: 0.35 },
+  },
+  {
+    id: 'picture',
+    title: 'gRPC streams, 6.2 MB tensor both ways, 4 at a time',
+    unit: 'request',
+    ours: [...picture, '-datatype', 'UINT8', '-shape', String(PICTURE_BYTES)],
+    // Its identity takes FP32: the same bytes.
+    peers: { triton: [...picture, '-datatype', 'FP32', '-shape', String(PICTURE_BYTES / 4)] },
+    cpuTargets: { triton: 2.5 },
+    memoryTargets: { triton: 1 },
+    alsoWithoutHosts: true,
+  },
+];
