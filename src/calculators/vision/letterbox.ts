@@ -59,13 +59,9 @@ export class Letterboxer {
   /** @returns [1, 3, inputHeight, inputWidth] RGB 0–1, memory of its own, and how the image lies in it */
   apply(image: Image): { values: Float32Array; letterbox: Letterbox } {
     const letterbox = this.#fit(image.width, image.height);
-    const plane = this.#inputWidth * this.#inputHeight;
-    const values = new Float32Array(3 * plane).fill(GREY);
-    for (let channel = 0; channel < 3; channel++) {
-      // One channel is grey; a second or fourth is not colour.
-      const source = image.channels < 3 ? 0 : channel;
-      this.#resample(image, source, values.subarray(channel * plane, (channel + 1) * plane), letterbox);
-    }
+    const values = new Float32Array(3 * this.#inputWidth * this.#inputHeight).fill(GREY);
+    if (letterbox.scaleX === 1 && letterbox.scaleY === 1) this.#copy(image, values, letterbox);
+    else this.#resample(image, values, letterbox);
     return { values, letterbox };
   }
 
@@ -79,27 +75,59 @@ export class Letterboxer {
     return letterbox;
   }
 
-  /** Writes one channel into its plane of the result. */
-  #resample({ data, width, channels }: Image, channel: number, plane: Float32Array, { left, top }: Letterbox): void {
-    const scale = data instanceof Float32Array ? 1 : data instanceof Uint16Array ? 1 / 65535 : 1 / 255;
-    const { first: columns, second: nextColumns, weight: columnWeights } = this.#columns;
-    const { first: rows, second: nextRows, weight: rowWeights } = this.#rows;
-    for (let y = 0; y < rows.length; y++) {
-      const above = (rows[y] ?? 0) * width;
-      const below = (nextRows[y] ?? 0) * width;
-      const down = rowWeights[y] ?? 0;
+  /** An image that needs no scaling. */
+  #copy({ data, width, height, channels }: Image, values: Float32Array, { left, top }: Letterbox): void {
+    const scale = scaleOf(data);
+    const plane = this.#inputWidth * this.#inputHeight;
+    const green = channels < 3 ? 0 : 1;
+    const blue = channels < 3 ? 0 : 2;
+    for (let y = 0, at = 0; y < height; y++) {
       let out = (top + y) * this.#inputWidth + left;
-      for (let x = 0; x < columns.length; x++) {
-        const column = columns[x] ?? 0;
-        const nextColumn = nextColumns[x] ?? 0;
-        const right = columnWeights[x] ?? 0;
-        const a = data[(above + column) * channels + channel] ?? 0;
-        const b = data[(above + nextColumn) * channels + channel] ?? 0;
-        const c = data[(below + column) * channels + channel] ?? 0;
-        const d = data[(below + nextColumn) * channels + channel] ?? 0;
-        const upper = a + (b - a) * right;
-        plane[out++] = (upper + (c + (d - c) * right - upper) * down) * scale;
+      for (let x = 0; x < width; x++, out++, at += channels) {
+        values[out] = data[at]! * scale;
+        values[out + plane] = data[at + green]! * scale;
+        values[out + 2 * plane] = data[at + blue]! * scale;
       }
     }
   }
+
+  /** Writes the three planes of the result, row by row; the source's rows stay in the cache meanwhile. */
+  #resample({ data, width, channels }: Image, values: Float32Array, { left, top }: Letterbox): void {
+    const scale = scaleOf(data);
+    const plane = this.#inputWidth * this.#inputHeight;
+    // One channel is grey; a second or fourth is not colour.
+    const green = channels < 3 ? 0 : 1;
+    const blue = channels < 3 ? 0 : 2;
+    const { first: columns, second: nextColumns, weight: columnWeights } = this.#columns;
+    const { first: rows, second: nextRows, weight: rowWeights } = this.#rows;
+    for (let y = 0; y < rows.length; y++) {
+      const above = rows[y]! * width;
+      const below = nextRows[y]! * width;
+      const down = rowWeights[y]! * scale;
+      const up = scale - down;
+      let out = (top + y) * this.#inputWidth + left;
+      for (let x = 0; x < columns.length; x++, out++) {
+        const right = columnWeights[x]!;
+        const a = (above + columns[x]!) * channels;
+        const b = (above + nextColumns[x]!) * channels;
+        const c = (below + columns[x]!) * channels;
+        const d = (below + nextColumns[x]!) * channels;
+        const wb = up * right;
+        const wa = up - wb;
+        const wd = down * right;
+        const wc = down - wd;
+        values[out] = data[a]! * wa + data[b]! * wb + data[c]! * wc + data[d]! * wd;
+        values[out + plane] =
+          data[a + green]! * wa + data[b + green]! * wb + data[c + green]! * wc + data[d + green]! * wd;
+        values[out + 2 * plane] =
+          data[a + blue]! * wa + data[b + blue]! * wb + data[c + blue]! * wc + data[d + blue]! * wd;
+      }
+    }
+  }
+}
+
+/** What makes the brightest value 1. */
+function scaleOf(data: Image['data']): number {
+  if (data instanceof Float32Array) return 1;
+  return data instanceof Uint16Array ? 1 / 65535 : 1 / 255;
 }
