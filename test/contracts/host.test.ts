@@ -1,0 +1,249 @@
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Cancellation } from '../../src/base/cancellation.ts';
+import { MillraceError } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { serveHost } from '../../src/host/serve-host.ts';
+import type { HostClient } from '../../src/ipc/host-client.ts';
+import { localLauncher, processLauncher, type Launcher } from '../../src/ipc/launcher.ts';
+import type { SessionSink } from '../../src/ipc/session.ts';
+import { defaultSupervision, Supervisor } from '../../src/ipc/supervisor.ts';
+import { encodeBytes, textData } from '../../src/tensor/bytes.ts';
+import type { InferenceRequest, InferenceResponse } from '../../src/tensor/inference.ts';
+import { tensorOf, typedData } from '../../src/tensor/tensor.ts';
+
+const path = (relative: string): string => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+const specs = {
+  identity: { kind: 'graph', name: 'identity', version: '1', graphPath: path('graphs/identity/graph.pbtxt') },
+  counter: { kind: 'graph', name: 'counter', version: '1', graphPath: path('graphs/counter/graph.pbtxt') },
+  echo: {
+    kind: 'runtime',
+    name: 'echo',
+    version: '1',
+    module: path('test/fixtures/runtimes/echo.js'),
+    export: 'default',
+    parameters: {},
+  },
+  broken: { kind: 'graph', name: 'broken', version: '1', graphPath: path('test/fixtures/nothing.pbtxt') },
+};
+const limits = { maxMessages: 8, maxBytes: 4_000_000 };
+
+const launchers: Record<string, Launcher> = {
+  'in a process': processLauncher(new URL('../../src/host/main.ts', import.meta.url), {
+    ...process.env,
+    MILLRACE_HOST_LOG_LEVEL: 'error',
+  }),
+  'in this process': localLauncher((stream) => serveHost(stream, silentLogger, () => {})),
+};
+
+interface Started {
+  readonly client: HostClient;
+  readonly supervisor: Supervisor;
+  /** The next host that comes up. */
+  nextUp(): Promise<HostClient>;
+}
+
+async function start(launch: Launcher): Promise<Started> {
+  const ups: HostClient[] = [];
+  let wake: (() => void) | undefined;
+  const supervisor = new Supervisor(
+    launch,
+    { ...defaultSupervision, name: 'test', settings: { hosts: 2 }, limits, maxSilenceMs: 20_000 },
+    {
+      onUp: (client) => {
+        ups.push(client);
+        wake?.();
+      },
+      onDown: () => {},
+      onRun: () => {},
+    },
+    silentLogger,
+  );
+  supervisor.start();
+  const nextUp = async (): Promise<HostClient> => {
+    for (;;) {
+      const client = ups.shift();
+      if (client !== undefined) return client;
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  };
+  return { client: await nextUp(), supervisor, nextUp };
+}
+
+const request = (servable: string, inputs: InferenceRequest['inputs'], id = ''): InferenceRequest => ({
+  servable,
+  version: '',
+  id,
+  inputs,
+  outputs: [],
+});
+const number = (name: string, value: number) => tensorOf(name, 'FP32', [1], Float32Array.of(value));
+const numbers = (response: InferenceResponse): number[] =>
+  response.outputs.flatMap((o) => [...(typedData(o) as Float32Array)]);
+
+/** A sink that keeps everything. */
+class Kept implements SessionSink {
+  readonly responses: InferenceResponse[] = [];
+  readonly refused: [string, MillraceError][] = [];
+  drains = 0;
+  #end!: (error: MillraceError | undefined) => void;
+  readonly ended = new Promise<MillraceError | undefined>((resolve) => (this.#end = resolve));
+  #wake: (() => void) | undefined;
+
+  onResponse(response: InferenceResponse): void {
+    this.responses.push(response);
+    this.#wake?.();
+  }
+  onRequestError(id: string, error: MillraceError): void {
+    this.refused.push([id, error]);
+    this.#wake?.();
+  }
+  onEnd(error: MillraceError | undefined): void {
+    this.#end(error);
+  }
+  onDrain(): void {
+    this.drains++;
+    this.#wake?.();
+  }
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => (this.#wake = resolve));
+  }
+}
+
+describe.each(Object.entries(launchers))('a host %s', (where, launch) => {
+  let started: Started | undefined;
+  afterEach(async () => {
+    await started?.supervisor.close(5000);
+    started = undefined;
+  });
+
+  it('loads graphs and says what is wrong with those it cannot', async () => {
+    const { client } = (started = await start(launch));
+    expect(await client.loadServable(1, specs.counter)).toMatchObject({
+      platform: 'millrace_graph',
+      inputs: [{ name: 'input', datatype: 'FP32', shape: [1] }],
+      outputs: [{ name: 'output', datatype: 'FP32', shape: [1] }],
+    });
+    await expect(client.loadServable(2, specs.broken)).rejects.toMatchObject({
+      reason: 'GRAPH_INVALID',
+      message: expect.stringContaining('nothing.pbtxt') as string,
+    });
+  });
+
+  it('answers unary requests, each on a fresh graph, with tensors of any size exact', async () => {
+    const { client } = (started = await start(launch));
+    await client.loadServable(1, specs.counter);
+    await client.loadServable(2, specs.identity);
+    for (const value of [1, 2]) {
+      const response = await client.infer(1, request('counter', [number('input', value)], 'r'), new Cancellation());
+      expect([numbers(response), response.id, response.parameters]).toEqual([[value], 'r', { OVMS_MP_TIMESTAMP: 0n }]);
+    }
+    for (const length of [0, 1, 1000, 300_000, 1_600_000]) {
+      const values = Float32Array.from({ length }, (_, i) => i);
+      const response = await client.infer(
+        2,
+        request('identity', [tensorOf('INPUT0', 'FP32', [length], values)]),
+        new Cancellation(),
+      );
+      expect(response.outputs[0]).toMatchObject({ name: 'OUTPUT0', shape: [length] });
+      expect(Buffer.compare(response.outputs[0]?.data as Uint8Array, new Uint8Array(values.buffer))).toBe(0);
+    }
+  });
+
+  it('keeps the state of each session apart, reports a bad request and goes on, and drains at half-close', async () => {
+    const { client } = (started = await start(launch));
+    await client.loadServable(1, specs.counter);
+    const [a, b] = [new Kept(), new Kept()];
+    const first = client.openSession(1, request('counter', []), a);
+    const second = client.openSession(1, request('counter', []), b);
+    for (const value of [1, 2, 3]) first.push(request('counter', [number('input', value)], `a${value}`));
+    second.push(request('counter', [number('input', 10)]));
+    first.push(request('counter', [number('other', 1)], 'bad'));
+    first.push(request('counter', [number('input', 4)], 'a4'));
+    first.halfClose();
+    second.halfClose();
+    expect(await a.ended).toBeUndefined();
+    expect(await b.ended).toBeUndefined();
+    expect(a.responses.map((r) => [numbers(r)[0], r.id, r.parameters?.['OVMS_MP_TIMESTAMP']])).toEqual([
+      [1, 'a1', 0n],
+      [3, 'a2', 1n],
+      [6, 'a3', 2n],
+      [10, 'a4', 3n],
+    ]);
+    expect(b.responses.map(numbers)).toEqual([[10]]);
+    expect(a.refused.map(([id, error]) => [id, error.message])).toEqual([
+      ['bad', 'Unexpected input - other is unexpected'],
+    ]);
+  });
+
+  it('holds a session to its credit: a paused reader stops the graph, which stops the writer', async () => {
+    const { client } = (started = await start(launch));
+    await client.loadServable(2, specs.identity);
+    const kept = new Kept();
+    const session = client.openSession(2, request('identity', []), kept);
+    session.pause();
+    let pushed = 0;
+    const chunk = tensorOf('INPUT0', 'UINT8', [1_000_000], new Uint8Array(1_000_000));
+    while (session.push(request('identity', [chunk])) || kept.responses.length < 4) {
+      pushed++;
+      if (pushed > 1000) throw new Error('never full');
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const before = kept.responses.length;
+    expect(before).toBeLessThan(12);
+    session.resume();
+    await kept.until(() => kept.drains > 0 && kept.responses.length > before);
+    session.halfClose();
+    expect(await kept.ended).toBeUndefined();
+    expect(kept.responses.length).toBe(pushed + 1);
+  });
+
+  it('streams a runtime and stops it when the session is aborted', async () => {
+    const { client } = (started = await start(launch));
+    await client.loadServable(3, specs.echo);
+    const kept = new Kept();
+    const session = client.openSession(3, request('echo', []), kept);
+    const text = { name: 'text', datatype: 'BYTES', shape: [1], data: encodeBytes(['endless']) } as const;
+    session.push(request('echo', [text], 'e'));
+    await kept.until(() => kept.responses.length > 20);
+    expect(textData(kept.responses[0]?.outputs[0] as InferenceResponse['outputs'][0])).toEqual(['endless 0']);
+    session.abort(new MillraceError('CANCELLED', 'gone'));
+    expect(await kept.ended).toMatchObject({ reason: 'CANCELLED' });
+    // What it does at its end is seen from the next session.
+    const after = new Kept();
+    const next = client.openSession(3, request('echo', []), after);
+    next.push(request('echo', [{ ...text, data: encodeBytes(['aborted?']) }]));
+    await after.until(() => after.responses.length > 0);
+    expect(textData(after.responses[0]?.outputs[0] as InferenceResponse['outputs'][0])).toEqual(['aborted 1']);
+    next.push(request('echo', [{ ...text, data: encodeBytes(['throw']) }]));
+    expect(await after.ended).toMatchObject({ reason: 'RUNTIME_FAILED', message: 'as you asked' });
+  });
+
+  it('cancels a unary call', async () => {
+    const { client } = (started = await start(launch));
+    await client.loadServable(1, specs.counter);
+    const cancellation = new Cancellation();
+    const call = client.infer(1, request('counter', [number('input', 1)]), cancellation);
+    cancellation.cancel(new MillraceError('CANCELLED', 'gone'));
+    await expect(call).rejects.toMatchObject({ reason: 'CANCELLED' });
+    expect(client.callCount).toBe(0);
+  });
+
+  it('that dies ends its own calls and sessions with the reason, and is replaced', async () => {
+    if (where === 'in this process') return;
+    const { client, supervisor, nextUp } = (started = await start(launch));
+    await client.loadServable(3, specs.echo);
+    const kept = new Kept();
+    client.openSession(3, request('echo', []), kept);
+    supervisor.kill('a test killed it');
+    expect(await kept.ended).toMatchObject({
+      reason: 'HOST_LOST',
+      message: expect.stringContaining('a test killed it') as string,
+    });
+    const replacement = await nextUp();
+    await replacement.loadServable(1, specs.counter);
+    expect(numbers(await replacement.infer(1, request('counter', [number('input', 5)]), new Cancellation()))).toEqual([
+      5,
+    ]);
+  });
+});
