@@ -1,0 +1,74 @@
+import { parseArgs } from 'node:util';
+import { didYouMean } from '../base/nearest.ts';
+import { OPTIONS } from '../config/option.ts';
+import { FOREIGN_FLAGS } from './foreign-flags.ts';
+import { UsageError } from './usage-error.ts';
+
+export type Command = 'serve' | 'config explain' | 'help' | 'version';
+
+export interface Arguments {
+  readonly command: Command;
+  /** Texts as typed, by option; a boolean flag alone is "true". */
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+const COMMANDS: readonly Command[] = ['serve', 'config explain', 'help', 'version'];
+
+/**
+ * `millrace [command] [--option value | --option=value]`; dashes and underscores in flags are the same.
+ * @throws UsageError
+ */
+export function parseArguments(args: readonly string[]): Arguments {
+  const { tokens } = parseArgs({
+    args: args.map(withUnderscores),
+    options: flagTypes(),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const words: string[] = [];
+  const flags: Record<string, string> = {};
+  let asked: Command | undefined;
+  for (const token of tokens) {
+    if (token.kind === 'positional') words.push(token.value);
+    else if (token.kind === 'option') {
+      if (token.name === 'help' || token.name === 'version') asked ??= token.name;
+      else flags[token.name] = flagValue(token.name, token.value);
+    }
+  }
+  return { command: asked ?? commandOf(words), flags };
+}
+
+function withUnderscores(argument: string): string {
+  return argument.replace(/^--([^=]+)/, (_, name: string) => `--${name.replaceAll('-', '_')}`);
+}
+
+function flagTypes(): Record<string, { type: 'string' | 'boolean'; short?: string }> {
+  const types = [...OPTIONS.values()].map(
+    ({ name, type }) => [name, { type: type === 'boolean' ? ('boolean' as const) : ('string' as const) }] as const,
+  );
+  return { ...Object.fromEntries(types), help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } };
+}
+
+function flagValue(name: string, value: string | undefined): string {
+  const foreign = Object.hasOwn(FOREIGN_FLAGS, name) ? FOREIGN_FLAGS[name] : undefined;
+  if (foreign !== undefined) throw new UsageError(`--${name} is not supported: ${foreign}`);
+  const option = [...OPTIONS.values()].find((candidate) => candidate.name === name);
+  if (option === undefined) {
+    const dashes = name.length === 1 ? '-' : '--';
+    throw new UsageError(`unknown flag ${dashes}${name}${didYouMean(name, [...OPTIONS.keys(), 'help', 'version'])}`);
+  }
+  if (value !== undefined) return value;
+  if (option.type === 'boolean') return 'true';
+  throw new UsageError(`--${name}: a value is missing, ${option.expected} expected`);
+}
+
+function commandOf(words: readonly string[]): Command {
+  const given = words.join(' ');
+  if (given === '') return 'serve';
+  const command = COMMANDS.find((candidate) => candidate === given);
+  if (command !== undefined) return command;
+  const flagWord = words.find((word) => word === 'true' || word === 'false');
+  const hint = flagWord === undefined ? didYouMean(given, COMMANDS) : `; to set a flag write --flag=${flagWord}`;
+  throw new UsageError(`unknown command "${given}"${hint}`);
+}

@@ -1,0 +1,80 @@
+import type { Logger } from '../base/logger.ts';
+import type { ResolvedSettings } from '../config/resolve.ts';
+import type { Settings } from '../config/settings.ts';
+import type { LoadedServables } from '../serving/servable-spec.ts';
+
+/** `startServer` of `app/`, of which the commands know only this. */
+export type StartServer = (options: {
+  readonly settings: Settings;
+  readonly loadServables: () => Promise<LoadedServables>;
+  readonly logger: Logger;
+}) => Promise<{ readonly grpcPort: number; readonly restPort: number; stop(): Promise<void> }>;
+
+/** What of the process `serve` uses; tests bring their own. */
+export interface ServeParts {
+  readonly startServer: StartServer;
+  readonly loadServables: () => Promise<LoadedServables>;
+  readonly logger: Logger;
+  /** For people. */
+  readonly say: (line: string) => void;
+  /** Calls `listener` at each SIGTERM and SIGINT; returns how to take it back. */
+  readonly onSignal: (listener: (signal: string) => void) => () => void;
+}
+
+/**
+ * Runs the server until a signal; then stops it, which drains. A second signal does not wait.
+ * @returns the exit code
+ * @throws what `startServer` throws
+ */
+export async function serve({ settings, warnings }: ResolvedSettings, parts: ServeParts): Promise<number> {
+  const { startServer, logger, say, onSignal } = parts;
+  for (const warning of warnings) logger.warn({}, warning);
+  const signals = new Signals(onSignal);
+  let loaded: LoadedServables | undefined;
+  const loadServables = async (): Promise<LoadedServables> => (loaded = await parts.loadServables());
+  const run = async (): Promise<number> => {
+    const server = await startServer({ settings, loadServables, logger });
+    say(readyLine(settings, server.grpcPort, server.restPort, loaded));
+    const signal = await signals.first;
+    say(`millrace: ${signal}, stopping (at most ${settings.shutdownGraceS} s; once more to end at once)`);
+    await server.stop();
+    return 0;
+  };
+  try {
+    return await Promise.race([run(), signals.second.then(() => 1)]);
+  } finally {
+    signals.unsubscribe();
+  }
+}
+
+/** The first signal asks to stop, the second to end at once; both count from before the server is ready. */
+class Signals {
+  readonly first: Promise<string>;
+  readonly second: Promise<string>;
+  readonly unsubscribe: () => void;
+
+  constructor(onSignal: ServeParts['onSignal']) {
+    const resolves: ((signal: string) => void)[] = [];
+    this.first = new Promise((resolve) => resolves.push(resolve));
+    this.second = new Promise((resolve) => resolves.push(resolve));
+    this.unsubscribe = onSignal((signal) => resolves.shift()?.(signal));
+  }
+}
+
+function readyLine(
+  settings: Settings,
+  grpcPort: number,
+  restPort: number,
+  loaded: LoadedServables | undefined,
+): string {
+  const names = [...new Set(loaded?.specs.map(({ name }) => name))];
+  const broken = [...new Set(loaded?.broken.map(({ name }) => name))];
+  const unavailable = broken.length === 0 ? '' : `; not available, see the log: ${broken.join(', ')}`;
+  const grpc = `gRPC ${address(settings.grpcBindAddress, grpcPort)}`;
+  const rest = `REST http://${address(settings.restBindAddress, restPort)}`;
+  return `millrace is ready: ${grpc}, ${rest}; ${names.length === 0 ? 'no servables' : names.join(', ')}${unavailable}`;
+}
+
+function address(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
