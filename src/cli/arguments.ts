@@ -55,8 +55,9 @@ function flagValue(name: string, value: string | undefined): string {
   if (foreign !== undefined) throw new UsageError(`--${name} is not supported: ${foreign}`);
   const option = [...OPTIONS.values()].find((candidate) => candidate.name === name);
   if (option === undefined) {
-    const dashes = name.length === 1 ? '-' : '--';
-    throw new UsageError(`unknown flag ${dashes}${name}${didYouMean(name, [...OPTIONS.keys(), 'help', 'version'])}`);
+    const flag = `${name.length === 1 ? '-' : '--'}${name}`;
+    const known = [...OPTIONS.keys(), 'help', 'version'].map((option) => `--${option}`);
+    throw new UsageError(`unknown flag ${flag}${didYouMean(flag, known)}`);
   }
   if (value !== undefined) return value;
   if (option.type === 'boolean') return 'true';

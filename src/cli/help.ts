@@ -28,7 +28,7 @@ export function helpText(): string {
 }
 
 function optionText({ name, type, unit, values, description, defaultText, isFileless }: Option): string {
-  const value = type === 'boolean' ? '' : ` ${values?.join('|') ?? `<${unit === '' ? type : unit}>`}`;
+  const value = type === 'boolean' ? '[=true|false]' : ` ${values?.join('|') ?? `<${unit === '' ? type : unit}>`}`;
   const notes = [
     description,
     isFileless ? 'Not in the file.' : '',
