@@ -1,0 +1,16 @@
+import { PacketType } from '../../graph/index.ts';
+
+const isWhole = (value: unknown) => typeof value === 'bigint' || Number.isSafeInteger(value);
+const isNumber = (value: unknown) => typeof value === 'number';
+
+/** A whole number; a bigint is taken too. */
+export const int = new PacketType<number>('int', isWhole);
+export const float = new PacketType<number>('float', isNumber);
+export const bool = new PacketType<boolean>('bool', (value) => typeof value === 'boolean');
+export const string = new PacketType<string>('string', (value) => typeof value === 'string');
+/** A timestamp as a value. */
+export const timestamp = new PacketType<bigint>('Timestamp', (value) => typeof value === 'bigint');
+export const floatVector = new PacketType<readonly number[] | Float32Array>(
+  'std::vector<float>',
+  (value) => value instanceof Float32Array || (Array.isArray(value) && value.every(isNumber)),
+);

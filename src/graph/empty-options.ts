@@ -1,0 +1,4 @@
+import { z } from 'zod';
+
+/** The schema of a calculator without options. */
+export const emptyOptions = z.object({});

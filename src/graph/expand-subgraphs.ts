@@ -1,0 +1,116 @@
+import type { CalculatorRegistry } from './calculator-registry.ts';
+import type { Faults } from './faults.ts';
+import type { GraphConfig, NodeConfig } from './graph-config.ts';
+import { parseTagMap, tagIndexName } from './tag-map.ts';
+
+type PortList = 'inputStream' | 'outputStream' | 'inputSidePacket' | 'outputSidePacket';
+const PORT_LISTS: readonly PortList[] = ['inputStream', 'outputStream', 'inputSidePacket', 'outputSidePacket'];
+const MAX_DEPTH = 64;
+
+/**
+ * Replaces each node whose calculator is a registered graph by that graph's nodes, repeatedly. Names inside get the prefix
+ * `<node>__`; what the node connects (by tag and index) gets the outer name, inputs it leaves out vanish from the inner nodes.
+ */
+export function expandSubgraphs(
+  config: GraphConfig,
+  registry: CalculatorRegistry,
+  faults: Faults,
+): readonly NodeConfig[] {
+  if (!config.node.some((node) => registry.subgraph(node.calculator) !== undefined)) return config.node;
+  return expandNodes(config.node, registry, faults, 0);
+}
+
+function expandNodes(
+  nodes: readonly NodeConfig[],
+  registry: CalculatorRegistry,
+  faults: Faults,
+  depth: number,
+): NodeConfig[] {
+  const counts = new Map<string, number>();
+  for (const node of nodes) {
+    const name = node.name || node.calculator;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const seen = new Map<string, number>();
+  return nodes.flatMap((node) => {
+    const base = node.name || node.calculator;
+    const nth = (seen.get(base) ?? 0) + 1;
+    seen.set(base, nth);
+    const subgraph = registry.subgraph(node.calculator);
+    if (subgraph === undefined) return [node];
+    if (depth >= MAX_DEPTH) {
+      faults.add('INVALID_ARGUMENT', `subgraph "${node.calculator}" contains itself`, node.line);
+      return [];
+    }
+    refuseCalculatorFields(node, faults);
+    const unique = (counts.get(base) ?? 0) > 1 ? `${base}_${nth}` : base;
+    return expandNodes(instantiate(node, unique, subgraph, faults), registry, faults, depth + 1);
+  });
+}
+
+function refuseCalculatorFields(node: NodeConfig, faults: Faults): void {
+  const given = [
+    node.sourceLayer !== 0 && 'source_layer',
+    node.bufferSizeHint !== 0 && 'buffer_size_hint',
+    node.outputStreamHandler !== undefined && 'output_stream_handler',
+    node.inputStreamInfo.length > 0 && 'input_stream_info',
+  ].filter((field) => field !== false);
+  if (given.length === 0) return;
+  faults.add('INVALID_ARGUMENT', `subgraph node "${node.calculator}" cannot have ${given.join(', ')}`, node.line);
+}
+
+function instantiate(node: NodeConfig, nodeName: string, subgraph: GraphConfig, faults: Faults): NodeConfig[] {
+  const prefix = `${nodeName.toLowerCase().replace(/[.\s:/]/g, '_')}__`;
+  const streams = new Map<string, string | undefined>();
+  const sides = new Map<string, string | undefined>();
+  for (const list of PORT_LISTS) {
+    connect(node, list, subgraph, list.endsWith('Stream') ? streams : sides, faults);
+  }
+  return subgraph.node.map((inner) => ({
+    ...inner,
+    name: `${prefix}${inner.name || inner.calculator}`,
+    inputStream: rename(inner.inputStream, streams, prefix),
+    outputStream: rename(inner.outputStream, streams, prefix),
+    inputSidePacket: rename(inner.inputSidePacket, sides, prefix),
+    outputSidePacket: rename(inner.outputSidePacket, sides, prefix),
+    inputStreamHandler: inner.inputStreamHandler ?? node.inputStreamHandler ?? subgraph.inputStreamHandler,
+    executor: inner.executor || node.executor,
+    line: node.line,
+  }));
+}
+
+/** Fills `names`: inner name → outer name, or → nothing for an input that the node leaves out. */
+function connect(
+  node: NodeConfig,
+  list: PortList,
+  subgraph: GraphConfig,
+  names: Map<string, string | undefined>,
+  faults: Faults,
+): void {
+  const problems: string[] = [];
+  const inner = parseTagMap(subgraph[list], problems);
+  const outer = new Map(
+    parseTagMap(node[list], problems).map(({ tag, index, name }) => [tagIndexName(tag, index), name]),
+  );
+  for (const problem of problems) faults.add('UNKNOWN', `${problem}, at subgraph "${node.calculator}"`, node.line);
+  for (const { tag, index, name } of inner) {
+    const key = tagIndexName(tag, index);
+    const outerName = outer.get(key);
+    outer.delete(key);
+    if (outerName !== undefined) names.set(name, outerName);
+    else if (list.startsWith('input')) names.set(name, undefined);
+  }
+  for (const key of outer.keys()) {
+    faults.add('INVALID_ARGUMENT', `subgraph "${node.calculator}" has no "${key}" among its ${list}`, node.line);
+  }
+}
+
+function rename(entries: readonly string[], names: ReadonlyMap<string, string | undefined>, prefix: string): string[] {
+  return entries.flatMap((entry) => {
+    const at = entry.lastIndexOf(':') + 1;
+    const name = entry.slice(at);
+    if (!names.has(name)) return [entry.slice(0, at) + prefix + name];
+    const outer = names.get(name);
+    return outer === undefined ? [] : [entry.slice(0, at) + outer];
+  });
+}

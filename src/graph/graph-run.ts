@@ -1,0 +1,182 @@
+import { combineErrors, GraphError, codeOf } from './graph-error.ts';
+import { messageOf } from '../base/errors.ts';
+import { InputStream, timestampFault } from './input-stream.ts';
+import { Observer, type ObserveOptions } from './observer.ts';
+import type { OutputStream } from './output-stream.ts';
+import type { Packet } from './packet.ts';
+import { RunCore, type GraphRunOptions } from './run-core.ts';
+import type { ValidatedGraph } from './validated-graph.ts';
+
+/** How long one input's queue is. */
+export interface QueueSize {
+  readonly node: string;
+  readonly stream: string;
+  readonly size: number;
+}
+
+const NO_SIDE_PACKETS: ReadonlyMap<string, unknown> = new Map();
+
+/**
+ * One live instance of a graph: observe, `start`, feed, wait. Single-threaded; nodes run in a microtask after what made
+ * them ready, never inside `addPacket`. A run cannot be started again: make another, which is cheap.
+ */
+export class GraphRun {
+  readonly #graph: ValidatedGraph;
+  readonly #core: RunCore;
+  #isStarted = false;
+
+  constructor(graph: ValidatedGraph, options: GraphRunOptions = {}) {
+    this.#graph = graph;
+    this.#core = new RunCore(graph, options);
+  }
+
+  /** Calls back for each packet of any stream of the graph, in order. Before `start`. What `callback` throws fails the run. */
+  observe(stream: string, callback: (packet: Packet) => void, options: ObserveOptions = {}): void {
+    if (this.#isStarted) throw new GraphError('FAILED_PRECONDITION', `stream "${stream}" is observed too late`);
+    const found = this.#core.stream(stream);
+    if (found === undefined) throw unknownStream(stream, 'observe');
+    found.consumers.push(new Observer(stream, callback, options, (error) => this.#core.failObserver(stream, error)));
+  }
+
+  /**
+   * Begins the run; nodes open asynchronously. Throws `INVALID_ARGUMENT` when a required side packet is missing or of a wrong
+   * type, `FAILED_PRECONDITION` when a service is missing; then the run has not begun.
+   */
+  start(sidePackets: ReadonlyMap<string, unknown> = NO_SIDE_PACKETS): void {
+    if (this.#isStarted) throw new GraphError('FAILED_PRECONDITION', 'the run has been started before');
+    this.#core.start(sidePackets);
+    this.#isStarted = true;
+  }
+
+  /** What `addPacket` would throw; nothing is changed. A packet for a closed stream has no fault: it is dropped. */
+  checkPacket(stream: string, value: unknown, timestamp: bigint): GraphError | undefined {
+    const input = this.#core.input(stream);
+    if (input === undefined) return unknownStream(stream, 'feed');
+    const { error } = this.#core;
+    if (error !== undefined) return combineErrors('Graph has errors: ', [error]);
+    if (!this.#isStarted)
+      return new GraphError('FAILED_PRECONDITION', `stream "${stream}" is fed before the run has started`);
+    if (input.isClosed) return undefined;
+    return input.faultOf({ value, timestamp }) ?? this.#timeFault(input, timestamp);
+  }
+
+  /**
+   * Queues a packet, also above the limit of a queue. Throws what `checkPacket` returns; a fault of the packet itself also
+   * fails the run, as in MediaPipe.
+   */
+  addPacket(stream: string, packet: Packet): void {
+    const fault = this.checkPacket(stream, packet.value, packet.timestamp);
+    const input = this.#core.input(stream);
+    if (fault !== undefined || input === undefined) {
+      if (fault === undefined) return;
+      if (fault.code === 'INVALID_ARGUMENT' && this.#core.error === undefined) this.#core.fail(fault);
+      throw fault;
+    }
+    if (input.isClosed) return;
+    input.feed(packet);
+    this.#core.loop.wake();
+  }
+
+  /** Some queue fed by this graph input (by any, when none is named) is full. */
+  isThrottled(stream?: string): boolean {
+    return this.#core.throttle.holdsBack(stream === undefined ? undefined : this.#core.inputIndex(stream));
+  }
+
+  /** Resolves when no graph input is throttled, or when the run has failed or ended. */
+  whenNotThrottled(): Promise<void> {
+    if (this.#core.error !== undefined || this.#core.hasEnded) return Promise.resolve();
+    return this.#core.throttle.whenFree();
+  }
+
+  /** Back-pressure from outside: while blocked, sources and graph inputs count as throttled. */
+  setOutputBlocked(blocked: boolean): void {
+    this.#core.throttle.setBlocked(blocked);
+    this.#core.loop.wake();
+  }
+
+  /** Promises that nothing before `t` will come on a graph input. Throws for a bound below the present one. */
+  setInputBound(stream: string, t: bigint): void {
+    const input = this.#core.input(stream);
+    if (input === undefined) throw unknownStream(stream, 'feed');
+    if (t < input.visibleBound) {
+      throw new GraphError(
+        'INVALID_ARGUMENT',
+        `stream "${stream}": the bound ${t} is below the present one, ${input.visibleBound}`,
+      );
+    }
+    if (input.isClosed || !this.#isStarted) return;
+    input.raise(t);
+    this.#core.loop.wake();
+  }
+
+  /** Idempotent. */
+  closeInput(stream: string): void {
+    const input = this.#core.input(stream);
+    if (input === undefined) throw unknownStream(stream, 'close');
+    input.finish();
+    this.#core.loop.wake();
+  }
+
+  closeAllInputs(): void {
+    for (const { name } of this.#graph.inputStreams) this.closeInput(name);
+  }
+
+  /** Closes graph inputs and sources; what was sent is still processed. */
+  closeAllPacketSources(): void {
+    this.closeAllInputs();
+    this.#core.stopSources();
+  }
+
+  /** Whether no packet at or before `t` can come any more on a stream. */
+  isSettledPast(stream: string, t: bigint): boolean {
+    const found = this.#core.stream(stream);
+    if (found === undefined) throw unknownStream(stream, 'ask about');
+    return this.#core.hasEnded || found.visibleBound > t;
+  }
+
+  /** Fails the run with `error`, or with CANCELLED: queued work is dropped, running calls end, open nodes close. */
+  cancel(error?: Error): void {
+    const reason =
+      error === undefined
+        ? new GraphError('CANCELLED', 'CalculatorGraph::Cancel: the run was cancelled')
+        : new GraphError(codeOf(error), messageOf(error), { cause: error });
+    this.#core.fail(reason);
+  }
+
+  /** Resolves when no call runs or is queued; rejects when the run has failed. */
+  waitUntilIdle(): Promise<void> {
+    return this.#core.wait('idle');
+  }
+
+  /** Resolves when the run has ended by itself; rejects with all errors when it has failed and cleaned up. */
+  waitUntilDone(): Promise<void> {
+    return this.#core.wait('done');
+  }
+
+  /** Calls back at once when the run fails, also when nobody waits; immediately if it has. */
+  onError(callback: (error: GraphError) => void): void {
+    this.#core.onError(callback);
+  }
+
+  /** The value of a side packet that was given or that a node has set. Throws `UNAVAILABLE` before that. */
+  outputSidePacket(name: string): unknown {
+    return this.#core.sidePackets.read(name);
+  }
+
+  get queueSizes(): readonly QueueSize[] {
+    return this.#core.nodes.flatMap(({ plan, inputs }) =>
+      inputs.map(({ name, size }) => ({ node: plan.name, stream: name, size })),
+    );
+  }
+
+  #timeFault(input: OutputStream, timestamp: bigint): GraphError | undefined {
+    const isUntimed =
+      input.consumers.length > 0 &&
+      input.consumers.every((consumer) => consumer instanceof InputStream && !consumer.isTimed);
+    return isUntimed ? undefined : timestampFault(input.name, timestamp, input.visibleBound);
+  }
+}
+
+function unknownStream(stream: string, verb: string): GraphError {
+  return new GraphError('NOT_FOUND', `Unable to ${verb} stream "${stream}": the graph has none of that name`);
+}

@@ -1,0 +1,44 @@
+export { Timestamp, nextTimestamp, prevTimestamp, isRangeTimestamp, timestampName } from './timestamp.ts';
+export { createPacket, isPacket, type Packet } from './packet.ts';
+export { PacketType, OneOfType, SameAsType, anyPacket, oneOf, sameAs } from './packet-type.ts';
+export { GraphError, type GraphErrorOptions } from './graph-error.ts';
+export {
+  createGraphConfig,
+  type ExecutorConfig,
+  type GraphConfig,
+  type HandlerConfig,
+  type InputStreamInfo,
+  type NodeConfig,
+  type OptionFields,
+  type OptionMessage,
+  type OptionValue,
+} from './graph-config.ts';
+export { parseGraphConfig } from './parse-graph-config.ts';
+export { parseTextFormat, type TextField, type TextMessage, type TextScalar, type TextValue } from './text-format.ts';
+export { CalculatorRegistry } from './calculator-registry.ts';
+export {
+  defineCalculator,
+  optional,
+  repeated,
+  type CalculatorDefinition,
+  type CalculatorSpec,
+  type InputPolicyName,
+  type OptionalPort,
+  type PortDeclaration,
+  type PortDeclarations,
+  type RepeatedPort,
+} from './calculator.ts';
+export type {
+  CalculatorContext,
+  CalculatorInstance,
+  InputPort,
+  OutputPort,
+  OutputSidePacketPort,
+} from './calculator-context.ts';
+export type { ContractPort, ContractPorts, NodeContract } from './node-contract.ts';
+export { validateGraph } from './validate-graph.ts';
+export type { GraphPort, NodePlan, ValidatedGraph } from './validated-graph.ts';
+export { GraphRun, type QueueSize } from './graph-run.ts';
+export type { GraphRunOptions } from './run-core.ts';
+export type { ObserveOptions } from './observer.ts';
+export { runCalculator, type CalculatorCase, type CalculatorOutcome, type PacketList } from './run-calculator.ts';

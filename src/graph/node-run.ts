@@ -1,0 +1,302 @@
+import type { CalculatorInstance } from './calculator-context.ts';
+import { phaseError, type GraphError } from './graph-error.ts';
+import { InputStream, type InputOwner } from './input-stream.ts';
+import { NodeContext, type ContextHost } from './node-context.ts';
+import type { OutputStream } from './output-stream.ts';
+import type { InputPolicy } from './policies/input-policy.ts';
+import { addToTimestamp, isRangeTimestamp, Timestamp } from './timestamp.ts';
+import type { NodePlan } from './validated-graph.ts';
+
+/** What a node asks of the run it is part of. */
+export interface NodeHost extends ContextHost {
+  schedule(node: NodeRun): void;
+  fail(error: GraphError): void;
+  opened(node: NodeRun): void;
+  /** A source has closed, or may be run again. */
+  sourceIdle(node: NodeRun): void;
+  /** A calculator that is not a source asked for the end. */
+  stopSources(): void;
+  queueFull(input: InputStream, isFull: boolean): void;
+  /** A call returned a promise, which has settled when `callEnded` comes. */
+  callBegan(): void;
+  callEnded(): void;
+  readonly onNodeRun: ((node: string, microseconds: number) => void) | undefined;
+}
+
+type State = 'unopened' | 'open' | 'closed';
+type Task = 'open' | 'process' | 'close';
+
+/** One node in one run: opens once, processes input sets one at a time, closes once. */
+export class NodeRun implements InputOwner {
+  readonly plan: NodePlan;
+  readonly inputs: readonly InputStream[];
+  readonly outputs: readonly OutputStream[];
+  readonly packetQueued: (() => void) | undefined;
+  /** Opened producers and side packets that are still missing. */
+  waitsFor: number;
+  /** In a source: how many full queues hold it back. */
+  throttles = 0;
+  /** In a source: its layer has begun. */
+  isActive = false;
+  readonly #host: NodeHost;
+  readonly #context: NodeContext;
+  readonly #policy: InputPolicy | undefined;
+  #instance: CalculatorInstance = {};
+  #state: State = 'unopened';
+  #task: Task = 'open';
+  #isBusy = false;
+  #startedAt = 0;
+
+  constructor(
+    plan: NodePlan,
+    host: NodeHost,
+    limit: number,
+    makeOutputs: (clock: NodeContext) => readonly OutputStream[],
+  ) {
+    this.plan = plan;
+    this.waitsFor = plan.waitsFor;
+    this.#host = host;
+    this.inputs = plan.inputs.map((input) => new InputStream(input, this, limit));
+    this.#context = new NodeContext(plan, this.inputs, makeOutputs, host);
+    this.outputs = this.#context.outputPorts;
+    if (plan.isSource) return;
+    const policy = plan.policy(this.inputs);
+    this.#policy = policy;
+    if (policy.isUntimed === true) for (const input of this.inputs) input.isTimed = false;
+    if (policy.onQueued !== undefined) this.packetQueued = () => policy.onQueued?.();
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /** Opening comes first (lower index first), then later nodes before earlier ones. Higher runs first. */
+  get priority(): number {
+    return this.#task === 'open' ? 2e9 - this.plan.index : this.plan.order;
+  }
+
+  /** Among sources: the smallest bound of the outputs; lower runs first. */
+  get sourceOrder(): bigint {
+    let least: bigint = Timestamp.Max;
+    for (const output of this.outputs) if (output.bound < least) least = output.bound;
+    return least;
+  }
+
+  /** One thing fewer to wait for before opening. */
+  arrived(): void {
+    if (--this.waitsFor === 0) this.scheduleOpen();
+  }
+
+  scheduleOpen(): void {
+    if (this.#state !== 'unopened' || this.#isBusy) return;
+    this.#schedule('open');
+  }
+
+  /** A source's next call. */
+  scheduleSource(): void {
+    if (this.#state === 'open' && !this.#isBusy) this.#schedule('process');
+  }
+
+  /** A source that is to end: its current call is the last. */
+  requestStop(): void {
+    this.#context.stopRequested = true;
+    if (this.#state === 'open' && !this.#isBusy) this.#schedule('process');
+  }
+
+  queueFull(input: InputStream, isFull: boolean): void {
+    this.#host.queueFull(input, isFull);
+  }
+
+  inputFailed(error: GraphError): void {
+    this.#host.fail(error);
+  }
+
+  inputChanged(): void {
+    if (this.#state !== 'open' || this.#isBusy || this.#policy === undefined) return;
+    try {
+      const readiness = this.#policy.readiness();
+      if (readiness === 'wait') return this.#passBound(this.#policy.timestamp);
+      if (readiness === 'process' && this.#policy.isLate !== true) {
+        this.#context.timestamp = this.#policy.fill(this.#policy.timestamp);
+      }
+      this.#schedule(readiness);
+    } catch (error) {
+      this.#host.fail(phaseError('Process', this.plan.name, error));
+    }
+  }
+
+  /** Runs the task for which the node was scheduled. */
+  run(): void {
+    if (this.#host.onNodeRun !== undefined) this.#startedAt = performance.now();
+    if (this.#task === 'process') this.#process();
+    else if (this.#task === 'open') this.#open();
+    else this.#close();
+  }
+
+  /** Ends an open node when the run ends: what it sends goes nowhere. Returns what is to be waited for, if anything. */
+  shutDown(): Promise<void> | undefined {
+    for (const input of this.inputs) input.shutDown();
+    if (this.#state !== 'open') return undefined;
+    this.#state = 'closed';
+    this.#context.timestamp = Timestamp.Done;
+    const failed = (error: unknown) => this.#host.fail(phaseError('Close', this.plan.name, error));
+    try {
+      const result = this.#instance.close?.(this.#context);
+      if (isPromise(result)) return result.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+    return undefined;
+  }
+
+  #schedule(task: Task): void {
+    this.#task = task;
+    this.#isBusy = true;
+    this.#host.schedule(this);
+  }
+
+  #open(): void {
+    const context = this.#context;
+    try {
+      context.bindSidePackets(this.plan);
+      context.isOpening = true;
+      const result = this.plan.definition.open(context);
+      if (isPromise(result)) this.#await(result, 'Open', (instance) => this.#opened(instance));
+      else this.#opened(result);
+    } catch (error) {
+      this.#failed('Open', error);
+    }
+  }
+
+  #opened(instance: CalculatorInstance | void): void {
+    this.#context.isOpening = false;
+    this.#instance = instance ?? {};
+    this.#state = 'open';
+    this.#measure();
+    for (const output of this.outputs) this.#release(output);
+    this.#isBusy = false;
+    this.#host.opened(this);
+    this.inputChanged();
+  }
+
+  #process(): void {
+    const context = this.#context;
+    if (this.plan.isSource) {
+      if (context.stopRequested) return this.#close();
+      context.timestamp = 0n;
+    } else if (this.#policy?.isLate === true) context.timestamp = this.#policy.fill(this.#policy.timestamp);
+    this.#call();
+  }
+
+  #call(): void {
+    const instance = this.#instance;
+    if (instance.process === undefined) return this.#processed();
+    let result: void | Promise<void>;
+    try {
+      result = instance.process(this.#context);
+    } catch (error) {
+      return this.#failed('Process', error);
+    }
+    if (isPromise(result)) this.#await(result, 'Process', () => this.#processed());
+    else this.#processed();
+  }
+
+  #processed(): void {
+    this.#measure();
+    for (const output of this.outputs) this.#release(output);
+    const nextTime = this.#host.hasFailed ? undefined : this.#policy?.fillNext?.();
+    if (nextTime !== undefined) {
+      this.#context.timestamp = nextTime;
+      return this.#call();
+    }
+    for (const input of this.inputs) input.release();
+    if (this.plan.isSource) {
+      if (this.#context.stopRequested && !this.#host.hasFailed) return this.#close();
+      this.#isBusy = false;
+      return this.#host.sourceIdle(this);
+    }
+    this.#isBusy = false;
+    if (this.#context.stopRequested) {
+      this.#context.stopRequested = false;
+      this.#host.stopSources();
+    }
+    this.inputChanged();
+  }
+
+  #close(): void {
+    this.#context.timestamp = Timestamp.Done;
+    for (const input of this.inputs) input.showSettled();
+    try {
+      const result = this.#instance.close?.(this.#context);
+      if (isPromise(result)) this.#await(result, 'Close', () => this.#closed());
+      else this.#closed();
+    } catch (error) {
+      this.#state = 'closed';
+      this.#failed('Close', error);
+    }
+  }
+
+  #closed(): void {
+    this.#state = 'closed';
+    this.#measure();
+    for (const input of this.inputs) input.shutDown();
+    for (const output of this.outputs) {
+      output.close();
+      this.#release(output);
+    }
+    this.#isBusy = false;
+    if (this.plan.isSource) this.#host.sourceIdle(this);
+  }
+
+  #failed(phase: 'Open' | 'Process' | 'Close', error: unknown): void {
+    if (phase === 'Open' || this.#state === 'unopened') this.#state = 'closed';
+    for (const input of this.inputs) input.release();
+    for (const output of this.outputs) output.discard();
+    this.#isBusy = false;
+    this.#host.fail(phaseError(phase, this.plan.name, error));
+  }
+
+  #await<T>(promise: PromiseLike<T>, phase: 'Open' | 'Process' | 'Close', then: (value: T) => void): void {
+    this.#host.callBegan();
+    promise.then(
+      (value) => {
+        then(value);
+        this.#host.callEnded();
+      },
+      (error: unknown) => {
+        if (phase === 'Close') this.#state = 'closed';
+        this.#failed(phase, error);
+        this.#host.callEnded();
+      },
+    );
+  }
+
+  #release(output: OutputStream): void {
+    if (this.#host.hasFailed) return output.discard();
+    output.release(this.#context.timestamp, this.plan.isSource ? undefined : this.#context.timestampOffset);
+  }
+
+  /** Not ready: the timestamp offset passes on what the inputs promise. */
+  #passBound(least: bigint): void {
+    const offset = this.#context.timestampOffset;
+    if (offset === undefined || !isRangeTimestamp(least)) return;
+    const bound = addToTimestamp(least, offset);
+    for (const output of this.outputs) if (!output.isClosed) output.raise(bound);
+  }
+
+  #measure(): void {
+    this.#host.onNodeRun?.(this.plan.name, (performance.now() - this.#startedAt) * 1000);
+  }
+}
+
+function isPromise<T>(result: T | PromiseLike<T>): result is Promise<T> & PromiseLike<T> {
+  return typeof result === 'object' && result !== null && typeof (result as Promise<T>).then === 'function';
+}

@@ -1,0 +1,99 @@
+import type { z } from 'zod';
+import { didYouMean } from '../base/nearest.ts';
+import { GraphError } from './graph-error.ts';
+import type { OptionFields, OptionMessage, OptionValue } from './graph-config.ts';
+import { camelCase } from './parse-graph-config.ts';
+
+/** What this module reads of a zod schema: kind, and the inner schemas. */
+interface SchemaDefinition {
+  readonly type: string;
+  readonly innerType?: z.core.$ZodType;
+  readonly element?: z.core.$ZodType;
+  readonly shape?: Readonly<Record<string, z.core.$ZodType>>;
+  readonly in?: z.core.$ZodType;
+  readonly valueType?: z.core.$ZodType;
+}
+
+/**
+ * Parses option messages with a calculator's schema: snake_case becomes camelCase, one value where the schema wants a list
+ * becomes a list, unknown fields are refused. Of several messages later ones win field by field. Throws `INVALID_ARGUMENT`.
+ */
+export function parseOptions<Schema extends z.core.$ZodType>(
+  schema: Schema,
+  messages: readonly OptionMessage[],
+): z.core.output<Schema> {
+  const merged: Record<string, unknown> = {};
+  for (const message of messages) Object.assign(merged, coerceFields(schema, message.fields, message.type));
+  const result = (schema as unknown as z.ZodType<z.core.output<Schema>>).safeParse(merged);
+  if (result.success) return result.data;
+  const text = result.error.issues.map((issue) => {
+    const path = issue.path.map(String).join('.');
+    return path === '' ? issue.message : `${snakeCase(path)}: ${issue.message}`;
+  });
+  throw new GraphError('INVALID_ARGUMENT', `options: ${text.join('; ')}`);
+}
+
+function coerceFields(schema: z.core.$ZodType, fields: OptionFields, where: string): Record<string, unknown> {
+  const { shape } = unwrap(schema);
+  const result: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const key = camelCase(name);
+    const inner = shape !== undefined && Object.hasOwn(shape, key) ? shape[key] : undefined;
+    if (shape !== undefined && inner === undefined) {
+      const suggestion = didYouMean(name, Object.keys(shape).map(snakeCase));
+      throw new GraphError('INVALID_ARGUMENT', `${where || 'options'} has no field "${name}"${suggestion}`);
+    }
+    result[shape === undefined ? name : key] = inner === undefined ? value : coerce(inner, value, name);
+  }
+  return result;
+}
+
+function coerce(schema: z.core.$ZodType, value: OptionValue, name: string): unknown {
+  const definition = unwrap(schema);
+  switch (definition.type) {
+    case 'array': {
+      const list = Array.isArray(value) ? (value as readonly OptionValue[]) : [value];
+      const { element } = definition;
+      return element === undefined ? list : list.map((item) => coerce(element, item as OptionValue, name));
+    }
+    case 'object':
+      return isFields(value) ? coerceFields(schema, value, name) : value;
+    case 'record': {
+      const { valueType } = definition;
+      if (!isFields(value) || valueType === undefined) return value;
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coerce(valueType, item, key)]));
+    }
+    case 'boolean':
+      return typeof value === 'string' || typeof value === 'number' ? (BOOLEANS.get(String(value)) ?? value) : value;
+    case 'bigint':
+      return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value;
+    case 'number':
+      return typeof value === 'bigint' ? Number(value) : value;
+    default:
+      return value;
+  }
+}
+
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ['t', true],
+  ['True', true],
+  ['1', true],
+  ['f', false],
+  ['False', false],
+  ['0', false],
+]);
+
+function isFields(value: OptionValue): value is OptionFields {
+  return typeof value === 'object' && !Array.isArray(value);
+}
+
+/** The schema's own definition under optional, default, nullable and the like. */
+function unwrap(schema: z.core.$ZodType): SchemaDefinition {
+  const definition = schema._zod.def as unknown as SchemaDefinition;
+  const inner = definition.innerType ?? (definition.type === 'pipe' ? definition.in : undefined);
+  return inner === undefined ? definition : unwrap(inner);
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

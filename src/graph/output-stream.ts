@@ -1,0 +1,140 @@
+import type { OutputPort } from './calculator-context.ts';
+import { GraphError } from './graph-error.ts';
+import { timestampFault } from './input-stream.ts';
+import { isPacket, type Packet } from './packet.ts';
+import { isPacketTimestamp, nextTimestamp, offsetBound, Timestamp, timestampName } from './timestamp.ts';
+import type { StreamPlan } from './validated-graph.ts';
+
+/** Whoever is told of a stream's packets and bounds: a node's input, an observer. */
+export interface StreamConsumer {
+  receive(packets: readonly Packet[]): void;
+  raiseBound(bound: bigint): void;
+}
+
+/** The producer's side of a graph stream. What a call sends is held back until {@link release}. */
+export class OutputStream implements OutputPort {
+  readonly plan: StreamPlan;
+  readonly tag: string;
+  readonly index: number;
+  readonly consumers: StreamConsumer[] = [];
+  /** What consumers have been told. */
+  visibleBound: bigint = Timestamp.PreStream;
+  /** The input timestamp of the node's current call, the default time of what is sent. */
+  readonly #clock: { readonly timestamp: bigint };
+  readonly #pending: Packet[] = [];
+  #callBound: bigint | undefined;
+  #isClosed = false;
+
+  constructor(plan: StreamPlan, tag: string, index: number, clock: { readonly timestamp: bigint }) {
+    this.plan = plan;
+    this.tag = tag;
+    this.index = index;
+    this.#clock = clock;
+  }
+
+  get name(): string {
+    return this.plan.name;
+  }
+
+  get bound(): bigint {
+    return this.#isClosed ? Timestamp.Done : (this.#callBound ?? this.visibleBound);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  send(packetOrValue: unknown, timestamp?: bigint): void {
+    let packet: Packet;
+    if (!isPacket(packetOrValue)) packet = { value: packetOrValue, timestamp: timestamp ?? this.#clock.timestamp };
+    else if (timestamp === undefined) packet = packetOrValue;
+    else packet = { value: packetOrValue.value, timestamp };
+    if (this.#isClosed) throw new GraphError('FAILED_PRECONDITION', `Packet sent to closed stream "${this.name}".`);
+    const fault = this.faultOf(packet);
+    if (fault !== undefined) throw fault;
+    this.#pending.push(packet);
+    this.#callBound = nextTimestamp(packet.timestamp);
+  }
+
+  setBound(t: bigint): void {
+    if (!isPacketTimestamp(t) && t !== Timestamp.OneOverPostStream) {
+      throw new GraphError(
+        'INVALID_ARGUMENT',
+        `In stream "${this.name}", timestamp bound set to illegal value: ${timestampName(t)}`,
+      );
+    }
+    if (this.#isClosed) return;
+    this.#callBound = t;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** What is wrong with a packet, its order in time apart. */
+  faultOf(packet: Packet): GraphError | undefined {
+    const { name, type } = this.plan;
+    if (!isPacketTimestamp(packet.timestamp)) return timestampFault(name, packet.timestamp, Timestamp.Done);
+    if (type.accepts(packet.value)) return undefined;
+    return new GraphError(
+      'INVALID_ARGUMENT',
+      `Packet type mismatch on calculator outputting to stream "${name}": The Packet stores "${kindOf(packet.value)}", ` +
+        `but "${type.name}" was requested.`,
+    );
+  }
+
+  /** Shows downstream what the call sent, and the bound that follows from it and from the node's timestamp offset. */
+  release(inputTimestamp: bigint, offset: bigint | undefined): void {
+    const packets = this.#pending;
+    const last = packets.length === 0 ? undefined : packets[packets.length - 1];
+    let bound = this.visibleBound;
+    let told = bound;
+    if (last !== undefined) told = bound = nextTimestamp(last.timestamp);
+    if (this.#callBound !== undefined && this.#callBound > bound) bound = this.#callBound;
+    if (offset !== undefined && isPacketTimestamp(inputTimestamp)) {
+      const settled = offsetBound(inputTimestamp, offset);
+      if (settled > bound) bound = settled;
+    }
+    if (this.#isClosed) bound = Timestamp.Done;
+    this.#callBound = undefined;
+    if (bound > this.visibleBound) this.visibleBound = bound;
+    if (last === undefined && bound <= told) return;
+    for (const consumer of this.consumers) {
+      if (last !== undefined) consumer.receive(packets);
+      if (bound > told) consumer.raiseBound(bound);
+    }
+    packets.length = 0;
+  }
+
+  /** Shows a bound downstream at once; lower ones than before are ignored. */
+  raise(bound: bigint): void {
+    if (bound <= this.visibleBound) return;
+    this.visibleBound = bound;
+    for (const consumer of this.consumers) consumer.raiseBound(bound);
+  }
+
+  /** Forgets what was sent, for a run that has ended. */
+  discard(): void {
+    this.#pending.length = 0;
+    this.#callBound = undefined;
+  }
+
+  /** One packet from outside, shown at once. */
+  feed(packet: Packet): void {
+    const packets = [packet];
+    this.visibleBound = nextTimestamp(packet.timestamp);
+    for (const consumer of this.consumers) consumer.receive(packets);
+  }
+
+  /** Ends the stream at once. */
+  finish(): void {
+    this.#isClosed = true;
+    this.raise(Timestamp.Done);
+  }
+}
+
+/** A short name of a value's kind, for messages. */
+export function kindOf(value: unknown): string {
+  if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? 'int' : typeof value;
+  return value.constructor?.name ?? 'object';
+}

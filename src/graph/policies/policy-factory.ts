@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { didYouMean } from '../../base/nearest.ts';
+import type { HandlerConfig, OptionMessage } from '../graph-config.ts';
+import { GraphError } from '../graph-error.ts';
+import { parseOptions } from '../options.ts';
+import { parseTagIndex, type TagEntry } from '../tag-map.ts';
+import { BarrierPolicy } from './barrier-policy.ts';
+import { BatchPolicy } from './batch-policy.ts';
+import { DefaultPolicy } from './default-policy.ts';
+import { EarlyClosePolicy } from './early-close-policy.ts';
+import { FixedSizePolicy } from './fixed-size-policy.ts';
+import { ImmediatePolicy } from './immediate-policy.ts';
+import type { InputPolicyFactory } from './input-policy.ts';
+import { MuxPolicy } from './mux-policy.ts';
+import { SyncSetPolicy } from './sync-set-policy.ts';
+import { TimestampAlignPolicy } from './timestamp-align-policy.ts';
+
+const defaultOptions = z.object({ batchSize: z.int().min(1).default(1).describe('Input sets run in one go.') });
+const fixedSizeOptions = z.object({
+  triggerQueueSize: z.int().min(1).default(2).describe('Packets at an input that set off dropping.'),
+  targetQueueSize: z.int().min(1).default(1).describe('Packets kept then.'),
+  fixedMinSize: z.boolean().default(false).describe('Drop only when every input has reached the trigger.'),
+});
+const syncSetOptions = z.object({
+  syncSet: z.array(z.object({ tagIndex: z.array(z.string()).default([]) })).default([]),
+});
+const alignOptions = z.object({ timestampBaseTagIndex: z.string().default('') });
+
+type MakeFactory = (
+  options: readonly OptionMessage[],
+  inputs: readonly TagEntry[],
+  processBounds: boolean,
+) => InputPolicyFactory;
+
+const POLICIES: Readonly<Record<string, MakeFactory>> = {
+  DefaultInputStreamHandler(messages, _, processBounds) {
+    const { batchSize } = parseOptions(defaultOptions, messages);
+    if (batchSize > 1) return (inputs) => new BatchPolicy(inputs, processBounds, batchSize);
+    return (inputs) => new DefaultPolicy(inputs, processBounds);
+  },
+  ImmediateInputStreamHandler: (_, __, processBounds) => (inputs) => new ImmediatePolicy(inputs, processBounds),
+  SyncSetInputStreamHandler(messages, entries, processBounds) {
+    const groups = parseOptions(syncSetOptions, messages).syncSet.map((set) =>
+      set.tagIndex.map((text) => positionOf(text, entries)),
+    );
+    const listed = groups.flat();
+    if (new Set(listed).size < listed.length) {
+      throw new GraphError('INVALID_ARGUMENT', 'SyncSetInputStreamHandler: an input is in two sync sets');
+    }
+    const rest = entries.map((_, at) => at).filter((at) => !listed.includes(at));
+    const all = rest.length > 0 ? [...groups, rest] : groups;
+    return (inputs) => new SyncSetPolicy(inputs, processBounds, all);
+  },
+  FixedSizeInputStreamHandler(messages, _, processBounds) {
+    const options = parseOptions(fixedSizeOptions, messages);
+    return (inputs) => new FixedSizePolicy(inputs, processBounds, options);
+  },
+  EarlyCloseInputStreamHandler: (_, __, processBounds) => (inputs) => new EarlyClosePolicy(inputs, processBounds),
+  BarrierInputStreamHandler: () => (inputs) => new BarrierPolicy(inputs),
+  MuxInputStreamHandler: () => (inputs) => new MuxPolicy(inputs),
+  TimestampAlignInputStreamHandler(messages, entries) {
+    const at = positionOf(parseOptions(alignOptions, messages).timestampBaseTagIndex, entries);
+    return (inputs) => {
+      const base = inputs[at];
+      if (base === undefined) throw new GraphError('INTERNAL', 'TimestampAlignInputStreamHandler: no base input');
+      return new TimestampAlignPolicy(inputs, base);
+    };
+  },
+};
+
+/** Checks a policy's name and options and returns what makes it for each run. Throws `INVALID_ARGUMENT`. */
+export function createPolicyFactory(
+  { handler, options }: HandlerConfig,
+  inputs: readonly TagEntry[],
+  processBounds: boolean,
+): InputPolicyFactory {
+  const name = handler || 'DefaultInputStreamHandler';
+  const make = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
+  if (make === undefined) {
+    const suggestion = didYouMean(name, Object.keys(POLICIES));
+    throw new GraphError('INVALID_ARGUMENT', `no input stream handler is named "${name}"${suggestion}`);
+  }
+  return make(options, inputs, processBounds);
+}
+
+function positionOf(tagIndex: string, entries: readonly TagEntry[]): number {
+  const parsed = parseTagIndex(tagIndex);
+  const at = entries.findIndex(({ tag, index }) => tag === parsed?.tag && index === parsed.index);
+  if (at < 0)
+    throw new GraphError('INVALID_ARGUMENT', `an input stream handler names no input: tag_index "${tagIndex}"`);
+  return at;
+}

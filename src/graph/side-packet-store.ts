@@ -1,0 +1,47 @@
+import { kindOf } from './output-stream.ts';
+import { GraphError } from './graph-error.ts';
+import type { ValidatedGraph } from './validated-graph.ts';
+
+/** The side packets of one run: those given at the start, and those that nodes make. */
+export class SidePacketStore {
+  readonly #graph: ValidatedGraph;
+  #values = new Map<string, unknown>();
+
+  constructor(graph: ValidatedGraph) {
+    this.#graph = graph;
+  }
+
+  /** Takes what the application gives; throws when something required is missing or has a wrong type. */
+  give(values: ReadonlyMap<string, unknown>): void {
+    const problems: string[] = [];
+    for (const { name, type, optional } of this.#graph.inputSidePackets) {
+      const value = values.get(name);
+      if (value === undefined) {
+        if (!optional) problems.push(`Side packet "${name}" is required but was not provided.`);
+      } else if (!type.accepts(value)) {
+        problems.push(
+          `Side packet "${name}" failed to validate: The Packet stores "${kindOf(value)}", but "${type.name}" was requested.`,
+        );
+      }
+    }
+    if (problems.length > 0) throw new GraphError('INVALID_ARGUMENT', problems.join('\n'));
+    if (values.size > 0) this.#values = new Map(values);
+  }
+
+  get(name: string): unknown {
+    return this.#values.get(name);
+  }
+
+  set(name: string, value: unknown): void {
+    if (this.#values.has(name)) throw new GraphError('ALREADY_EXISTS', `Output side packet "${name}" was already set.`);
+    this.#values.set(name, value);
+  }
+
+  read(name: string): unknown {
+    if (this.#values.has(name)) return this.#values.get(name);
+    const isKnown = this.#graph.sidePacketWaiters.has(name);
+    throw isKnown
+      ? new GraphError('UNAVAILABLE', `The output side packet "${name}" is unavailable.`)
+      : new GraphError('NOT_FOUND', `The output side packet "${name}" does not exist.`);
+  }
+}

@@ -1,0 +1,114 @@
+import { didYouMean } from '../base/nearest.ts';
+import type { CalculatorRegistry } from './calculator-registry.ts';
+import { draftNode, uniqueNodeNames, type NodeDraft } from './draft-node.ts';
+import { checkExecutors } from './executors.ts';
+import { expandSubgraphs } from './expand-subgraphs.ts';
+import { Faults } from './faults.ts';
+import type { GraphConfig } from './graph-config.ts';
+import { anyPacket } from './packet-type.ts';
+import { planNodes } from './plan-nodes.ts';
+import { joinSidePackets, type DraftSidePacket } from './side-packets.ts';
+import { joinStreams, resolveTypes, type StreamGraph } from './stream-graph.ts';
+import { parseTagMap, type TagEntry } from './tag-map.ts';
+import { topologicalOrder } from './topological-order.ts';
+import type { GraphPort, ValidatedGraph } from './validated-graph.ts';
+
+const DEFAULT_QUEUE_SIZE = 100;
+
+/**
+ * Checks everything that can be checked without data, and plans the run. Throws one {@link GraphError} for all faults of
+ * the first stage that has any; its lines begin `file:line: ` where the node is known.
+ */
+export function validateGraph(
+  config: GraphConfig,
+  registry: CalculatorRegistry,
+  options: { readonly file?: string } = {},
+): ValidatedGraph {
+  const faults = new Faults(options.file ?? config.file);
+  refuseUnsupported(config, faults);
+  const configs = expandSubgraphs(config, registry, faults);
+  checkExecutors(config, configs, faults);
+  const ports = graphPorts(config, faults);
+  const names = uniqueNodeNames(configs);
+  const nodes = configs
+    .map((node, at) => draftNode(node, at, names[at] ?? '', config, registry, faults))
+    .filter((node) => node !== undefined);
+  faults.throwIfAny();
+
+  const sides = joinSidePackets(ports.sideInputs, nodes, faults);
+  const graph = joinStreams(ports.inputs, nodes, faults);
+  const order = sortNodes(nodes, graph, sides, faults);
+  faults.throwIfAny();
+  resolveTypes(nodes, graph, order, faults);
+  checkGraphOutputs(ports.outputs, graph, faults);
+  faults.throwIfAny();
+
+  const typed = (entry: TagEntry): GraphPort => ({ ...entry, type: graph.byName.get(entry.name)?.type ?? anyPacket });
+  const hints = configs.map(({ bufferSizeHint }) => bufferSizeHint);
+  const maxQueueSize = config.maxQueueSize === 0 ? DEFAULT_QUEUE_SIZE : config.maxQueueSize;
+  return {
+    config,
+    inputStreams: ports.inputs.map(typed),
+    outputStreams: ports.outputs.map(typed),
+    inputSidePackets: [...sides.values()]
+      .filter(({ producer }) => producer === undefined)
+      .map(({ name, type, optional }) => ({ name, type, optional })),
+    measuresTime: nodes.some(({ definition }) => definition.measuresTime),
+    nodes: planNodes(nodes, graph, sides, order),
+    streams: graph.streams.map(({ name, type, graphInput, consumers }) => ({ name, type, graphInput, consumers })),
+    streamIndex: new Map(graph.streams.map(({ name, index }) => [name, index])),
+    sidePacketWaiters: new Map(
+      Array.from(sides.values(), ({ name, consumers }) => [name, consumers.map(({ node }) => node)]),
+    ),
+    services: new Set(nodes.flatMap(({ definition }) => definition.services)),
+    maxQueueSize: maxQueueSize < 0 ? -1 : Math.max(maxQueueSize, ...hints),
+  };
+}
+
+function refuseUnsupported(config: GraphConfig, faults: Faults): void {
+  for (const field of ['packetGenerator', 'packetFactory', 'statusHandler'] as const) {
+    if (config[field].length === 0) continue;
+    const name = field.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`);
+    faults.add('UNIMPLEMENTED', `${name} is not supported; use a calculator with output side packets`);
+  }
+}
+
+function graphPorts(config: GraphConfig, faults: Faults): Record<'inputs' | 'outputs' | 'sideInputs', TagEntry[]> {
+  const problems: string[] = [];
+  const ports = {
+    inputs: parseTagMap(config.inputStream, problems),
+    outputs: parseTagMap(config.outputStream, problems),
+    sideInputs: parseTagMap(config.inputSidePacket, problems),
+  };
+  for (const problem of problems) faults.add('UNKNOWN', problem);
+  return ports;
+}
+
+function sortNodes(
+  nodes: readonly NodeDraft[],
+  graph: StreamGraph,
+  sides: ReadonlyMap<string, DraftSidePacket>,
+  faults: Faults,
+): readonly number[] {
+  const edges: (readonly [number, number])[] = [];
+  for (const { producer, consumers } of graph.streams) {
+    if (producer === undefined) continue;
+    for (const { node, backEdge } of consumers) if (!backEdge) edges.push([producer, node]);
+  }
+  for (const { producer, consumers } of sides.values()) {
+    if (producer !== undefined) for (const { node } of consumers) edges.push([producer, node]);
+  }
+  const sorted = topologicalOrder(nodes.length, edges);
+  if ('order' in sorted) return sorted.order;
+  const cycle = sorted.cycle.map((at) => nodes[at]?.name).join(', ');
+  const text = `Generator side packet cycle or calculator stream cycle detected in graph: [${cycle}]; mark one input of it with back_edge`;
+  faults.add('UNKNOWN', text, nodes[sorted.cycle[0] ?? 0]?.config.line);
+  return [];
+}
+
+function checkGraphOutputs(outputs: readonly TagEntry[], graph: StreamGraph, faults: Faults): void {
+  for (const { name } of outputs) {
+    if (graph.byName.has(name)) continue;
+    faults.add('UNKNOWN', `output_stream "${name}" has no producer${didYouMean(name, graph.byName.keys())}`);
+  }
+}
