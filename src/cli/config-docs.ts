@@ -49,7 +49,6 @@ export function configDocs(): string {
       'subconfig',
       'automatic_timestamps',
       'input_policy',
-      'max_queued_packets',
     ]),
     'An entry whose graph file exists is a graph, and takes the keys of one.\n',
     section('A graph: an entry of `mediapipe_config_list`', graphEntrySchema),

@@ -23,8 +23,6 @@ export interface GraphSpec extends SpecBase {
   readonly automaticTimestamps: AutomaticTimestamps | undefined;
   /** Graph input streams of which only the newest waiting packet is kept. */
   readonly inputPolicy: Readonly<Record<string, 'newest'>>;
-  /** Bound of each input queue where the graph says nothing; undefined: the engine's default. */
-  readonly maxQueuedPackets?: number | undefined;
 }
 
 export interface ModelSpec extends SpecBase {

@@ -50,7 +50,6 @@ export async function readGraphEntry(
     graphPath,
     automaticTimestamps: typeof automatic === 'object' ? { stepUs: automatic.step_us } : automatic,
     inputPolicy: entry.input_policy ?? {},
-    maxQueuedPackets: entry.max_queued_packets,
   };
   const files = [graphPath];
   return { spec: { ...spec, files, fingerprint: await fingerprintOf(spec, files) }, subconfigPath };

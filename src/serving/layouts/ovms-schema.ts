@@ -45,10 +45,6 @@ const graphKeys = {
       description: 'Per graph input: `newest` keeps only the newest waiting packet instead of all.',
       ours: true,
     }),
-  max_queued_packets: z.int().min(1).optional().meta({
-    description: 'Packets waiting per input before the client is throttled, where the graph does not say.',
-    ours: true,
-  }),
 };
 
 /** What only a model may say. */
