@@ -37,30 +37,13 @@ export function decodeData(
   if (datatype === 'FP16' || datatype === 'BF16') throw noJsonForm(name, datatype);
   // Each element takes a byte at least, so a shape cannot make us allocate more than was sent.
   if (count > slice.end - slice.start) throw wrongCount(target, countElements(target));
-  switch (datatype) {
-    case 'BYTES':
-      return fillStrings(target);
-    case 'BOOL':
-      return fillBooleans(target);
-    case 'INT64':
-    case 'UINT64':
-      return fillLongs(target, datatype === 'INT64');
-    case 'FP32':
-    case 'FP64':
-      return fillNumbers(target, new (viewOf(datatype))(count), datatype === 'FP32' ? checkSingle : undefined);
-    default: {
-      const [min, max] = RANGES[datatype];
-      return fillNumbers(target, new (viewOf(datatype))(count), (chunk, n, at) => {
-        for (let i = 0; i < n; i++) {
-          const value = chunk[i] ?? 0;
-          // Also false for NaN.
-          if (!(value >= min && value <= max) || value !== Math.trunc(value)) {
-            throw wrongElement(target, at + i, String(value), `an integer from ${min} to ${max}`);
-          }
-        }
-      });
-    }
-  }
+  if (datatype === 'BYTES') return fillStrings(target);
+  if (datatype === 'BOOL') return fillBooleans(target);
+  if (datatype === 'INT64' || datatype === 'UINT64') return fillLongs(target, datatype === 'INT64');
+  const out = new (viewOf(datatype))(count);
+  if (datatype === 'FP32') return fillNumbers(target, out, checkSingle);
+  if (datatype === 'FP64') return fillNumbers(target, out, undefined);
+  return fillNumbers(target, out, checkInteger(...RANGES[datatype]));
 }
 
 interface Target {
@@ -73,6 +56,18 @@ interface Target {
 }
 
 type CheckChunk = (chunk: Float64Array, length: number, at: number, target: Target) => void;
+
+function checkInteger(min: number, max: number): CheckChunk {
+  return (chunk, length, at, target) => {
+    for (let i = 0; i < length; i++) {
+      const value = chunk[i] ?? 0;
+      // Also true for NaN.
+      if (!(value >= min && value <= max) || value !== Math.trunc(value)) {
+        throw wrongElement(target, at + i, String(value), `an integer from ${min} to ${max}`);
+      }
+    }
+  };
+}
 
 function checkSingle(chunk: Float64Array, length: number, at: number, target: Target): void {
   for (let i = 0; i < length; i++) {

@@ -6,18 +6,10 @@ import type { JsonReader, JsonValue } from './json-reader.ts';
 export function kindOf(value: JsonValue): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
-  switch (typeof value) {
-    case 'object':
-      return 'an object';
-    case 'string':
-      return 'a string';
-    case 'boolean':
-      return `the boolean ${value}`;
-    case 'bigint':
-      return `the integer ${value}`;
-    default:
-      return `the number ${value}`;
-  }
+  if (typeof value === 'object') return 'an object';
+  if (typeof value === 'string') return 'a string';
+  if (typeof value === 'boolean') return `the boolean ${value}`;
+  return typeof value === 'bigint' ? `the integer ${value}` : `the number ${value}`;
 }
 
 /** @param field what it is, as it should read in a message: `input "x": "shape"` */

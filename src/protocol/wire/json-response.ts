@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { MillraceError } from '../../base/errors.ts';
 import { decodeBytes } from '../../tensor/bytes.ts';
 import type { InferenceResponse } from '../../tensor/inference.ts';
+import type { TypedArray } from '../../tensor/datatype.ts';
 import { Uint64, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
 import { elementCount, typedData, type Tensor } from '../../tensor/tensor.ts';
 import type { BinaryOutputs } from './json-request.ts';
@@ -43,23 +44,19 @@ function encodeOutput(tensor: Tensor, isBinary: boolean, parts: Uint8Array[]): s
  * as the tokens `NaN`, `Infinity`, `-Infinity`, which JSON lacks and Triton prints too.
  */
 export function printData(tensor: Tensor): string {
-  switch (tensor.datatype) {
-    case 'FP16':
-    case 'BF16':
-      throw askForBinary(tensor.name, 'WRONG_DATATYPE', `is ${tensor.datatype}, which has no JSON form`);
-    case 'BYTES':
-      return decodeBytes(tensor.data, elementCount(tensor.shape), tensor.name)
-        .map((element) => printText(element, tensor.name))
-        .join(',');
-    case 'BOOL':
-      return Array.from(tensor.data, (value) => value !== 0).join(',');
-    default: {
-      const values = typedData(tensor);
-      // A quarter of `join`'s cost for the one-element answers that streams are made of.
-      if (values.length === 1) return printNumber(values[0] ?? 0);
-      return hasNegativeZero(values) ? Array.from(values as Float64Array, printNumber).join(',') : values.join(',');
-    }
+  const { datatype, name } = tensor;
+  if (datatype === 'FP16' || datatype === 'BF16') {
+    throw askForBinary(name, 'WRONG_DATATYPE', `is ${datatype}, which has no JSON form`);
   }
+  if (datatype === 'BYTES') {
+    const elements = decodeBytes(tensor.data, elementCount(tensor.shape), name);
+    return elements.map((element) => printText(element, name)).join(',');
+  }
+  if (datatype === 'BOOL') return Array.from(tensor.data, (value) => value !== 0).join(',');
+  const values = typedData(tensor);
+  // A quarter of `join`'s cost for the one-element answers that streams are made of.
+  if (values.length === 1) return printNumber(values[0] ?? 0);
+  return hasNegativeZero(values) ? Array.from(values, printNumber).join(',') : values.join(',');
 }
 
 function printNumber(value: number | bigint): string {
@@ -67,7 +64,7 @@ function printNumber(value: number | bigint): string {
 }
 
 /** `join` prints −0 as 0. */
-function hasNegativeZero(values: ArrayLike<number | bigint>): boolean {
+function hasNegativeZero(values: TypedArray): values is Float32Array | Float64Array {
   if (!(values instanceof Float32Array) && !(values instanceof Float64Array)) return false;
   for (let i = 0; i < values.length; i++) if (values[i] === 0 && Object.is(values[i], -0)) return true;
   return false;
@@ -97,16 +94,11 @@ export function printParameters(parameters: Parameters): string {
 }
 
 export function printParameter(value: ParameterValue): string {
-  switch (typeof value) {
-    case 'string':
-      return JSON.stringify(value);
-    case 'number':
-      return Number.isInteger(value) && Math.abs(value) < 1e15 ? value.toFixed(1) : String(value);
-    case 'object':
-      return String((value satisfies Uint64).value);
-    default:
-      return String(value);
-  }
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (value instanceof Uint64) return String(value.value);
+  // A double stays one: 1 would come back as an integer.
+  if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 1e15) return value.toFixed(1);
+  return String(value);
 }
 
 function hasKeys(parameters: Parameters | undefined): parameters is Parameters {

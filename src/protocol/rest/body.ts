@@ -1,0 +1,104 @@
+import type { IncomingMessage } from 'node:http';
+import { createGunzip, createInflate } from 'node:zlib';
+import type { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { MillraceError } from '../../base/errors.ts';
+import { HEADER_LENGTH } from '../wire/binary-extension.ts';
+import type { BodyLimits } from './parts.ts';
+
+type Done = (error: Error | null, body?: Buffer) => void;
+
+/** A body up to this size gets its memory from its Content-Length; above it grows with what came. */
+const MAX_TRUSTED_LENGTH = 8 * 2 ** 20;
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Every body arrives as a Buffer, decompressed, whatever its Content-Type (tritonclient sends none, aiohttp
+ * `application/octet-stream`); the header is dropped so that fastify does not judge it.
+ */
+export function readBodiesAsBuffers(app: FastifyInstance, limits: BodyLimits): void {
+  app.removeAllContentTypeParsers();
+  app.addHook('onRequest', (request, _reply, done) => {
+    delete request.raw.headers['content-type'];
+    done();
+  });
+  app.addContentTypeParser('*', (request: FastifyRequest, _payload: IncomingMessage, done: Done) => {
+    readBody(request.raw, limits, done);
+  });
+}
+
+/** The body; empty if there was none. */
+export function bodyOf(request: FastifyRequest): Buffer {
+  return (request.body as Buffer | undefined) ?? NOTHING;
+}
+
+function readBody(message: IncomingMessage, limits: BodyLimits, done: Done): void {
+  const { headers } = message;
+  const limit = headers[HEADER_LENGTH] === undefined ? limits.maxJsonBytes : limits.maxBinaryBytes;
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity' || encoding === '') {
+    const length = Number(headers['content-length'] ?? 0);
+    if (length > limit) done(tooLarge(limit));
+    else collect(message, limit, length, done);
+    return;
+  }
+  if (encoding !== 'gzip' && encoding !== 'x-gzip' && encoding !== 'deflate') {
+    done(
+      new MillraceError(
+        'UNSUPPORTED_ENCODING',
+        `Content-Encoding "${encoding}" is not supported; gzip or deflate expected`,
+      ),
+    );
+    return;
+  }
+  const inflated = encoding === 'deflate' ? createInflate() : createGunzip();
+  // An error of the message itself destroys the stream that reads from it.
+  message.once('error', (error) => inflated.destroy(error));
+  message.once('close', () => {
+    if (!message.complete) inflated.destroy();
+  });
+  collect(message.pipe(inflated), limit, 0, (error, body) => {
+    if (error === null) return done(null, body);
+    message.unpipe(inflated);
+    inflated.destroy();
+    done(
+      error instanceof MillraceError
+        ? error
+        : new MillraceError('MALFORMED_REQUEST', `the body cannot be decoded as ${encoding}: ${error.message}`),
+    );
+  });
+}
+
+/** Reads `source` to its end; `done` is called once. */
+function collect(source: Readable, limit: number, length: number, done: Done): void {
+  const whole = length > 0 && length <= MAX_TRUSTED_LENGTH ? Buffer.allocUnsafe(length) : undefined;
+  const chunks: Buffer[] = [];
+  let received = 0;
+  let isDone = false;
+  const finish = (error: Error | null, body?: Buffer): void => {
+    if (isDone) return;
+    isDone = true;
+    source.removeListener('data', onData);
+    done(error, body);
+  };
+  const onData = (chunk: Buffer): void => {
+    if (received + chunk.length > limit) return finish(tooLarge(limit));
+    if (whole === undefined) chunks.push(chunk);
+    else chunk.copy(whole, received);
+    received += chunk.length;
+  };
+  source.on('data', onData);
+  source.once('end', () => {
+    finish(null, whole?.subarray(0, received) ?? (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, received)));
+  });
+  source.once('error', (error) => finish(error));
+  source.once('close', () =>
+    finish(new MillraceError('MALFORMED_REQUEST', `the body ended after ${received} bytes, before it was complete`)),
+  );
+}
+
+function tooLarge(limit: number): MillraceError {
+  return new MillraceError('REQUEST_TOO_LARGE', `the request body exceeds the maximum allowed size of ${limit} bytes`, {
+    details: { expected: limit },
+  });
+}

@@ -1,0 +1,102 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { MillraceError } from '../../base/errors.ts';
+import type { Duration, ServableMetadata, ServableStatistics } from '../../serving/data-plane.ts';
+import { modelConfig } from './model-config.ts';
+import type { RestParts } from './parts.ts';
+import {
+  failures,
+  jsonSchema,
+  ModelConfig,
+  ModelList,
+  ModelMetadata,
+  ModelStats,
+  MODEL_PATHS,
+  modelOf,
+} from './schemas.ts';
+
+/** What there is to know of servables: list, metadata, readiness, configuration, statistics. */
+export async function modelRoutes(app: FastifyInstance, { dataPlane }: RestParts): Promise<void> {
+  const route = (
+    path: string,
+    summary: string,
+    schema: object,
+    handler: (r: FastifyRequest, p: FastifyReply) => unknown,
+  ): void => {
+    const options = { schema: { summary, tags: ['models'], response: { 200: schema, ...failures } } };
+    app.get(path, options, async (request, reply) => handler(request, reply));
+  };
+  const statistics = async (name: string, version: string): Promise<object> => ({
+    model_stats: (await dataPlane.statistics(name, version)).map(toModelStats),
+  });
+
+  route('/v2/models', 'Names of all servables', jsonSchema(ModelList), () => ({
+    models: [...new Set(dataPlane.list().map((servable) => servable.name))],
+  }));
+  route('/v2/models/stats', 'Statistics of all servables', jsonSchema(ModelStats), () => statistics('', ''));
+  for (const path of MODEL_PATHS) {
+    route(path, 'Inputs and outputs', jsonSchema(ModelMetadata), (request) => {
+      const { servable, version } = modelOf(request);
+      return toMetadata(dataPlane.metadata(servable, version));
+    });
+    route(`${path}/config`, "Configuration in Triton's form", jsonSchema(ModelConfig), (request) => {
+      const { servable, version } = modelOf(request);
+      return modelConfig(dataPlane.metadata(servable, version));
+    });
+    route(`${path}/stats`, 'Statistics', jsonSchema(ModelStats), (request) => {
+      const { servable, version } = modelOf(request);
+      return statistics(servable, version);
+    });
+    route(`${path}/ready`, 'Whether it takes requests', { description: 'Yes', type: 'null' }, (request, reply) => {
+      const { servable, version } = modelOf(request);
+      if (!dataPlane.isServableReady(servable, version)) throw whyNotReady(dataPlane, servable, version);
+      return reply.code(200).send();
+    });
+  }
+}
+
+/** Triton answers 400 in both cases; an unknown servable and one that loads call for different actions. */
+function whyNotReady(dataPlane: RestParts['dataPlane'], name: string, version: string): MillraceError {
+  const found = dataPlane.list().filter((servable) => servable.name === name);
+  const status = version === '' ? found[0] : found.find((servable) => servable.version === version);
+  const label = version === '' ? `"${name}"` : `"${name}" version ${version}`;
+  const details = { servable: name, version };
+  if (status === undefined) {
+    return found.length === 0
+      ? new MillraceError('SERVABLE_NOT_FOUND', `Request for unknown model: '${name}' is not found`, { details })
+      : new MillraceError('VERSION_NOT_FOUND', `Request for unknown model: '${name}' version ${version} is not found`, {
+          details,
+        });
+  }
+  const reason = status.reason === '' ? '' : `: ${status.reason}`;
+  return new MillraceError('SERVABLE_NOT_READY', `${label} is ${status.state}${reason}`, { details });
+}
+
+function toMetadata({ name, versions, platform, inputs, outputs }: ServableMetadata): object {
+  const tensors = (specs: ServableMetadata['inputs']): object[] =>
+    specs.map((spec) => ({ name: spec.name, datatype: spec.datatype, shape: spec.shape }));
+  return { name, versions, platform, inputs: tensors(inputs), outputs: tensors(outputs) };
+}
+
+const NEVER: Duration = { count: 0, ns: 0 };
+
+function toModelStats(stats: ServableStatistics): object {
+  const duration = ({ count, ns }: Duration): object => ({ count, ns });
+  return {
+    name: stats.name,
+    version: stats.version,
+    last_inference: stats.lastInference,
+    inference_count: stats.inferenceCount,
+    execution_count: stats.executionCount,
+    inference_stats: {
+      success: duration(stats.success),
+      fail: duration(stats.fail),
+      queue: duration(stats.queue),
+      compute_input: duration(stats.computeInput),
+      compute_infer: duration(stats.computeInfer),
+      compute_output: duration(stats.computeOutput),
+      cache_hit: NEVER,
+      cache_miss: NEVER,
+    },
+    batch_stats: [],
+  };
+}
