@@ -6,7 +6,7 @@ export interface Option {
   readonly name: OptionName;
   readonly group: string;
   readonly description: string;
-  readonly type: 'string' | 'number' | 'integer' | 'boolean' | 'object';
+  readonly type: 'string' | 'number' | 'integer' | 'boolean' | 'object' | 'array';
   /** "" where the type says it all. */
   readonly unit: string;
   /** For people; undefined where there is none. */
@@ -54,6 +54,7 @@ export function environmentName(name: OptionName): string {
 export function formatValue(value: unknown, unit: string): string {
   if (value === undefined) return '';
   if (typeof value === 'string') return value;
+  if (Array.isArray(value)) return value.join(',');
   if (typeof value !== 'number' || unit !== 'bytes') return JSON.stringify(value);
   for (const [power, suffix] of [
     [3, 'GiB'],
@@ -76,7 +77,7 @@ function describe(name: OptionName, group: string): Option {
     unit,
     description: field.description,
     type: field.type,
-    defaultText: field.defaultText ?? (field.default === undefined ? undefined : formatValue(field.default, unit)),
+    defaultText: field.defaultText ?? defaultText(field.default, unit),
     expected: expectation(field),
     values: field.enum,
     synonyms: field.synonyms ?? {},
@@ -84,10 +85,16 @@ function describe(name: OptionName, group: string): Option {
   };
 }
 
+function defaultText(value: unknown, unit: string): string | undefined {
+  const text = formatValue(value, unit);
+  return text === '' ? undefined : text;
+}
+
 function expectation(field: FieldSchema): string {
   if (field.enum !== undefined) return field.enum.join(', ');
   if (field.type === 'boolean') return 'true or false';
   if (field.type === 'string') return 'a text';
+  if (field.type === 'array') return 'a list of texts (separated by commas outside the file)';
   if (field.type === 'object') return 'a JSON object of texts, numbers and booleans';
   const noun = field.type === 'integer' ? 'a whole number' : 'a number';
   const { minimum, maximum } = field;

@@ -40,6 +40,7 @@ test('texts become the types of their options', () => {
     strict: 'true',
     metrics_enable: '0',
     shutdown_grace_s: '0.5',
+    allowed_origins: 'https://a.example, http://localhost:3000',
   };
   expect(resolveSettings({ flags }).settings).toMatchObject({
     modelPath: '12',
@@ -47,6 +48,7 @@ test('texts become the types of their options', () => {
     strict: true,
     metricsEnable: false,
     shutdownGraceS: 0.5,
+    allowedOrigins: ['https://a.example', 'http://localhost:3000'],
   });
 });
 
@@ -75,6 +77,11 @@ test.each([
   ],
   [{ flags: { log_level: 'loud' } }, 'flag', '--log_level: "loud" given, trace, debug, info, warn, error expected'],
   [{ flags: { max_sessions: '1.5' } }, 'flag', '--max_sessions: 1.5 given, a whole number from 1 (sessions) expected'],
+  [
+    { file: { path: 'c.json', section: { allowed_origins: '*' } } },
+    'file',
+    'c.json: server.allowed_origins: "*" given, a list of texts (separated by commas outside the file) expected',
+  ],
   [{ flags: { strict: 'maybe' } }, 'flag', '--strict: "maybe" given, true or false expected'],
   [{ file: { path: 'c.json', section: [] } }, 'file', 'c.json: server: [] given, an object expected'],
   [

@@ -139,6 +139,8 @@ function fromText(name: OptionName, text: string): unknown {
       return /^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text;
     case 'boolean':
       return { true: true, false: false, '1': true, '0': false }[text.trim().toLowerCase()] ?? text;
+    case 'array':
+      return text.split(',').flatMap((item) => (item.trim() === '' ? [] : [item.trim()]));
     case 'object':
       try {
         return JSON.parse(text) as unknown;
@@ -160,7 +162,7 @@ function canonical(option: Option, value: unknown): unknown {
 }
 
 function wrongValue(option: Option, value: unknown, { kind, text }: Origin): Fault {
-  const unit = option.unit === '' || option.type === 'object' ? '' : ` (${option.unit})`;
+  const unit = option.unit === '' || option.type === 'object' || option.type === 'array' ? '' : ` (${option.unit})`;
   return { kind, message: `${text}: ${show(value)} given, ${option.expected}${unit} expected` };
 }
 

@@ -58,6 +58,10 @@ const listening = {
     description: 'Address that REST listens on; 0.0.0.0 and :: are all of them.',
     unit: 'IP address or host name',
   }),
+  allowed_origins: z.array(z.string().min(1)).default([]).meta({
+    description: 'Origins whose pages in a browser may call REST (CORS), separated by commas; * is any.',
+    unit: 'origins',
+  }),
   strict: z.boolean().default(false).meta({
     description: 'Refuse to start where Millrace would only warn, as for an open port without protection.',
   }),
