@@ -5,7 +5,7 @@ import type { Settings } from '../config/settings.ts';
 import { defaultSupervision } from '../ipc/supervisor.ts';
 import { createPrometheusMeter } from '../observability/meter.ts';
 import { listenGrpc } from '../protocol/grpc/listen-grpc.ts';
-import { listenRest } from '../protocol/rest/listen-rest.ts';
+import { listenRest } from '../protocol/rest/index.ts';
 import { FrontDataPlane } from '../serving/front-data-plane.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
 import { hostLauncher } from './host-launcher.ts';

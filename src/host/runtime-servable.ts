@@ -141,7 +141,7 @@ export class RuntimeServable implements HostServable {
     const ours = MillraceError.from(error);
     if (ours.reason !== 'INTERNAL') return ours;
     const { name, logger } = this.#parts;
-    logger.error({ servable: name, stack: error instanceof Error ? error.stack : undefined }, 'runtime failed');
+    logger.error({ stack: error instanceof Error ? error.stack : undefined }, 'runtime failed');
     return new MillraceError('RUNTIME_FAILED', messageOf(error), { details: { servable: name }, cause: error });
   }
 }

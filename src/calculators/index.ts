@@ -1,0 +1,21 @@
+import type { CalculatorDefinition } from '../graph/index.ts';
+import { coreCalculators } from './core/index.ts';
+import { inference } from './model/inference.ts';
+import { modelSession } from './model/session.ts';
+import { constantTensor } from './tensor/constant-tensor.ts';
+import { counter } from './tensor/counter.ts';
+import { identity } from './tensor/identity.ts';
+import { yoloImageToTensor } from './vision/yolo-image-to-tensor.ts';
+import { yoloTensorToDetections } from './vision/yolo-tensor-to-detections.ts';
+
+/** Every calculator that comes with Millrace; graph files find them by name. */
+export const builtinCalculators: readonly CalculatorDefinition[] = [
+  ...coreCalculators,
+  modelSession,
+  inference,
+  constantTensor,
+  counter,
+  identity,
+  yoloImageToTensor,
+  yoloTensorToDetections,
+];
