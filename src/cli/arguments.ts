@@ -4,7 +4,7 @@ import { OPTIONS } from '../config/option.ts';
 import { FOREIGN_FLAGS } from './foreign-flags.ts';
 import { UsageError } from './usage-error.ts';
 
-export type Command = 'serve' | 'config explain' | 'help' | 'version';
+type Command = 'serve' | 'config explain' | 'help' | 'version';
 
 export interface Arguments {
   readonly command: Command;

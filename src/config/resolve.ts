@@ -3,10 +3,10 @@ import { didYouMean } from '../base/nearest.ts';
 import { environmentName, isOptionName, OPTIONS, type Option } from './option.ts';
 import { toSettings, type NamedSettings, type OptionName, type Settings } from './settings.ts';
 
-export type OriginKind = 'default' | 'file' | 'environment' | 'flag';
+type OriginKind = 'default' | 'file' | 'environment' | 'flag';
 
 /** Where the value of an option came from. */
-export interface Origin {
+interface Origin {
   readonly kind: OriginKind;
   /** For people: `default`, `config.json: server.port`, `MILLRACE_PORT`, `--port`. */
   readonly text: string;

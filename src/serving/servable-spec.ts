@@ -2,7 +2,7 @@ import type { ExecutionProvider } from '../runtime/model-session.ts';
 import type { ServableKind } from './data-plane.ts';
 
 /** What every kind of servable has. All of a spec is plain JSON: it is sent to the hosts that load it. Paths are absolute. */
-export interface SpecBase {
+interface SpecBase {
   readonly name: string;
   /** A decimal number above 0; a graph's and a runtime's is "1". */
   readonly version: string;
@@ -13,7 +13,7 @@ export interface SpecBase {
 }
 
 /** When a request without `OVMS_MP_TIMESTAMP` happens: previous + 1 from 0, the wall clock in µs, or previous + `stepUs`. */
-export type AutomaticTimestamps = 'request' | 'wall_clock' | { readonly stepUs: number };
+type AutomaticTimestamps = 'request' | 'wall_clock' | { readonly stepUs: number };
 
 export interface GraphSpec extends SpecBase {
   readonly kind: 'graph';

@@ -24,16 +24,18 @@ export async function readModelEntry(entry: ModelEntry, context: EntryContext): 
   const basePath = resolve(context.folder, requiredBasePath(entry));
   const specs: ModelSpec[] = [];
   const broken: BrokenServable[] = [];
+  const watched = [basePath];
   for (const { version, place } of await findVersions(basePath, entry, context)) {
     try {
       const { path, files } = await modelFiles(place);
       const spec = { kind: 'model' as const, name: entry.name, version, path, ...settings };
       specs.push({ ...spec, files, fingerprint: await fingerprintOf(spec, files) });
     } catch (error) {
+      watched.push(place);
       broken.push({ kind: 'model', name: entry.name, version, reason: `${context.where}: ${messageOf(error)}` });
     }
   }
-  return { name: entry.name, where: context.where, specs, broken, files: [basePath] };
+  return { name: entry.name, where: context.where, specs, broken, files: watched };
 }
 
 function invalid(message: string): MillraceError {

@@ -48,6 +48,7 @@ test('a version that was asked for and is not there is unavailable; the others a
   );
   expect(loaded.specs.map(({ version }) => version)).toEqual(['1']);
   expect(loaded.broken).toMatchObject([{ name: 'm', version: '2', kind: 'model' }]);
+  expect(loaded.files).toContain(join(folder, 'm', '2'));
 });
 
 test('a file as base_path is version 1, with the weights beside it', async () => {
