@@ -184,7 +184,8 @@ def report(session):
     print(
         f"100 held-out signals: normal median {np.median(normal):.3f}, 99th percentile {np.quantile(normal, 0.99):.3f}; "
         f"spikes median {np.median(spikes):.3f}, 1st percentile {np.quantile(spikes, 0.01):.3f}; "
-        f"after a spike median {np.median(scores[after & ~where]):.3f}; AUC {ranks.mean() / len(normal):.4f}; "
+        f"in the 4 samples after one median {np.median(scores[after & ~where]):.3f}, "
+        f"{np.mean(scores[after & ~where] > threshold):.3f} of them above the threshold; AUC {ranks.mean() / len(normal):.4f}; "
         f"threshold {threshold}: recall {np.mean(spikes > threshold):.3f}, "
         f"false alarms {np.mean(normal > threshold):.5f} per sample"
     )

@@ -8,14 +8,14 @@ import { identity } from './tensor/identity.ts';
 import { yoloImageToTensor } from './vision/yolo-image-to-tensor.ts';
 import { yoloTensorToDetections } from './vision/yolo-tensor-to-detections.ts';
 
-/** Every calculator that comes with Millrace; graph files find them by name. */
+/** Every calculator that comes with the server; a registry refuses two of one name. */
 export const builtinCalculators: readonly CalculatorDefinition[] = [
   ...coreCalculators,
+  identity,
+  counter,
+  constantTensor,
   modelSession,
   inference,
-  constantTensor,
-  counter,
-  identity,
   yoloImageToTensor,
   yoloTensorToDetections,
 ];

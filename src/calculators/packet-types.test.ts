@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { anyPacket, oneOf } from '../graph/packet-type.ts';
+import { anyPacket, oneOf } from '../graph/index.ts';
 import { tensorOf } from '../tensor/tensor.ts';
 import { imagePacket, isVectorTag, requestPacket, tensorPacket, tensorsPacket } from './packet-types.ts';
 

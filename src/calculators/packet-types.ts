@@ -1,4 +1,4 @@
-import { PacketType } from '../graph/packet-type.ts';
+import { PacketType } from '../graph/index.ts';
 import type { ModelSession } from '../runtime/model-session.ts';
 import type { Datatype } from '../tensor/datatype.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { messageOf, MillraceError } from '../../base/errors.ts';
-import type { InputPort, OutputPort } from '../../graph/calculator-context.ts';
-import { defineCalculator } from '../../graph/calculator.ts';
-import type { ContractPorts } from '../../graph/node-contract.ts';
+import { defineCalculator, type ContractPorts, type InputPort, type OutputPort } from '../../graph/index.ts';
 import { checkInputs } from '../../runtime/check-inputs.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { isVectorTag, sessionPacket, tensorPacket, tensorsPacket } from '../packet-types.ts';

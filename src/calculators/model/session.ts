@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { messageOf, MillraceError } from '../../base/errors.ts';
-import { defineCalculator } from '../../graph/calculator.ts';
+import { defineCalculator } from '../../graph/index.ts';
 import { MODEL_SERVICE, type ModelService } from '../../runtime/model-service.ts';
 import { sessionPacket } from '../packet-types.ts';
 
@@ -44,5 +44,6 @@ export const modelSession = defineCalculator({
         cause: error,
       });
     }
+    return { process: (node) => node.stop() }; // a node without inputs counts as a source, until it stops
   },
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCalculator } from '../../graph/calculator.ts';
+import { defineCalculator } from '../../graph/index.ts';
 import { encodeBytes } from '../../tensor/bytes.ts';
 import { viewOf } from '../../tensor/datatype.ts';
 import { elementCount, tensorOf, type Tensor } from '../../tensor/tensor.ts';
@@ -38,6 +38,7 @@ export const constantTensor = defineCalculator({
   check: fault,
   open({ options: given, outputSidePackets }) {
     outputSidePackets.TENSOR.set(toTensor(given));
+    return { process: (context) => context.stop() }; // a node without inputs counts as a source, until it stops
   },
 });
 

@@ -1,4 +1,4 @@
-import { defineCalculator } from '../../graph/calculator.ts';
+import { defineCalculator } from '../../graph/index.ts';
 import { tensorOf, typedData } from '../../tensor/tensor.ts';
 import { tensorPacket } from '../packet-types.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCalculator } from '../../graph/calculator.ts';
+import { defineCalculator } from '../../graph/index.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import { requestPacket, responsePacket } from '../packet-types.ts';
 import { tensorSpecOption } from './tensor-spec-options.ts';

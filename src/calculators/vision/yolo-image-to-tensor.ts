@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCalculator } from '../../graph/calculator.ts';
+import { defineCalculator } from '../../graph/index.ts';
 import { tensorOf } from '../../tensor/tensor.ts';
 import { imagePacket, letterboxPacket, tensorPacket } from '../packet-types.ts';
 import { Letterboxer } from './letterbox.ts';

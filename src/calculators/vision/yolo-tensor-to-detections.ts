@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MillraceError } from '../../base/errors.ts';
-import { defineCalculator } from '../../graph/calculator.ts';
+import { defineCalculator } from '../../graph/index.ts';
 import { tensorOf, typedData } from '../../tensor/tensor.ts';
 import { letterboxPacket, tensorPacket } from '../packet-types.ts';
 import { DETECTION_SIZE, DetectionDecoder } from './detections.ts';
