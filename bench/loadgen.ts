@@ -23,10 +23,12 @@ export interface Measured {
   readonly server_peak_mib: number;
 }
 
-/** Compiles the load generator; needs Go. */
-export async function buildLoadgen(): Promise<void> {
+/** Compiles the load generator; says with which Go. */
+export async function buildLoadgen(): Promise<string> {
   await mkdir(join(BINARY, '..'), { recursive: true });
   await run('go', ['build', '-buildvcs=false', '-o', BINARY, '.'], { cwd: SOURCE });
+  const { stdout } = await run('go', ['version']);
+  return stdout.trim();
 }
 
 /** One round of a load against one server. Throws on any error that a client saw. */

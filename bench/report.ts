@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +31,7 @@ const HEAD = [
 export function toMarkdown(
   reports: readonly LoadReport[],
   responsiveness: Responsiveness | undefined,
-  { seconds, rounds }: { seconds: number; rounds: number },
+  { seconds, rounds, go }: { seconds: number; rounds: number; go: string },
 ): string {
   return [
     '# Performance',
@@ -41,7 +40,7 @@ export function toMarkdown(
     'peer’s under the same load in the same run: it depends little on what else the machine does.',
     '',
     `- Machine: ${machine()}.`,
-    `- Versions: Millrace ${version('package.json')} on Node ${process.versions.node}, @grpc/grpc-js ${version('node_modules/@grpc/grpc-js/package.json')}, onnxruntime-node ${version('node_modules/onnxruntime-node/package.json')}; ${execFileSync('go', ['version'], { encoding: 'utf8' }).trim()} for the load generator.`,
+    `- Versions: Millrace ${version('package.json')} on Node ${process.versions.node}, @grpc/grpc-js ${version('node_modules/@grpc/grpc-js/package.json')}, onnxruntime-node ${version('node_modules/onnxruntime-node/package.json')}; ${go} for the load generator.`,
     `- ${rounds} rounds of ${seconds} s each after 1 s of warm-up, the servers in turn within a round; medians of the rounds. Servers are started afresh for each load.`,
     '- CPU is the server’s, all its processes, per request or (where one request has many) per response. Peak is the sum of the processes’ greatest resident memory.',
     '',

@@ -10,6 +10,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { format } from 'prettier';
 import { ROOT } from '../test/support/paths.ts';
 import { buildLoadgen, measure, type Measured } from './loadgen.ts';
 import { LOADS, type Load, type LoadFlags, type PeerName } from './loads.ts';
@@ -107,7 +108,7 @@ async function main(): Promise<void> {
   if (unknown.length > 0) throw new Error(`--only ${unknown.join(',')}: one or more of ${ids.join(', ')} expected`);
   const [seconds, rounds] = [Number(options.seconds), Number(options.rounds)];
 
-  await buildLoadgen();
+  const go = await buildLoadgen();
   const reports: LoadReport[] = [];
   for (const load of LOADS.filter(({ id }) => only?.includes(id) ?? true)) {
     const report = await runLoad(load, without, rounds, seconds);
@@ -119,8 +120,14 @@ async function main(): Promise<void> {
   const page = toMarkdown(reports, responsive ? await measureResponsiveness(seconds * rounds) : undefined, {
     seconds,
     rounds,
+    go,
   });
-  if (only === undefined && without.size === 0) await writeFile(join(ROOT, 'docs/performance.md'), page);
+  if (only === undefined && without.size === 0) {
+    await writeFile(
+      join(ROOT, 'docs/performance.md'),
+      await format(page, { parser: 'markdown', proseWrap: 'preserve' }),
+    );
+  }
   console.log(page);
 }
 

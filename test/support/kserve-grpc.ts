@@ -1,4 +1,10 @@
-import { Client, credentials, type ChannelOptions, type MethodDefinition } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  type ChannelOptions,
+  type ClientDuplexStream,
+  type MethodDefinition,
+} from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { join } from 'node:path';
 import { ROOT } from './paths.ts';
@@ -59,10 +65,7 @@ export class KserveGrpc implements Disposable {
 
   /** Sends all messages, half-closes, and collects what comes until the RPC ends. */
   stream(name: string, messages: readonly object[], timeoutMs = 10_000): Promise<RpcOutcome> {
-    const method = this.#method(name);
-    const call = this.#client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, {
-      deadline: Date.now() + timeoutMs,
-    });
+    const call = this.open(name, timeoutMs);
     const responses: object[] = [];
     return new Promise((resolve) => {
       call.on('data', (response: object) => responses.push(response));
@@ -70,6 +73,14 @@ export class KserveGrpc implements Disposable {
       call.on('status', ({ code, details }) => resolve({ code, text: code === 0 ? '' : details, responses }));
       for (const message of messages) call.write(message);
       call.end();
+    });
+  }
+
+  /** The bare call, for tests that leave it half way. */
+  open(name: string, timeoutMs = 10_000): ClientDuplexStream<object, object> {
+    const method = this.#method(name);
+    return this.#client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, {
+      deadline: Date.now() + timeoutMs,
     });
   }
 

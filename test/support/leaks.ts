@@ -6,13 +6,10 @@ export interface ProcessInfo {
   readonly parent: number;
   readonly state: string;
   readonly startTicks: number;
-  readonly cpuSeconds: number;
 }
 
-const TICKS_PER_SECOND = 100;
-
 /** Undefined where there is no such process. */
-export function processInfo(pid: number): ProcessInfo | undefined {
+function processInfo(pid: number): ProcessInfo | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -27,7 +24,6 @@ export function processInfo(pid: number): ProcessInfo | undefined {
     parent: number(4),
     state: fields[0] ?? '',
     startTicks: number(22),
-    cpuSeconds: (number(14) + number(15)) / TICKS_PER_SECOND,
   };
 }
 
@@ -59,7 +55,7 @@ export function isRunning(process: ProcessInfo): boolean {
 }
 
 /** What a process has open: "socket:[…]", "pipe:[…]", paths. */
-export function openFiles(pid: number): string[] {
+function openFiles(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
       return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
@@ -74,23 +70,8 @@ export function openSockets(pid: number): number {
   return openFiles(pid).filter((file) => file.startsWith('socket:')).length;
 }
 
-function statusMiB(pid: number, field: string): number {
-  const line = readFileSync(`/proc/${pid}/status`, 'utf8')
-    .split('\n')
-    .find((text) => text.startsWith(`${field}:`));
-  return Number(line?.match(/\d+/)?.[0] ?? 0) / 1024;
-}
-
 /** Resident memory now. */
 export function residentMiB(pid: number): number {
-  return statusMiB(pid, 'VmRSS');
-}
-
-/** CPU time of a process and its descendants since they started. */
-export function treeCpuSeconds(pid: number): number {
-  const root = processInfo(pid);
-  return [...(root === undefined ? [] : [root]), ...descendants(pid)].reduce(
-    (sum, { cpuSeconds }) => sum + cpuSeconds,
-    0,
-  );
+  const kib = /^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kib ?? NaN) / 1024;
 }

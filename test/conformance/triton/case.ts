@@ -30,14 +30,14 @@ interface CaseBase {
   readonly compare?: Comparison;
 }
 
-export interface InferCase extends CaseBase {
+interface InferCase extends CaseBase {
   readonly kind: 'infer';
   readonly request: CaseRequest;
   readonly forms: readonly Form[];
 }
 
 /** Any unary RPC. Bytes in the message are Buffers. */
-export interface RpcCase extends CaseBase {
+interface RpcCase extends CaseBase {
   readonly kind: 'rpc';
   readonly method: string;
   readonly message: object;
@@ -45,7 +45,7 @@ export interface RpcCase extends CaseBase {
 }
 
 /** One ModelStreamInfer: all requests, half-close, all responses. Each request in raw form. */
-export interface StreamCase extends CaseBase {
+interface StreamCase extends CaseBase {
   readonly kind: 'stream';
   readonly requests: readonly CaseRequest[];
   readonly gzip?: boolean;
@@ -53,7 +53,7 @@ export interface StreamCase extends CaseBase {
   readonly interleaved?: boolean;
 }
 
-export interface HttpCase extends CaseBase {
+interface HttpCase extends CaseBase {
   readonly kind: 'http';
   readonly method: 'GET' | 'POST' | 'HEAD' | 'PUT';
   readonly path: string;

@@ -43,7 +43,7 @@ function inferExchange(key: string, compare: Exchange['compare'], request: CaseR
 }
 
 /** A ModelInferRequest as proto-loader takes it. */
-export function toMessage(request: CaseRequest, content: 'raw' | 'typed'): object {
+function toMessage(request: CaseRequest, content: 'raw' | 'typed'): object {
   return {
     model_name: request.model,
     model_version: request.version ?? '',
@@ -98,7 +98,7 @@ function toHttp(
 }
 
 /** The raw form of a tensor: the case's bytes, or its values encoded. */
-export function rawContent(tensor: CaseTensor): Buffer {
+function rawContent(tensor: CaseTensor): Buffer {
   if (tensor.raw !== undefined) return Buffer.from(tensor.raw, 'hex');
   const values = tensor.values ?? [];
   if (tensor.datatype === 'BYTES') return encodeBytes(values.map(String));

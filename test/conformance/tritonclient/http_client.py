@@ -63,9 +63,8 @@ def every_datatype_in_binary(at):
 def every_datatype_in_json(at):
     texts = np.array(["a\0b", "", "grün", '"\\/\n'], np.object_)
     arrays = {name: array for name, array in ARRAYS.items() if name not in NOT_IN_JSON}
-    finite = {"FP32": np.array([0.1, 3.4028235e38, 1e-45], np.float32)}
     with http.InferenceServerClient(at.http) as client:
-        for datatype, array in {**arrays, **finite}.items():
+        for datatype, array in arrays.items():
             result = client.infer(
                 "identity", [tensor(array, datatype, binary=False)], outputs=[output(binary=False)]
             )
