@@ -30,7 +30,9 @@ export function readText(reader: JsonReader, field: string): string {
 
 /** Reads an object, or refuses another kind of value by name. */
 export function readObject(reader: JsonReader, field: string, onKey: (key: string) => void): void {
-  if (reader.peek() !== 123) throw wrongType(field, reader.value(), 'an object');
+  const c = reader.peek();
+  if (c === -1) reader.fail('an object');
+  if (c !== 123) throw wrongType(field, reader.value(), 'an object');
   reader.object(onKey);
 }
 
