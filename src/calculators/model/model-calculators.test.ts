@@ -58,7 +58,7 @@ describe('OpenVINOInferenceCalculator', () => {
       outputs: ['OVTENSORS'],
       options: { input_order_list: ['b', 'a'], output_order_list: 'sum' },
     });
-    const [sum] = outputs['OVTENSORS']?.[0]?.value as Tensor[];
+    const [sum] = (outputs['OVTENSORS']?.[0]?.value ?? []) as Tensor[];
     expect(sum && [...typedData(sum)]).toEqual([4, 6]);
   });
 

@@ -4,7 +4,7 @@ import { defineCalculator } from '../../graph/index.ts';
 import { MODEL_SERVICE, type ModelService } from '../../runtime/model-service.ts';
 import { sessionPacket } from '../packet-types.ts';
 
-export const sessionOptions = z.object({
+const sessionOptions = z.object({
   servableName: z.string().min(1).describe('Name of a model of this server.'),
   servableVersion: z.string().default('').describe('Its version; "" or "0" for the default one.'),
   serverConfig: z.string().default('').describe("Ignored: OVMS's, for graphs outside a server."),

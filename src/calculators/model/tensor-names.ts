@@ -2,7 +2,7 @@ import { didYouMean } from '../../base/nearest.ts';
 import { isVectorTag } from '../packet-types.ts';
 
 /** An entry of a protobuf map, as a graph file writes it: `{ key: "SIGNAL" value: "signal" }`. */
-export interface TagName {
+interface TagName {
   readonly key: string;
   readonly value: string;
 }
