@@ -89,8 +89,8 @@ export class InputStream implements StreamConsumer, InputPort {
       if (this.isTimed) this.bound = nextTimestamp(packet.timestamp);
     }
     this.updateFull();
+    if (wasEmpty) this.#owner.inputChanged();
     this.#owner.packetQueued?.();
-    if (wasEmpty && this.size > 0) this.#owner.inputChanged();
   }
 
   raiseBound(bound: bigint): void {

@@ -1,4 +1,3 @@
-import type { GraphError } from './graph-error.ts';
 import { timestampFault } from './input-stream.ts';
 import type { StreamConsumer } from './output-stream.ts';
 import type { Packet } from './packet.ts';
@@ -26,7 +25,7 @@ export class Observer implements StreamConsumer {
     stream: string,
     callback: (packet: Packet) => void,
     options: ObserveOptions,
-    fail: (error: GraphError | unknown) => void,
+    fail: (error: unknown) => void,
   ) {
     this.#stream = stream;
     this.#callback = callback;

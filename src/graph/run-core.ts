@@ -20,8 +20,8 @@ export interface GraphRunOptions {
 
 interface Waiter {
   readonly until: 'idle' | 'done';
-  resolve(): void;
-  reject(error: GraphError): void;
+  readonly resolve: () => void;
+  readonly reject: (error: GraphError) => void;
 }
 
 const NO_SERVICES: ReadonlyMap<string, unknown> = new Map();

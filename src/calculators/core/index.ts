@@ -1,5 +1,43 @@
 import type { CalculatorDefinition } from '../../graph/index.ts';
+import { concatenateFloatVector } from './concatenate-vector.ts';
+import { constantSidePacket } from './constant-side-packet.ts';
+import { flowLimiter } from './flow-limiter.ts';
+import { gate } from './gate.ts';
+import { beginLoopFloat, endLoopFloat } from './loop.ts';
+import { merge } from './merge.ts';
+import { mux } from './mux.ts';
+import { packetCloner } from './packet-cloner.ts';
+import { packetPresence } from './packet-presence.ts';
+import { packetSequencer } from './packet-sequencer.ts';
 import { passThrough } from './pass-through.ts';
+import { previousLoopback } from './previous-loopback.ts';
+import { sidePacketToStream } from './side-packet-to-stream.ts';
+import { splitFloatVector } from './split-vector.ts';
+import { thresholding } from './thresholding.ts';
+import { valueOrDefault } from './value-or-default.ts';
+
+export { defineConcatenateVector } from './concatenate-vector.ts';
+export { defineBeginLoop, defineEndLoop } from './loop.ts';
+export { defineSplitVector } from './split-vector.ts';
+export { bool, float, floatVector, int, string, timestamp } from './packet-types.ts';
 
 /** MediaPipe's standard calculators that know nothing of media. */
-export const coreCalculators: readonly CalculatorDefinition[] = [passThrough];
+export const coreCalculators: readonly CalculatorDefinition[] = [
+  beginLoopFloat,
+  concatenateFloatVector,
+  constantSidePacket,
+  endLoopFloat,
+  flowLimiter,
+  gate,
+  merge,
+  mux,
+  packetCloner,
+  packetPresence,
+  packetSequencer,
+  passThrough,
+  previousLoopback,
+  sidePacketToStream,
+  splitFloatVector,
+  thresholding,
+  valueOrDefault,
+];

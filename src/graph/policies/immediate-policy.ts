@@ -45,7 +45,7 @@ export class ImmediatePolicy implements InputPolicy {
       if (ready < earliest) earliest = ready;
       if (ready < bound) bound = ready;
     });
-    this.#timestamp = bound;
+    this.#timestamp = earliest < Timestamp.Done ? earliest : bound;
     if (bound === Timestamp.Done) return 'close';
     if (earliest < Timestamp.Done || becameDone) return 'process';
     return 'wait';

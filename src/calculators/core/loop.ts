@@ -1,0 +1,89 @@
+import {
+  anyPacket,
+  defineCalculator,
+  nextTimestamp,
+  repeated,
+  sameAs,
+  type CalculatorDefinition,
+  type PacketType,
+} from '../../graph/index.ts';
+import { float, floatVector, timestamp as timestampType } from './packet-types.ts';
+
+/**
+ * Makes a calculator that sends the items of a collection one by one, on a clock of its own that begins at 0. CLONE inputs
+ * are repeated beside each item; BATCH_END carries the collection's timestamp at the last item's time.
+ */
+export function defineBeginLoop<T>(
+  name: string,
+  item: PacketType<T>,
+  iterable: PacketType<Iterable<T>>,
+): CalculatorDefinition {
+  return defineCalculator({
+    name,
+    inputs: { ITERABLE: iterable, CLONE: repeated(anyPacket, { min: 0 }) },
+    outputs: { ITEM: item, CLONE: repeated(anyPacket, { min: 0 }), BATCH_END: timestampType },
+    processTimestampBounds: true,
+    contract({ inputs, outputs, fail }) {
+      if (inputs.count('CLONE') !== outputs.count('CLONE')) fail('as many CLONE outputs as CLONE inputs are required');
+      for (const output of outputs) if (output.tag === 'CLONE') output.type = sameAs('CLONE', output.index);
+    },
+    open() {
+      let clock = 0n;
+      return {
+        process({ inputs, outputs, outputPorts, timestamp }) {
+          const start = clock;
+          for (const value of inputs.ITERABLE.packet?.value ?? []) {
+            outputs.ITEM.send(value, clock);
+            inputs.CLONE.forEach(({ packet }, at) => {
+              if (packet !== undefined) outputs.CLONE[at]?.send(packet, clock);
+            });
+            clock++;
+          }
+          if (clock === start) {
+            clock++; // an empty collection uses up one tick
+            for (const output of outputPorts) output.setBound(clock);
+          }
+          outputs.BATCH_END.send(timestamp, clock - 1n);
+        },
+      };
+    },
+  });
+}
+
+/** Makes a calculator that collects ITEM packets until BATCH_END, and sends the collection at the time that it carries. */
+export function defineEndLoop<T>(
+  name: string,
+  item: PacketType<T>,
+  iterable: PacketType<Iterable<T>>,
+): CalculatorDefinition {
+  return defineCalculator({
+    name,
+    inputs: { ITEM: item, BATCH_END: timestampType },
+    outputs: { ITERABLE: iterable },
+    open() {
+      let items: T[] | undefined;
+      return {
+        process({ inputs: { ITEM, BATCH_END }, outputs: { ITERABLE } }) {
+          if (ITEM.packet !== undefined) (items ??= []).push(ITEM.packet.value);
+          if (BATCH_END.packet === undefined) return;
+          const outer = BATCH_END.packet.value;
+          if (items === undefined) ITERABLE.setBound(nextTimestamp(outer));
+          else ITERABLE.send(items, outer);
+          items = undefined;
+        },
+      };
+    },
+  });
+}
+
+/**
+ * node { calculator: "BeginLoopFloatCalculator" input_stream: "ITERABLE:values" output_stream: "ITEM:value"
+ *        output_stream: "BATCH_END:end" }
+ */
+export const beginLoopFloat = defineBeginLoop('BeginLoopFloatCalculator', float, floatVector);
+
+/**
+ * node { calculator: "EndLoopFloatCalculator" input_stream: "ITEM:result" input_stream: "BATCH_END:end"
+ *        output_stream: "ITERABLE:results" }
+ */
+export const endLoopFloat = defineEndLoop('EndLoopFloatCalculator', float, floatVector);
