@@ -91,8 +91,8 @@ function randomRequest(random: Random): InferenceRequest {
 }
 
 function plainParameters(parameters: Readonly<Record<string, ParameterValue>> | undefined): Plain {
-  return Object.fromEntries(
-    Object.entries(parameters ?? {}).map(([key, value]) => {
+  return Object.fromEntries<unknown>(
+    Object.entries(parameters ?? {}).map(([key, value]): [string, unknown] => {
       if (typeof value === 'boolean') return [key, { bool_param: value }];
       if (typeof value === 'bigint') return [key, { int64_param: value.toString() }];
       if (typeof value === 'string') return [key, { string_param: value }];

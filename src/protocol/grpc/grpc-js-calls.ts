@@ -1,0 +1,242 @@
+import { Metadata, status } from '@grpc/grpc-js';
+import { Cancellation } from '../../base/cancellation.ts';
+import { MillraceError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { MessageParts } from '../wire/infer-codec.ts';
+import type { CallListener, CallStatus, DirectCall } from './grpc-js-patches.ts';
+import { toCallError, toGrpcStatus } from './status.ts';
+import type { Call, StreamCall, StreamHandler, StreamListener, UnaryCall, UnaryHandler } from './transport.ts';
+
+const OK: CallStatus = { code: status.OK, details: '', metadata: null };
+const nothing = (): void => {};
+
+/** Timers may fire this much before the clock says so. */
+const TIMER_SLACK_MS = 2;
+
+/** What all calls of a listener share. */
+export interface CallParts {
+  readonly logger: Logger;
+  /** Unsent bytes of one call from which its `write` returns false. */
+  readonly writeHighWaterBytes: number;
+  /** Every call that is not over. */
+  readonly live: Set<GrpcJsCall>;
+}
+
+/** What both kinds of call share: headers, deadline, how they end. */
+export abstract class GrpcJsCall implements Call {
+  readonly cancellation = new Cancellation();
+  readonly deadlineMs: number;
+  protected readonly call: DirectCall;
+  protected readonly path: string;
+  protected ended = false;
+  readonly #parts: CallParts;
+  #metadata: Metadata | undefined;
+
+  constructor(call: DirectCall, path: string, parts: CallParts) {
+    this.call = call;
+    this.path = path;
+    this.#parts = parts;
+    parts.live.add(this);
+    const deadline = call.getDeadline();
+    this.deadlineMs = typeof deadline === 'number' ? deadline : deadline.getTime();
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#metadata?.get(name)[0];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    this.#metadata = metadata;
+  }
+
+  /** grpc-js calls it at the end of every call; only an end that was not ours is a cancellation. */
+  onCancel(): void {
+    this.#parts.live.delete(this);
+    if (this.ended) return;
+    this.ended = true;
+    const isLate = Date.now() >= this.deadlineMs - TIMER_SLACK_MS;
+    this.cancellation.cancel(
+      isLate
+        ? new MillraceError('DEADLINE_EXCEEDED', 'Deadline Exceeded')
+        : new MillraceError('CANCELLED', 'the client cancelled the call'),
+    );
+  }
+
+  /** Ends the call from outside, with an error, and what it set going. */
+  stop(error: MillraceError): void {
+    if (this.fail(error) !== undefined) this.cancellation.cancel(error);
+  }
+
+  /** Ends the call with the status of what was thrown. */
+  protected fail(thrown: unknown): MillraceError | undefined {
+    if (this.ended) return undefined;
+    this.ended = true;
+    const error = toCallError(thrown, this.#parts.logger, this.path);
+    this.call.sendStatus(statusOf(error));
+    return error;
+  }
+}
+
+function statusOf(error: MillraceError): CallStatus {
+  const { code, details, trailers } = toGrpcStatus(error);
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(trailers)) metadata.set(name, value);
+  return { code, details, metadata };
+}
+
+/** One unary RPC: reads one message and the half-close, runs the handler, replies. */
+export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListener {
+  readonly #handler: UnaryHandler;
+  #request: Buffer | undefined;
+
+  constructor(call: DirectCall, path: string, parts: CallParts, handler: UnaryHandler) {
+    super(call, path, parts);
+    this.#handler = handler;
+  }
+
+  get request(): Buffer {
+    return this.#request as Buffer;
+  }
+
+  override onReceiveMetadata(metadata: Metadata): void {
+    super.onReceiveMetadata(metadata);
+    this.call.startRead();
+  }
+
+  onReceiveMessage(message: Buffer): void {
+    if (this.#request !== undefined) {
+      this.fail(new MillraceError('NOT_SUPPORTED', `${this.path} takes one request message`));
+      return;
+    }
+    this.#request = message;
+    this.call.startRead();
+  }
+
+  onReceiveHalfClose(): void {
+    if (this.#request === undefined) {
+      this.fail(new MillraceError('NOT_SUPPORTED', `${this.path} takes one request message, none came`));
+      return;
+    }
+    try {
+      const reply = this.#handler(this);
+      if (reply instanceof Promise)
+        reply.then((parts) => this.#reply(parts)).catch((error: unknown) => this.fail(error));
+      else this.#reply(reply);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** The status goes out behind the message without waiting for it: both share the last packets. */
+  #reply(parts: MessageParts): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.call.sendMessage(parts, nothing);
+    this.call.sendStatus(OK);
+  }
+}
+
+/** One streaming RPC. Messages are pulled one by one, so a paused call buffers no more than one HTTP/2 frame. */
+export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall, CallListener {
+  readonly #handler: StreamHandler;
+  readonly #highWaterBytes: number;
+  #listener: StreamListener | undefined;
+  #paused = false;
+  #reading = false;
+  #pumping = false;
+  #needsDrain = false;
+
+  constructor(call: DirectCall, path: string, parts: CallParts, handler: StreamHandler) {
+    super(call, path, parts);
+    this.#handler = handler;
+    this.#highWaterBytes = parts.writeHighWaterBytes;
+  }
+
+  override onReceiveMetadata(metadata: Metadata): void {
+    super.onReceiveMetadata(metadata);
+    try {
+      this.#listener = this.#handler(this);
+    } catch (error) {
+      this.#abort(error);
+      return;
+    }
+    this.#pump();
+  }
+
+  onReceiveMessage(message: Buffer): void {
+    this.#reading = false;
+    if (this.ended) return;
+    try {
+      this.#listener?.onMessage(message);
+    } catch (error) {
+      this.#abort(error);
+      return;
+    }
+    this.#pump();
+  }
+
+  onReceiveHalfClose(): void {
+    if (this.ended) return;
+    try {
+      this.#listener?.onHalfClose();
+    } catch (error) {
+      this.#abort(error);
+    }
+  }
+
+  write(message: MessageParts): boolean {
+    if (this.ended) return true;
+    this.call.sendMessage(message, this.#written);
+    if (this.call.unsentBytes < this.#highWaterBytes) return true;
+    this.#needsDrain = true;
+    return false;
+  }
+
+  end(error?: MillraceError): void {
+    if (this.ended) return;
+    if (error !== undefined) {
+      this.#abort(error);
+      return;
+    }
+    this.ended = true;
+    this.call.sendStatus(OK);
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#pump();
+  }
+
+  /** What the stream set going must stop too. */
+  #abort(thrown: unknown): void {
+    const error = this.fail(thrown);
+    if (error !== undefined) this.cancellation.cancel(error);
+  }
+
+  /** A loop, not a recursion: `startRead` may deliver a queued message before it returns. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (!this.#paused && !this.#reading && !this.ended) {
+      this.#reading = true;
+      this.call.startRead();
+    }
+    this.#pumping = false;
+  }
+
+  readonly #written = (): void => {
+    if (!this.#needsDrain || this.ended || this.call.unsentBytes > this.#highWaterBytes / 2) return;
+    this.#needsDrain = false;
+    try {
+      this.#listener?.onDrain();
+    } catch (error) {
+      this.#abort(error);
+    }
+  };
+}

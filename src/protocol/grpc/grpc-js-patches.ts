@@ -1,0 +1,228 @@
+import { createRequire } from 'node:module';
+import {
+  constants,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { Server, status, type Metadata, type ServerOptions } from '@grpc/grpc-js';
+import { BaseServerInterceptingCall } from '@grpc/grpc-js/build/src/server-interceptors.js';
+import { MillraceError } from '../../base/errors.ts';
+import { partsSize, type MessageParts } from '../wire/infer-codec.ts';
+import { FrameDecoder } from './frame-decoder.ts';
+import { FRAME_BYTES } from './transport.ts';
+
+/**
+ * Everything here reaches into @grpc/grpc-js, so it holds for one version alone. Subclasses rather than patched prototypes:
+ * other users of the package in this process are left as they are. What it buys is in `docs/decisions.md`.
+ */
+const PINNED_VERSION = '1.14.7';
+
+/** Throws unless the installed @grpc/grpc-js is the version that this file was written against. */
+export function checkGrpcJsVersion(): void {
+  const { version } = createRequire(import.meta.url)('@grpc/grpc-js/package.json') as { version: string };
+  if (version !== PINNED_VERSION) {
+    throw new MillraceError('CONFIG_INVALID', `@grpc/grpc-js ${PINNED_VERSION} expected, ${version} installed`);
+  }
+}
+
+export interface CallStatus {
+  readonly code: number;
+  readonly details: string;
+  readonly metadata: Metadata | null;
+}
+
+/** What a call tells its owner, one message for every `startRead`. */
+export interface CallListener {
+  onReceiveMetadata(metadata: Metadata): void;
+  onReceiveMessage(message: Buffer): void;
+  onReceiveHalfClose(): void;
+  /** The call is over, in whatever way. */
+  onCancel(): void;
+}
+
+interface QueueEntry {
+  readonly type: 'COMPRESSED' | 'READABLE' | 'HALF_CLOSE';
+  readonly compressedMessage: Buffer | null;
+  readonly parsedMessage: Buffer | null;
+}
+
+/** The members of `BaseServerInterceptingCall` used below. */
+interface CallInternals {
+  readonly stream: ServerHttp2Stream;
+  readonly maxReceiveMessageSize: number;
+  readonly maxSendMessageSize: number;
+  readonly readQueue: QueueEntry[];
+  decoder: { write(chunk: Buffer): Buffer[] };
+  start(listener: CallListener): void;
+  startRead(): void;
+  getDeadline(): Date | number;
+  sendStatus(status: CallStatus): void;
+  sendMessage(message: MessageParts, callback: () => void): void;
+  checkCancelled(): boolean;
+  maybeSendMetadata(): void;
+  maybePushNextMessage(): void;
+  decompressAndMaybePush(entry: QueueEntry): Promise<void>;
+  handleDataFrame(data: Buffer): void;
+  handleEndEvent(): void;
+}
+
+const BaseCall = BaseServerInterceptingCall as unknown as new (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  tracker: null,
+  handler: Handler,
+  options: ServerOptions,
+) => CallInternals;
+
+/** A call that is driven directly: no Duplex or Writable around it, uncompressed messages without a promise each. */
+export class DirectCall extends BaseCall {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler: Handler, options: ServerOptions) {
+    super(stream, headers, null, handler, options);
+    this.decoder = new FrameDecoder(this.maxReceiveMessageSize);
+  }
+
+  /** Bytes written and not yet taken by HTTP/2. */
+  get unsentBytes(): number {
+    return this.stream.writableLength;
+  }
+
+  override handleDataFrame(data: Buffer): void {
+    if (this.checkCancelled()) return;
+    let frames: Buffer[];
+    try {
+      frames = this.decoder.write(data);
+    } catch (error) {
+      this.sendStatus({ code: status.RESOURCE_EXHAUSTED, details: (error as Error).message, metadata: null });
+      return;
+    }
+    for (const frame of frames) {
+      if (frame[0] === 0) {
+        this.readQueue.push({
+          type: 'READABLE',
+          compressedMessage: null,
+          parsedMessage: frame.subarray(FRAME_BYTES),
+        });
+      } else {
+        const entry: QueueEntry = { type: 'COMPRESSED', compressedMessage: frame, parsedMessage: null };
+        this.readQueue.push(entry);
+        void this.decompressAndMaybePush(entry);
+      }
+    }
+    if (frames.length === 0) return;
+    this.stream.pause();
+    this.maybePushNextMessage();
+  }
+
+  /** A reset stream ends too, just before it closes; that is no half-close (grpc-node#2583). */
+  override handleEndEvent(): void {
+    if (this.stream.rstCode !== undefined && this.stream.rstCode !== 0) return;
+    super.handleEndEvent();
+  }
+
+  /** Sends pieces as they are, the header written into the bytes reserved for it. `callback`: taken by HTTP/2. */
+  override sendMessage(message: MessageParts, callback: () => void): void {
+    if (this.checkCancelled()) return;
+    const length = partsSize(message) - FRAME_BYTES;
+    if (this.maxSendMessageSize !== -1 && length > this.maxSendMessageSize) {
+      const details = `Sent message larger than max (${length} vs. ${this.maxSendMessageSize})`;
+      this.sendStatus({ code: status.RESOURCE_EXHAUSTED, details, metadata: null });
+      return;
+    }
+    const head = message[0] as Uint8Array;
+    head[0] = 0;
+    head[1] = length >>> 24;
+    head[2] = length >>> 16;
+    head[3] = length >>> 8;
+    head[4] = length;
+    this.maybeSendMetadata();
+    const last = message.length - 1;
+    if (last > 0) this.stream.cork();
+    for (let i = 0; i < last; i++) this.stream.write(message[i]);
+    this.stream.write(message[last], callback);
+    if (last > 0) this.stream.uncork();
+  }
+}
+
+/** What grpc-js keeps per method; `func` gets the call itself. */
+interface Handler {
+  readonly func: (call: DirectCall) => void;
+}
+
+interface ServerInternals extends Pick<Server, 'bindAsync' | 'tryShutdown'> {
+  forceShutdown(): void;
+  readonly options: ServerOptions;
+  readonly commonServerOptions: { settings?: object };
+  createHttp2Server(credentials: unknown): Http2Server;
+  onStreamOpened(stream: ServerHttp2Stream): void;
+  _verifyContentType(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean;
+  _retrieveHandler(path: string): Handler | null;
+  _respondWithError(error: { code: number; details: string }, stream: ServerHttp2Stream, info: null): void;
+  _streamHandler(interceptors: unknown, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void;
+}
+
+const BaseServer = Server as unknown as new (options: ServerOptions) => ServerInternals;
+
+export interface Windows {
+  /** What a client may send on one RPC ahead of being read. */
+  readonly streamBytes: number;
+  /** The same for all RPCs of a connection. */
+  readonly connectionBytes: number;
+  readonly maxFrameBytes: number;
+}
+
+/** A server whose calls are `DirectCall`s, with HTTP/2 windows fit for tensors. Interceptors are not supported. */
+export class DirectServer extends BaseServer {
+  readonly #windows: Windows;
+  readonly #sessions = new Set<ServerHttp2Session>();
+
+  constructor(options: ServerOptions, windows: Windows) {
+    super(options);
+    this.#windows = windows;
+    this.commonServerOptions.settings = {
+      ...this.commonServerOptions.settings,
+      initialWindowSize: windows.streamBytes,
+      maxFrameSize: windows.maxFrameBytes,
+    };
+  }
+
+  /** Adds a method by path. */
+  handle(path: string, func: (call: DirectCall) => void): void {
+    const identity = (bytes: Buffer): Buffer => bytes;
+    (this as unknown as { register(...args: unknown[]): void }).register(path, func, identity, identity, 'bidi');
+  }
+
+  override createHttp2Server(credentials: unknown): Http2Server {
+    const server = super.createHttp2Server(credentials);
+    server.on('session', (session: ServerHttp2Session) => {
+      session.setLocalWindowSize(this.#windows.connectionBytes);
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+    });
+    return server;
+  }
+
+  /** With channelz off, grpc-js 1.14.7 forgets its sessions here, and open streams would go on. */
+  override forceShutdown(): void {
+    super.forceShutdown();
+    for (const session of this.#sessions) {
+      (session as unknown as { destroy(code: number): void }).destroy(constants.NGHTTP2_CANCEL);
+    }
+  }
+
+  override _streamHandler(_interceptors: unknown, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    // The close event that follows tells the call; without a listener the error would be an uncaught exception.
+    stream.once('error', () => {});
+    this.onStreamOpened(stream);
+    if (!this._verifyContentType(stream, headers)) return;
+    const path = headers[':path'] as string;
+    const handler = this._retrieveHandler(path);
+    if (handler === null) {
+      const details = `The server does not implement the method ${path}`;
+      this._respondWithError({ code: status.UNIMPLEMENTED, details }, stream, null);
+      return;
+    }
+    handler.func(new DirectCall(stream, headers, handler, this.options));
+  }
+}

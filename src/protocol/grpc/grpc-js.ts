@@ -1,0 +1,109 @@
+import { ServerCredentials } from '@grpc/grpc-js';
+import { MillraceError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { GrpcJsStreamCall, GrpcJsUnaryCall, type CallParts } from './grpc-js-calls.ts';
+import { checkGrpcJsVersion, DirectServer, type DirectCall, type Windows } from './grpc-js-patches.ts';
+import type { Method, Methods } from './transport.ts';
+
+/** Measured in research: grpc-js's 64 KiB windows cost a round trip per 64 KiB of tensor. */
+const WINDOWS: Windows = {
+  streamBytes: 8 * 1024 * 1024,
+  connectionBytes: 16 * 1024 * 1024,
+  maxFrameBytes: 1024 * 1024,
+};
+
+/** Time for the last statuses to reach their clients before connections are cut. */
+const GOODBYE_MS = 250;
+
+/** PEM texts. With `clientCa` every client must show a certificate that it signed. */
+export interface GrpcTls {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+  readonly clientCa?: Buffer | undefined;
+}
+
+export interface TransportOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Both ways, after decompression. */
+  readonly maxMessageBytes: number;
+  /** Unsent bytes of one call from which its `write` returns false. */
+  readonly writeHighWaterBytes: number;
+  readonly tls: GrpcTls | undefined;
+}
+
+export interface Transport extends AsyncDisposable {
+  readonly port: number;
+  /** Takes no more calls (GOAWAY) and resolves when those under way have ended. An open stream keeps it waiting. */
+  drain(): Promise<void>;
+}
+
+/** Serves `methods` with @grpc/grpc-js. Disposing ends all calls at once; clients see UNAVAILABLE. */
+export async function openGrpcJs(options: TransportOptions, methods: Methods, logger: Logger): Promise<Transport> {
+  checkGrpcJsVersion();
+  const server = new DirectServer(
+    {
+      'grpc.max_receive_message_length': options.maxMessageBytes,
+      'grpc.max_send_message_length': options.maxMessageBytes,
+      'grpc.enable_channelz': 0,
+    },
+    WINDOWS,
+  );
+  const parts: CallParts = { logger, writeHighWaterBytes: options.writeHighWaterBytes, live: new Set() };
+  for (const [path, method] of Object.entries(methods)) {
+    server.handle(path, (call) => startCall(call, path, method, parts));
+  }
+  const port = await bind(server, options);
+  let drained: Promise<void> | undefined;
+  const drain = (): Promise<void> => {
+    drained ??= new Promise((resolve, reject) => {
+      server.tryShutdown((error) => (error === undefined ? resolve() : reject(error)));
+    });
+    return drained;
+  };
+  return {
+    port,
+    drain,
+    async [Symbol.asyncDispose]() {
+      const ended = drain();
+      const error = new MillraceError('SHUTTING_DOWN', 'the server is shutting down');
+      for (const call of parts.live) call.stop(error);
+      const timer = setTimeout(() => server.forceShutdown(), GOODBYE_MS);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function startCall(call: DirectCall, path: string, method: Method, parts: CallParts): void {
+  call.start(
+    method.kind === 'unary'
+      ? new GrpcJsUnaryCall(call, path, parts, method.handler)
+      : new GrpcJsStreamCall(call, path, parts, method.handler),
+  );
+}
+
+function bind(server: DirectServer, { host, port, tls }: TransportOptions): Promise<number> {
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentialsOf(tls), (error, bound) => {
+      if (error === null) resolve(bound);
+      else if (error.message.includes('EADDRINUSE')) {
+        reject(
+          new MillraceError('PORT_IN_USE', `gRPC: ${address} is in use`, { details: { host, port }, cause: error }),
+        );
+      } else {
+        reject(
+          new MillraceError('CONFIG_INVALID', `gRPC: cannot listen on ${address}: ${error.message}`, { cause: error }),
+        );
+      }
+    });
+  });
+}
+
+function credentialsOf(tls: GrpcTls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const pair = [{ private_key: tls.key, cert_chain: tls.certificate }];
+  return ServerCredentials.createSsl(tls.clientCa ?? null, pair, tls.clientCa !== undefined);
+}

@@ -1,0 +1,39 @@
+import { MillraceError } from '../../base/errors.ts';
+import type { DataPlane, ServableKind } from '../../serving/data-plane.ts';
+import type { InferenceRequest } from '../../tensor/inference.ts';
+import {
+  decodeRequestEnvelope,
+  encodeInferResponse,
+  toInferenceRequest,
+  type InferEnvelope,
+} from '../wire/infer-codec.ts';
+import { FRAME_BYTES, type UnaryHandler } from './transport.ts';
+
+/** ModelInfer: one request, one response. Decoupled servables are refused by the data plane. */
+export function inferHandler(dataPlane: DataPlane): UnaryHandler {
+  return async (call) => {
+    const request = checked(decodeRequestEnvelope(call.request), dataPlane);
+    const response = await dataPlane.infer(request, { interface: 'gRPC', cancellation: call.cancellation });
+    return encodeInferResponse(response, FRAME_BYTES);
+  };
+}
+
+/** The servable's kind is looked up only for a refused request, whose text depends on it. */
+function checked(envelope: InferEnvelope, dataPlane: DataPlane): InferenceRequest {
+  try {
+    return toInferenceRequest(envelope, 'triton');
+  } catch (error) {
+    if (kindOf(dataPlane, envelope) !== 'graph') throw error;
+    return toInferenceRequest(envelope, 'ovms');
+  }
+}
+
+/** The kind of the servable that a request names; undefined when there is none. */
+export function kindOf(dataPlane: DataPlane, envelope: InferEnvelope): ServableKind | undefined {
+  try {
+    return dataPlane.metadata(envelope.servable, envelope.version).kind;
+  } catch (error) {
+    if (error instanceof MillraceError) return undefined;
+    throw error;
+  }
+}

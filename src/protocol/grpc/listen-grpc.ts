@@ -1,0 +1,63 @@
+import type { Logger } from '../../base/logger.ts';
+import type { DataPlane } from '../../serving/data-plane.ts';
+import { openGrpcJs, type GrpcTls, type Transport } from './grpc-js.ts';
+import { healthMethods } from './health.ts';
+import { inferHandler } from './infer.ts';
+import { Messages, readDescriptorSet } from './messages.ts';
+import { modelConfigHandler } from './model-config.ts';
+import { reflectionMethods } from './reflection.ts';
+import { serverMethods } from './server.ts';
+import { statisticsHandler } from './statistics.ts';
+import { streamInferHandler } from './stream-infer.ts';
+import type { Methods } from './transport.ts';
+import { unimplementedMethods } from './unimplemented.ts';
+
+export interface GrpcOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Of one message, both ways, after decompression. Default 1 GiB. */
+  readonly maxMessageBytes?: number | undefined;
+  /** Unsent bytes of one stream from which its session is throttled. Default 4 MiB. */
+  readonly writeHighWaterBytes?: number | undefined;
+  readonly tls?: GrpcTls | undefined;
+  /** What ServerMetadata says. */
+  readonly serverVersion?: string | undefined;
+}
+
+/**
+ * A serving gRPC port. `drain` takes no more calls and resolves when those under way have ended, which open streams may
+ * delay for ever; disposing ends them all at once.
+ */
+export type GrpcListener = Transport;
+
+/** Serves KServe v2 over gRPC, with health and reflection. PORT_IN_USE when the port is taken. */
+export async function listenGrpc(options: GrpcOptions, dataPlane: DataPlane, logger: Logger): Promise<GrpcListener> {
+  const { host, port, tls } = options;
+  return openGrpcJs(
+    {
+      host,
+      port,
+      tls,
+      maxMessageBytes: options.maxMessageBytes ?? 2 ** 30,
+      writeHighWaterBytes: options.writeHighWaterBytes ?? 4 * 2 ** 20,
+    },
+    grpcMethods(dataPlane, options.serverVersion ?? '0.0.0'),
+    logger,
+  );
+}
+
+function grpcMethods(dataPlane: DataPlane, version: string): Methods {
+  const messages = new Messages();
+  const service = '/inference.GRPCInferenceService/';
+  return {
+    ...unimplementedMethods(),
+    ...serverMethods(messages, dataPlane, version),
+    ...healthMethods(messages, dataPlane),
+    ...reflectionMethods(messages, readDescriptorSet()),
+    [`${service}ModelInfer`]: { kind: 'unary', handler: inferHandler(dataPlane) },
+    [`${service}ModelStreamInfer`]: { kind: 'stream', handler: streamInferHandler(dataPlane) },
+    [`${service}ModelConfig`]: { kind: 'unary', handler: modelConfigHandler(messages, dataPlane) },
+    [`${service}ModelStatistics`]: { kind: 'unary', handler: statisticsHandler(messages, dataPlane) },
+  };
+}

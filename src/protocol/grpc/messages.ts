@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { loadSync, type MessageTypeDefinition, type PackageDefinition } from '@grpc/proto-loader';
+import { malformedProto } from '../wire/proto-reader.ts';
+import type { MessageParts } from '../wire/infer-codec.ts';
+import { FRAME_BYTES, type StreamCall, type UnaryCall, type UnaryHandler } from './transport.ts';
+
+/** `protos/` in the package: as far from `src/protocol/grpc/` as from `dist/protocol/grpc/`. */
+const PROTOS = new URL('../../../protos/', import.meta.url);
+
+/** The descriptor set of every served file, as protoc wrote it. */
+export function readDescriptorSet(): Buffer {
+  return readFileSync(new URL('descriptor_set.binpb', PROTOS));
+}
+
+/**
+ * Codecs of the rare messages, made by protobufjs from `protos/` when the listener starts. Callers name the generated types
+ * of `wire/generated/` that belong to a message's name.
+ */
+export class Messages {
+  readonly #types: PackageDefinition;
+
+  constructor() {
+    this.#types = loadSync(
+      [
+        'grpc_service.proto',
+        'model_config.proto',
+        'health.proto',
+        'reflection/reflection.proto',
+        'reflection/reflection_v1alpha.proto',
+      ],
+      // As scripts/generate-protos.sh has it: the generated types depend on it.
+      {
+        includeDirs: [fileURLToPath(PROTOS)],
+        keepCase: true,
+        longs: Number,
+        enums: String,
+        defaults: true,
+        oneofs: true,
+      },
+    );
+  }
+
+  /** Bytes to a message; MALFORMED_REQUEST when they are none. */
+  decoder<T extends object>(name: string): (bytes: Buffer) => T {
+    const type = this.#type(name);
+    return (bytes) => {
+      try {
+        return type.deserialize(bytes) as T;
+      } catch {
+        throw malformedProto();
+      }
+    };
+  }
+
+  /** A message to one piece for the transport. */
+  encoder<T extends object>(name: string): (message: T) => MessageParts {
+    const type = this.#type(name);
+    return (message) => {
+      const body = type.serialize(message);
+      const frame = Buffer.allocUnsafe(FRAME_BYTES + body.length);
+      body.copy(frame, FRAME_BYTES);
+      return [frame];
+    };
+  }
+
+  /** A unary method `package.Name(NameRequest) → NameResponse`. */
+  unary<Request extends object, Response extends object>(
+    name: string,
+    handler: (request: Request, call: UnaryCall) => Response | Promise<Response>,
+  ): UnaryHandler {
+    const decode = this.decoder<Request>(`${name}Request`);
+    const encode = this.encoder<Response>(`${name}Response`);
+    return async (call) => encode(await handler(decode(call.request), call));
+  }
+
+  #type(name: string): MessageTypeDefinition<object, object> {
+    const type = this.#types[name];
+    if (type === undefined || !('serialize' in type)) throw new TypeError(`protos/ has no message ${name}`);
+    return type as MessageTypeDefinition<object, object>;
+  }
+}
+
+/** Serves a stream whose messages are answered one by one, at once; ends with the client's half-close. */
+export function answerEach(
+  call: StreamCall,
+  answer: (message: Buffer) => MessageParts,
+): {
+  onMessage(message: Buffer): void;
+  onHalfClose(): void;
+  onDrain(): void;
+} {
+  return {
+    onMessage: (message) => {
+      if (!call.write(answer(message))) call.pause();
+    },
+    onHalfClose: () => call.end(),
+    onDrain: () => call.resume(),
+  };
+}

@@ -1,0 +1,59 @@
+import type { DataPlane } from '../../serving/data-plane.ts';
+import type { TensorSpec } from '../../tensor/tensor.ts';
+import type { ModelMetadataRequest__Output } from '../wire/generated/inference/ModelMetadataRequest.ts';
+import type { ModelMetadataResponse } from '../wire/generated/inference/ModelMetadataResponse.ts';
+import type { ModelReadyRequest__Output } from '../wire/generated/inference/ModelReadyRequest.ts';
+import type { ModelReadyResponse } from '../wire/generated/inference/ModelReadyResponse.ts';
+import type { ServerLiveResponse } from '../wire/generated/inference/ServerLiveResponse.ts';
+import type { ServerMetadataResponse } from '../wire/generated/inference/ServerMetadataResponse.ts';
+import type { ServerReadyResponse } from '../wire/generated/inference/ServerReadyResponse.ts';
+import type { Messages } from './messages.ts';
+import type { Methods, UnaryHandler } from './transport.ts';
+
+/** Protocol extensions as Triton names them. */
+const EXTENSIONS = ['model_configuration', 'parameters', 'sequence', 'statistics'];
+
+/** Health, readiness and metadata of the server and its servables. */
+export function serverMethods(messages: Messages, dataPlane: DataPlane, version: string): Methods {
+  const unary = (handler: UnaryHandler) => ({ kind: 'unary', handler }) as const;
+  return {
+    '/inference.GRPCInferenceService/ServerLive': unary(
+      messages.unary('inference.ServerLive', (): ServerLiveResponse => ({ live: dataPlane.isLive() })),
+    ),
+    '/inference.GRPCInferenceService/ServerReady': unary(
+      messages.unary('inference.ServerReady', (): ServerReadyResponse => ({ ready: dataPlane.isReady() })),
+    ),
+    '/inference.GRPCInferenceService/ModelReady': unary(
+      messages.unary('inference.ModelReady', ({ name, version }: ModelReadyRequest__Output): ModelReadyResponse => ({
+        ready: dataPlane.isServableReady(name, version),
+      })),
+    ),
+    '/inference.GRPCInferenceService/ServerMetadata': unary(
+      messages.unary('inference.ServerMetadata', (): ServerMetadataResponse => ({
+        name: 'millrace',
+        version,
+        extensions: EXTENSIONS,
+      })),
+    ),
+    '/inference.GRPCInferenceService/ModelMetadata': unary(
+      messages.unary('inference.ModelMetadata', ({ name, version }: ModelMetadataRequest__Output) =>
+        modelMetadata(dataPlane, name, version),
+      ),
+    ),
+  };
+}
+
+function modelMetadata(dataPlane: DataPlane, name: string, version: string): ModelMetadataResponse {
+  const metadata = dataPlane.metadata(name, version);
+  return {
+    name: metadata.name,
+    versions: [...metadata.versions],
+    platform: metadata.platform,
+    inputs: metadata.inputs.map(tensorMetadata),
+    outputs: metadata.outputs.map(tensorMetadata),
+  };
+}
+
+function tensorMetadata({ name, datatype, shape }: TensorSpec): { name: string; datatype: string; shape: number[] } {
+  return { name, datatype, shape: [...shape] };
+}

@@ -1,0 +1,49 @@
+import { CODES, MillraceError, REASONS, type Code, type Reason } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+
+/** Reasons whose gRPC code is not the catalogue's: gRPC itself answers bytes that are no message with INTERNAL. */
+const GRPC_CODES: Partial<Record<Reason, Code>> = { MALFORMED_REQUEST: 'INTERNAL' };
+
+/** Clients refuse headers beyond 8 KiB as a rule; both texts together stay below that. */
+const MAX_ENCODED_BYTES = 3072;
+
+export interface GrpcStatus {
+  readonly code: number;
+  readonly details: string;
+  /** Trailing metadata: the stable name of what went wrong, and facts about it as JSON. */
+  readonly trailers: Readonly<Record<string, string>>;
+}
+
+/** The status that a failed call ends with. */
+export function toGrpcStatus(error: MillraceError): GrpcStatus {
+  const isDefault = error.code === REASONS[error.reason];
+  const code = (isDefault ? GRPC_CODES[error.reason] : undefined) ?? error.code;
+  const trailers: Record<string, string> = { 'millrace-reason': error.reason };
+  const details = asciiJson(error.details);
+  if (details !== '{}' && details.length <= MAX_ENCODED_BYTES) trailers['millrace-details'] = details;
+  return { code: CODES[code], details: sendable(error.message), trailers };
+}
+
+/** What was thrown as an error of ours; a fault of the server is logged whole, since the client gets no more than a generic text. */
+export function toCallError(thrown: unknown, logger: Logger, method: string): MillraceError {
+  const error = MillraceError.from(thrown);
+  if (error.reason === 'INTERNAL') logger.error({ method, err: error.cause ?? error }, 'gRPC call failed');
+  return error;
+}
+
+/** JSON in ASCII, as metadata values must be. */
+function asciiJson(value: object): string {
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** `text` shortened until its percent-encoded form fits in a header, and without lone surrogates, which cannot be encoded. */
+function sendable(text: string): string {
+  let whole = Buffer.from(text, 'utf8').toString('utf8');
+  while (encodeURI(whole).length > MAX_ENCODED_BYTES) {
+    whole = Buffer.from(whole.slice(0, Math.floor(whole.length * 0.8)), 'utf8').toString('utf8');
+  }
+  return whole;
+}

@@ -1,0 +1,229 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MillraceError } from '../../base/errors.ts';
+import { silentLogger } from '../../base/logger.ts';
+import type { InferenceResponse } from '../../tensor/inference.ts';
+import { encodeInferRequest, joinParts } from '../wire/infer-codec.ts';
+import { listenGrpc, type GrpcListener } from './listen-grpc.ts';
+import { BytesClient, echo, FakeDataPlane, requestTo, tensor, type BytesStream } from './testing.ts';
+
+let plane: FakeDataPlane;
+let listener: GrpcListener;
+let client: BytesClient;
+
+beforeEach(async () => {
+  plane = new FakeDataPlane();
+  listener = await listenGrpc({ host: '127.0.0.1', port: 0, writeHighWaterBytes: 256 * 1024 }, plane, silentLogger);
+  client = new BytesClient(listener.port);
+});
+
+afterEach(async () => {
+  client.client.close();
+  await listener[Symbol.asyncDispose]();
+});
+
+function open(headers: Record<string, string> = {}): BytesStream & { send(...a: Parameters<typeof requestTo>): void } {
+  const stream = client.stream('/inference.GRPCInferenceService/ModelStreamInfer', headers);
+  return Object.assign(stream, {
+    send: (...args: Parameters<typeof requestTo>): void => {
+      stream.call.write(joinParts(encodeInferRequest(requestTo(...args))));
+    },
+  });
+}
+
+const wrongSize = { inputs: [{ ...tensor([]), shape: [1] }] };
+const CONTENT_SIZE = 'Invalid content size of tensor proto - Expected: 4 bytes; Actual: 0 bytes; input name: in';
+
+test('a graph stream opens one session with the first parameters and passes every request', async () => {
+  const stream = open();
+  stream.send('g', '1', { parameters: { val: 65n } });
+  stream.send('g', '2', { version: '0' });
+  stream.send('g', '3', { version: '1' });
+  const responses = await stream.received(3);
+  expect(responses.map((r) => r.response?.id)).toEqual(['1', '2', '3']);
+  expect(responses[0]?.response?.parameters).toBeUndefined();
+  stream.call.end();
+  expect(await stream.status).toMatchObject({ code: 0, details: '' });
+  expect(plane.sessions).toHaveLength(1);
+  expect(plane.sessions[0]?.opening).toMatchObject({ servable: 'g', inputs: [] });
+  expect(plane.sessions[0]?.opening.parameters?.['val']).toBe(65n);
+  expect(plane.sessions[0]?.events).toEqual(['halfClose']);
+  expect(plane.sessions[0]?.aborted).toBeUndefined();
+});
+
+test('an unknown servable in the first request ends the call, nothing written', async () => {
+  const stream = open();
+  stream.send('nope', '1');
+  expect(await stream.status).toMatchObject({ code: 5 });
+  expect(stream.messages).toHaveLength(0);
+});
+
+test('a stream without requests ends well', async () => {
+  const stream = open();
+  stream.call.end();
+  expect((await stream.status).code).toBe(0);
+  expect(plane.sessions).toHaveLength(0);
+});
+
+test('wrong names and versions in a graph stream are error messages and the stream goes on', async () => {
+  const stream = open();
+  stream.send('g', '1');
+  stream.send('other', '2');
+  stream.send('g', '3', { version: '2' });
+  stream.send('g', '4');
+  const texts = (await stream.received(4)).map((m) => m.errorMessage).filter((text) => text !== '');
+  expect(texts).toEqual([
+    'Subsequent request with incorrect servable name; validate subsequent requests',
+    'Subsequent request with incorrect servable version; validate subsequent requests',
+  ]);
+  expect(plane.sessions[0]?.pushed.map((r) => r.id)).toEqual(['1', '4']);
+});
+
+test('faults in graph requests have OVMS texts and say which request they were in', async () => {
+  const stream = open();
+  stream.send('g', 'a', wrongSize);
+  expect(await stream.received(1)).toMatchObject([
+    {
+      errorMessage: `${CONTENT_SIZE}; partial deserialization of first request`,
+      response: { id: 'a', servable: '', outputs: [] },
+    },
+  ]);
+  stream.send('g', 'b', wrongSize);
+  stream.send('g', 'bad');
+  const [, second, third] = await stream.received(3);
+  // Faults found here overtake what the session still works on; those of the session come when it says so.
+  expect([second?.errorMessage, third?.errorMessage]).toEqual([
+    `${CONTENT_SIZE}; partial deserialization of subsequent requests`,
+    'Unexpected input - x is unexpected; partial deserialization of subsequent requests',
+  ]);
+  stream.call.end();
+  expect((await stream.status).code).toBe(0);
+});
+
+test('the end of a session is the end of the call, at once', async () => {
+  const stream = open();
+  stream.send('g', '1');
+  await stream.received(1);
+  plane.sessions[0]?.sink.onEnd(new MillraceError('GRAPH_FAILED', 'node "x" failed'));
+  expect(await stream.status).toMatchObject({ code: 3, details: 'node "x" failed' });
+});
+
+test('cancel and deadline abort the session with their reasons', async () => {
+  const cancelled = open();
+  cancelled.send('g', '1');
+  await cancelled.received(1);
+  cancelled.call.cancel();
+  await expect.poll(() => plane.sessions[0]?.aborted?.reason).toBe('CANCELLED');
+
+  const late = client.stream('/inference.GRPCInferenceService/ModelStreamInfer', {}, 150);
+  late.call.write(joinParts(encodeInferRequest(requestTo('g', '1'))));
+  expect((await late.status).code).toBe(4);
+  await expect.poll(() => plane.sessions[1]?.aborted).toBeDefined();
+});
+
+test('a full session stops the reader until it drains', async () => {
+  plane.accepts = false;
+  const stream = open();
+  for (let i = 0; i < 20; i++) stream.send('g', String(i));
+  await stream.received(1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(plane.sessions[0]?.pushed).toHaveLength(1);
+  plane.accepts = true;
+  plane.sessions[0]?.sink.onDrain();
+  await stream.received(20);
+  expect(plane.sessions[0]?.pushed.map((r) => r.id)).toEqual(Array.from({ length: 20 }, (_, i) => String(i)));
+});
+
+test('a slow reader pauses the session by bytes, and drains', async () => {
+  const stream = open();
+  stream.send('g', '1');
+  await stream.received(1);
+  stream.call.pause();
+  const session = plane.sessions[0];
+  const big: InferenceResponse = {
+    ...echo(requestTo('g', 'big')),
+    outputs: [{ name: 'o', datatype: 'UINT8', shape: [2 ** 20], data: new Uint8Array(2 ** 20) }],
+  };
+  for (let i = 0; i < 50; i++) session?.sink.onResponse(big, undefined);
+  expect(session?.events).toEqual(['pause']);
+  stream.call.resume();
+  await stream.received(51);
+  await expect.poll(() => session?.events).toEqual(['pause', 'resume']);
+});
+
+test('a model stream answers in the order of the requests and marks each response final', async () => {
+  const waiting: (() => void)[] = [];
+  plane.answer = (request) =>
+    new Promise((resolve, reject) => {
+      waiting.push(() => {
+        if (request.id === '1') reject(new MillraceError('MODEL_FAILED', 'the model failed'));
+        else resolve(echo(request));
+      });
+    });
+  const stream = open();
+  for (let i = 0; i < 4; i++) stream.send('m', String(i));
+  await expect.poll(() => waiting.length).toBe(4);
+  for (const answer of waiting.reverse()) answer();
+  const responses = await stream.received(4);
+  expect(responses.map((m) => m.response?.id)).toEqual(['0', '1', '2', '3']);
+  expect(responses.map((m) => m.errorMessage)).toEqual(['', 'the model failed', '', '']);
+  expect(responses[0]?.response?.parameters).toMatchObject({ triton_final_response: true });
+  stream.call.end();
+  expect((await stream.status).code).toBe(0);
+  expect(plane.sessions).toHaveLength(0);
+});
+
+test('a model stream refuses graphs, unknown models and bad requests one by one', async () => {
+  const stream = open();
+  stream.send('m', '1');
+  stream.send('g', '2');
+  stream.send('nope', '3');
+  stream.send('m', '4', wrongSize);
+  stream.send('m', '5');
+  stream.call.end();
+  const texts = (await stream.received(5)).map((m) => m.errorMessage);
+  expect(texts).toEqual([
+    '',
+    expect.stringContaining("'g' is a graph") as string,
+    "Request for unknown model: 'nope' is not found",
+    "[request id: 4] input byte size mismatch for input 'in' for model 'm'. Expected 4, got 0",
+    '',
+  ]);
+  expect((await stream.status).code).toBe(0);
+});
+
+test('with triton_grpc_error the first failed inference ends the call', async () => {
+  plane.answer = () => Promise.reject(new MillraceError('MODEL_FAILED', 'the model failed'));
+  const stream = open({ triton_grpc_error: 'true' });
+  stream.send('m', '1');
+  expect(await stream.status).toMatchObject({ code: 13, details: 'the model failed' });
+});
+
+test('thousands of model requests in one stream all come back, and a half-close waits for them', async () => {
+  plane.answer = (request) => new Promise((resolve) => setImmediate(() => resolve(echo(request))));
+  const stream = open();
+  for (let i = 0; i < 3000; i++) stream.send('m', String(i));
+  stream.call.end();
+  expect((await stream.status).code).toBe(0);
+  expect((await stream.received(3000)).map((m) => m.response?.id)).toEqual(
+    Array.from({ length: 3000 }, (_, i) => String(i)),
+  );
+});
+
+test('bytes that are no request end the stream with INTERNAL and abort its session', async () => {
+  const stream = open();
+  stream.send('g', '1');
+  await stream.received(1);
+  stream.call.write(Buffer.from([10, 200]));
+  expect(await stream.status).toMatchObject({ code: 13, details: 'Unable to parse request' });
+  await expect.poll(() => plane.sessions[0]?.aborted).toBeDefined();
+});
+
+test('a runtime stream is bound to its first servable and has Triton texts', async () => {
+  const stream = open();
+  stream.send('r', '1');
+  stream.send('r', '2', wrongSize);
+  stream.send('m', '3');
+  const texts = (await stream.received(3)).map((m) => m.errorMessage);
+  expect(texts.find((text) => text.includes('byte size mismatch'))).not.toContain('partial');
+  expect(texts.some((text) => text.includes('incorrect servable name'))).toBe(true);
+});

@@ -1,0 +1,211 @@
+import { Client, credentials, Metadata, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { MillraceError } from '../../base/errors.ts';
+import type {
+  CallContext,
+  DataPlane,
+  ServableMetadata,
+  ServableStatistics,
+  Session,
+  SessionSink,
+} from '../../serving/data-plane.ts';
+import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { decodeStreamResponse, type StreamMessage } from '../wire/infer-codec.ts';
+
+/** For tests of this folder: a data plane in memory with a graph "g", a model "m" and a runtime "r", each an echo. */
+export class FakeDataPlane implements DataPlane {
+  ready = true;
+  readonly sessions: FakeSession[] = [];
+  readonly contexts: CallContext[] = [];
+  /** How a request to the model is answered; tests replace it. */
+  answer: (request: InferenceRequest) => Promise<InferenceResponse> = (request) => Promise.resolve(echo(request));
+  /** What `push` returns. */
+  accepts = true;
+
+  isLive(): boolean {
+    return true;
+  }
+
+  isReady(): boolean {
+    return this.ready;
+  }
+
+  isServableReady(name: string): boolean {
+    return KINDS[name] !== undefined;
+  }
+
+  metadata(name: string): ServableMetadata {
+    const kind = KINDS[name];
+    if (kind === undefined) {
+      throw new MillraceError('SERVABLE_NOT_FOUND', `Request for unknown model: '${name}' is not found`);
+    }
+    const spec = { name: 'in', datatype: 'FP32', shape: [-1, 4] } as const;
+    const text = { name: 'text', datatype: 'BYTES', shape: [1] } as const;
+    return {
+      name,
+      kind,
+      versions: ['1'],
+      platform: 'onnxruntime_onnx',
+      decoupled: kind === 'runtime',
+      inputs: [spec],
+      outputs: [spec, text],
+    };
+  }
+
+  list(): readonly [] {
+    return [];
+  }
+
+  statistics(name: string): Promise<readonly ServableStatistics[]> {
+    const d = { count: 2, ns: 5_000_000_000 };
+    const durations = { success: d, fail: d, queue: d, computeInput: d, computeInfer: d, computeOutput: d };
+    try {
+      this.metadata(name);
+    } catch (error) {
+      return Promise.reject(error as MillraceError);
+    }
+    return Promise.resolve([
+      { name, version: '1', lastInference: 1_700_000_000_000, inferenceCount: 2, executionCount: 1, ...durations },
+    ]);
+  }
+
+  infer(request: InferenceRequest, context: CallContext): Promise<InferenceResponse> {
+    this.contexts.push(context);
+    return this.answer(request);
+  }
+
+  openSession(first: InferenceRequest, context: CallContext, sink: SessionSink): Session {
+    const { kind } = this.metadata(first.servable);
+    this.contexts.push(context);
+    const session = new FakeSession(first, kind, sink, this);
+    this.sessions.push(session);
+    return session;
+  }
+
+  reload(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+}
+
+const KINDS: Readonly<Record<string, 'graph' | 'model' | 'runtime'>> = { g: 'graph', m: 'model', r: 'runtime' };
+
+/** Records what it is told; answers each request with an echo unless `isSilent`. */
+export class FakeSession implements Session {
+  readonly servable: string;
+  readonly version = '1';
+  readonly kind: 'graph' | 'model' | 'runtime';
+  readonly sink: SessionSink;
+  readonly opening: InferenceRequest;
+  readonly pushed: InferenceRequest[] = [];
+  readonly events: string[] = [];
+  aborted: MillraceError | undefined;
+  isSilent = false;
+  readonly #plane: FakeDataPlane;
+
+  constructor(opening: InferenceRequest, kind: 'graph' | 'model' | 'runtime', sink: SessionSink, plane: FakeDataPlane) {
+    this.opening = opening;
+    this.servable = opening.servable;
+    this.kind = kind;
+    this.sink = sink;
+    this.#plane = plane;
+  }
+
+  push(request: InferenceRequest): boolean {
+    this.pushed.push(request);
+    if (!this.isSilent) {
+      queueMicrotask(() => {
+        if (request.id === 'bad') {
+          const error = new MillraceError('UNEXPECTED_INPUT', 'Unexpected input - x is unexpected');
+          this.sink.onRequestError(request.id, error);
+        } else this.sink.onResponse(echo(request), undefined);
+      });
+    }
+    return this.#plane.accepts;
+  }
+
+  halfClose(): void {
+    this.events.push('halfClose');
+    setImmediate(() => this.sink.onEnd(undefined));
+  }
+
+  pause(): void {
+    this.events.push('pause');
+  }
+
+  resume(): void {
+    this.events.push('resume');
+  }
+
+  abort(error: MillraceError): void {
+    this.aborted ??= error;
+    queueMicrotask(() => this.sink.onEnd(error));
+  }
+}
+
+export function echo(request: InferenceRequest): InferenceResponse {
+  return { servable: request.servable, version: '1', id: request.id, outputs: request.inputs };
+}
+
+export function tensor(values: readonly number[], name = 'in'): Tensor {
+  const data = Buffer.from(Float32Array.from(values).buffer);
+  return { name, datatype: 'FP32', shape: [values.length], data };
+}
+
+export function requestTo(servable: string, id: string, fields: Partial<InferenceRequest> = {}): InferenceRequest {
+  return { servable, version: '', id, inputs: [tensor([1, 2])], outputs: [], ...fields };
+}
+
+const identity = (bytes: Buffer): Buffer => bytes;
+
+/** A client of bytes. */
+export class BytesClient {
+  readonly client: Client;
+
+  constructor(port: number) {
+    this.client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': -1,
+      'grpc.max_send_message_length': -1,
+    });
+  }
+
+  /** The reply, or the error as a value. */
+  unary(path: string, message: Buffer, deadlineMs = 5000): Promise<{ reply?: Buffer; error?: ServiceError }> {
+    return new Promise((resolve) => {
+      const deadline = Date.now() + deadlineMs;
+      this.client.makeUnaryRequest(path, identity, identity, message, { deadline }, (error, reply) =>
+        resolve({ ...(error !== null && { error }), ...(reply !== undefined && { reply }) }),
+      );
+    });
+  }
+
+  stream(path: string, headers: Record<string, string> = {}, deadlineMs = 10_000): BytesStream {
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+    const deadline = Date.now() + deadlineMs;
+    return new BytesStream(this.client.makeBidiStreamRequest(path, identity, identity, metadata, { deadline }));
+  }
+}
+
+/** One stream as a client sees it. */
+export class BytesStream {
+  readonly call: ClientDuplexStream<Buffer, Buffer>;
+  readonly messages: Buffer[] = [];
+  readonly status: Promise<{ code: number; details: string; metadata: Metadata }>;
+  #waiters: (() => void)[] = [];
+
+  constructor(call: ClientDuplexStream<Buffer, Buffer>) {
+    this.call = call;
+    call.on('data', (message: Buffer) => {
+      this.messages.push(message);
+      for (const waiter of this.#waiters.splice(0)) waiter();
+    });
+    call.on('error', () => {});
+    this.status = new Promise((resolve) => call.on('status', resolve));
+  }
+
+  /** Waits until `count` messages have come and returns all of them as stream responses. */
+  async received(count: number): Promise<StreamMessage[]> {
+    while (this.messages.length < count) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    return this.messages.map((message) => decodeStreamResponse(message));
+  }
+}

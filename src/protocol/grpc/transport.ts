@@ -1,0 +1,53 @@
+import type { Cancellation } from '../../base/cancellation.ts';
+import type { MillraceError } from '../../base/errors.ts';
+import type { MessageParts } from '../wire/infer-codec.ts';
+
+/** Free bytes at the start of an outgoing message's first piece, where the transport writes its frame header. */
+export const FRAME_BYTES = 5;
+
+/** What every RPC has, whatever library carries it. */
+export interface Call {
+  /** The first value of a request header; names are lower case. Undefined where absent. */
+  header(name: string): string | undefined;
+  /** Milliseconds since the epoch; Infinity without a deadline. */
+  readonly deadlineMs: number;
+  /** Cancelled when the client is gone, the deadline has passed or a stream ended with an error; not when it ended well. */
+  readonly cancellation: Cancellation;
+}
+
+export interface UnaryCall extends Call {
+  /** The request message. */
+  readonly request: Buffer;
+}
+
+/** Returns the response message; what it throws becomes the call's status. */
+export type UnaryHandler = (call: UnaryCall) => MessageParts | Promise<MessageParts>;
+
+export interface StreamCall extends Call {
+  /** Queues a message in every case; false: more bytes wait than should, write again after `onDrain`. */
+  write(message: MessageParts): boolean;
+  /** Ends the call, once: OK, or with the status of `error`. Later writes are dropped. */
+  end(error?: MillraceError): void;
+  /** Stops reading, so that flow control reaches the client; at most one more message arrives. */
+  pause(): void;
+  resume(): void;
+}
+
+/** A throw from any of these ends the call with the status of what was thrown. */
+export interface StreamListener {
+  onMessage(message: Buffer): void;
+  /** The client sends no more. */
+  onHalfClose(): void;
+  /** After `write` returned false: there is room again. */
+  onDrain(): void;
+}
+
+/** Called once per RPC, before its first message. */
+export type StreamHandler = (call: StreamCall) => StreamListener;
+
+export type Method =
+  | { readonly kind: 'unary'; readonly handler: UnaryHandler }
+  | { readonly kind: 'stream'; readonly handler: StreamHandler };
+
+/** Methods by path, "/package.Service/Method". */
+export type Methods = Readonly<Record<string, Method>>;
