@@ -47,7 +47,7 @@ describe('IdentityCalculator', () => {
     expect(response.outputs.map(({ name }) => name)).toEqual(['INPUT_BOOL']);
   });
 
-  it('keeps other tensors out of a rule and refuses unknown datatypes in options', async () => {
+  it('refuses unknown datatypes in options', async () => {
     const unknown = answer({}, { input: { name: 'x', datatype: 'FLOAT', shape: 1 } });
     await expect(unknown).rejects.toThrow(/datatype/);
   });

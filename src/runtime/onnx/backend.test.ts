@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { describeBackend } from '../../../test/contracts/backend.ts';
 import { Closer } from '../../base/closer.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { silentLogger, type Logger } from '../../base/logger.ts';
 import { encodeBytes, textData } from '../../tensor/bytes.ts';
 import { DATATYPE_BYTES, type Datatype } from '../../tensor/datatype.ts';
 import { tensorOf, typedData, type Tensor } from '../../tensor/tensor.ts';
-import type { RunTiming } from '../../ipc/run-timing.ts';
 import { backendFor, backends } from '../index.ts';
 import type { ModelOptions, ModelSession, RunMonitor } from '../model-session.ts';
 import { OnnxBackend, onnxBackend } from './backend.ts';
@@ -50,6 +50,13 @@ async function failure(work: Promise<unknown>): Promise<MillraceError> {
 
 const fp32 = (name: string, shape: number[], values: number[]) =>
   tensorOf(name, 'FP32', shape, new Float32Array(values));
+
+describeBackend({
+  backend: onnxBackend,
+  add: `${FIXTURES}add.onnx`,
+  truncated: `${FIXTURES}truncated.onnx`,
+  missing: `${FIXTURES}missing.onnx`,
+});
 
 describe('onnxBackend', () => {
   it('takes ONNX files by name and tells how to convert others', () => {
@@ -127,27 +134,6 @@ describe('onnxBackend', () => {
     expect(error.message).toMatch(/^model 'm' version 1 failed: .*B/);
     const outputs = await session.run([fp32('A', [1, 4], [1, 2, 3, 4]), fp32('B', [1, 4], [1, 1, 1, 1])]);
     expect(outputs).toHaveLength(1);
-  });
-
-  it('measures each run', async () => {
-    const timings: RunTiming[] = [];
-    const monitor: RunMonitor = { runStarted: () => {}, runEnded: (timing) => timings.push(timing) };
-    const session = await load('add.onnx', {}, monitor);
-    timings.length = 0;
-    await session.run([fp32('A', [1, 4], [1, 2, 3, 4]), fp32('B', [1, 4], [1, 1, 1, 1])]);
-    expect(timings).toHaveLength(1);
-    for (const ns of Object.values(timings[0] ?? {})) expect(ns).toBeGreaterThan(0);
-    expect(timings[0]?.batchSize).toBe(1);
-  });
-
-  it('closes once, after the runs asked for before, and then refuses to run', async () => {
-    const session = await onnxBackend.load(options('add.onnx'), noMonitor, silentLogger);
-    const inputs = [fp32('A', [1, 4], [1, 2, 3, 4]), fp32('B', [1, 4], [1, 1, 1, 1])];
-    const running = session.run(inputs);
-    await Promise.all([session[Symbol.asyncDispose](), session[Symbol.asyncDispose]()]);
-    expect(await running).toHaveLength(1);
-    await session[Symbol.asyncDispose]();
-    expect((await failure(session.run(inputs))).message).toMatch(/it was unloaded/);
   });
 
   it.each([
