@@ -32,6 +32,10 @@ const FILE_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => strin
       `its IR version is ${given}, the newest supported is ${known}; export it with an older onnx package`,
   ],
   [
+    /Opset (\d+) is under development[\s\S]*?till opset (\d+)/,
+    ([, given, known]) => `its opset is ${given}, the newest supported is ${known}; export it with that opset`,
+  ],
+  [
     /Unsupported data type: 16\b/,
     () =>
       "an input or output is BF16, which ONNX Runtime's Node binding cannot pass; export it with FP32 or FP16 there",
@@ -42,7 +46,7 @@ const FILE_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => strin
   ],
   [
     /External data path .*|External data file .*|Failed to (?:map|open) external .*/i,
-    ([text]) => `its external data is missing: ${text}`,
+    ([text]) => `its external data cannot be read: ${text}`,
   ],
 ];
 
