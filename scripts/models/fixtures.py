@@ -30,8 +30,8 @@ def identity(name, datatype, shape):
          [value("OUTPUT", datatype, shape)])
 
 
-def slow(size=1024, rows=512, repeats=120):
-    """[512, 1024] times a matrix of ones / 1024, 120 times over: about 1 s on one core, and nothing to fold at load."""
+def slow(size=1024, rows=512, repeats=80):
+    """[512, 1024] times a matrix of ones / 1024, 80 times over: 1 to 2 s on one core, and nothing to fold at load."""
     constants = [
         numpy_helper.from_array(np.array([size, size], np.int64), "shape"),
         numpy_helper.from_array(np.float32(0), "zero"),
