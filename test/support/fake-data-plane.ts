@@ -59,7 +59,7 @@ export class FakeSession implements Session {
   /** Answers with the inputs as outputs. */
   echo(): void {
     const [request] = this.pushed;
-    if (request !== undefined) this.sink.onResponse(echoOf(request));
+    if (request !== undefined) this.sink.onResponse(echoOf(request), undefined);
   }
 }
 

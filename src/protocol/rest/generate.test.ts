@@ -138,7 +138,7 @@ describe('generate_stream', () => {
   it('ends the session when a response cannot be written as JSON', async () => {
     dataPlane.onSession = (session) => {
       const outputs = [tensorOf('y', 'FP16', [1], Uint16Array.of(1))];
-      session.sink.onResponse({ servable: 'many', version: '1', id: '', outputs });
+      session.sink.onResponse({ servable: 'many', version: '1', id: '', outputs }, undefined);
     };
     const reply = await stream('many');
     expect(reply.statusCode).toBe(400);

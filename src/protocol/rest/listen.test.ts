@@ -46,7 +46,7 @@ async function textOf(reply: IncomingMessage): Promise<string> {
 
 function sendText(session: FakeSession, text: string): void {
   const output = { name: 't', datatype: 'BYTES' as const, shape: [1], data: encodeBytes([text]) };
-  session.sink.onResponse({ servable: 'm', version: '1', id: '', outputs: [output] });
+  session.sink.onResponse({ servable: 'm', version: '1', id: '', outputs: [output] }, undefined);
 }
 
 describe('server-sent events on a socket', () => {

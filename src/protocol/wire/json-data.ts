@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { MillraceError } from '../../base/errors.ts';
 import { viewOf, type Datatype, type TypedArray } from '../../tensor/datatype.ts';
 import { ElementScanner } from './json-elements.ts';
-import { readString, type JsonSlice } from './json-reader.ts';
+import type { JsonSlice } from './json-reader.ts';
+import { NumberChunk } from './plain-numbers.ts';
 
 type IntegerDatatype = 'UINT8' | 'INT8' | 'UINT16' | 'INT16' | 'UINT32' | 'INT32';
 
@@ -42,7 +43,7 @@ export function decodeData(
   if (datatype === 'INT64' || datatype === 'UINT64') return fillLongs(target, datatype === 'INT64');
   const out = new (viewOf(datatype))(count);
   if (datatype === 'FP32') return fillNumbers(target, out, checkSingle);
-  if (datatype === 'FP64') return fillNumbers(target, out, undefined);
+  if (datatype === 'FP64') return parseDoubles(target) ?? fillNumbers(target, out, undefined);
   return fillNumbers(target, out, checkInteger(...RANGES[datatype]));
 }
 
@@ -80,62 +81,93 @@ function checkSingle(chunk: Float64Array, length: number, at: number, target: Ta
 
 function fillNumbers(target: Target, out: TypedArray, check: CheckChunk | undefined): Uint8Array {
   const values = out as Float32Array; // `set` of all but the bigint arrays
-  const scanner = new ElementScanner(target.bytes, target.slice, target.datatype === 'FP32');
-  const chunk = new Float64Array(Math.min(target.count, CHUNK));
+  const scanner = new ElementScanner(target.bytes, target.slice, target.datatype === 'FP32' ? 'single' : 'double');
+  const chunk = new NumberChunk(Math.min(target.count, CHUNK));
   let written = 0;
   let waiting = 0;
-  while (scanner.next()) {
-    if (written + waiting === target.count) throw wrongCount(target, countElements(target));
-    if (!scanner.isNumber()) throw wrongElement(target, written + waiting, scanner.describe(), 'a number');
-    chunk[waiting++] = scanner.number();
-    if (waiting === chunk.length) {
-      check?.(chunk, waiting, written, target);
-      values.set(chunk, written);
-      written += waiting;
-      waiting = 0;
-    }
-  }
-  if (waiting > 0) {
-    check?.(chunk, waiting, written, target);
-    values.set(chunk.subarray(0, waiting), written);
+  const flush = (): void => {
+    check?.(chunk.values, waiting, written, target);
+    if (written + waiting > target.count) throw wrongCount(target, countElements(target));
+    values.set(waiting === chunk.values.length ? chunk.values : chunk.values.subarray(0, waiting), written);
     written += waiting;
+    waiting = 0;
+  };
+  while (scanner.next()) {
+    if (written + waiting >= target.count) throw wrongCount(target, countElements(target));
+    if (!scanner.isNumber()) {
+      flush();
+      throw wrongElement(target, written, scanner.describe(), 'a number');
+    }
+    waiting = scanner.numbers(chunk, waiting);
+    if (waiting === chunk.values.length) flush();
   }
+  flush();
   if (written !== target.count) throw wrongCount(target, written);
   return new Uint8Array(out.buffer, 0, out.byteLength);
 }
 
+/** `JSON.parse` reads long doubles faster than we can; undefined where it cannot or may not read these. */
+function parseDoubles({ bytes, slice, count }: Target): Uint8Array | undefined {
+  let values: unknown;
+  try {
+    values = JSON.parse(bytes.toString('latin1', slice.start, slice.end));
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(values) || values.length !== count) return undefined;
+  if (!values.every((value) => typeof value === 'number' && Number.isFinite(value))) return undefined;
+  return new Uint8Array(Float64Array.from(values as number[]).buffer);
+}
+
 function fillLongs(target: Target, signed: boolean): Uint8Array {
-  const scanner = new ElementScanner(target.bytes, target.slice, false);
+  const scanner = new ElementScanner(target.bytes, target.slice, 'long');
   const longs = new BigInt64Array(target.count);
   const halves = new Int32Array(longs.buffer);
+  const chunk = new NumberChunk(Math.min(target.count, CHUNK));
   let index = 0;
   while (scanner.next()) {
     if (index === target.count) throw wrongCount(target, countElements(target));
     if (!scanner.isNumber()) throw wrongElement(target, index, scanner.describe(), 'an integer');
-    const value = scanner.integer();
-    if (value === undefined || (!signed && value < 0)) {
-      throw wrongElement(target, index, scanner.describe(), signed ? 'a 64-bit integer' : 'an unsigned 64-bit integer');
+    const read = scanner.numbers(chunk, 0);
+    if (read === 0) {
+      longs[index] = checkLong(target, index, scanner.integer(), signed, scanner);
+      index++;
     }
-    if (typeof value === 'number') {
+    if (index + read > target.count) throw wrongCount(target, countElements(target));
+    for (let i = 0; i < read; i++) {
+      const value = chunk.values[i] ?? 0;
+      if (value !== Math.trunc(value) || (!signed && value < 0)) throw notLong(target, index, String(value), signed);
       const high = Math.floor(value / 4294967296);
       halves[index * 2] = value - high * 4294967296;
       halves[index * 2 + 1] = high;
-    } else {
-      const stored = signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value);
-      if (stored !== value) {
-        const [min, max] = signed ? [-(2n ** 63n), 2n ** 63n - 1n] : [0n, 2n ** 64n - 1n];
-        throw wrongElement(target, index, String(value), `an integer from ${min} to ${max}`);
-      }
-      longs[index] = value;
+      index++;
     }
-    index++;
   }
   if (index !== target.count) throw wrongCount(target, index);
   return new Uint8Array(longs.buffer);
 }
 
+function checkLong(
+  target: Target,
+  index: number,
+  value: bigint | undefined,
+  signed: boolean,
+  scanner: ElementScanner,
+): bigint {
+  if (value === undefined) throw notLong(target, index, scanner.describe(), signed);
+  if ((signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)) !== value) {
+    throw notLong(target, index, String(value), signed);
+  }
+  return value;
+}
+
+function notLong(target: Target, index: number, actual: string, signed: boolean): MillraceError {
+  const [min, max] = signed ? [-(2n ** 63n), 2n ** 63n - 1n] : [0n, 2n ** 64n - 1n];
+  return wrongElement(target, index, actual, `an integer from ${min} to ${max}`);
+}
+
 function fillBooleans(target: Target): Uint8Array {
-  const scanner = new ElementScanner(target.bytes, target.slice, false);
+  const scanner = new ElementScanner(target.bytes, target.slice);
   const out = new Uint8Array(target.count);
   let index = 0;
   while (scanner.next()) {
@@ -165,18 +197,14 @@ function fillStrings(target: Target): Uint8Array {
       { details: { tensor: target.name } },
     );
   }
-  const scanner = new ElementScanner(bytes, slice, false);
-  // No escape is shorter than the UTF-8 that it stands for.
+  const scanner = new ElementScanner(bytes, slice);
   const out = Buffer.allocUnsafe(4 * target.count + slice.end - slice.start);
   let at = 0;
   let index = 0;
   while (scanner.next()) {
     if (index === target.count) throw wrongCount(target, countElements(target));
-    const literal = scanner.string();
-    if (literal === undefined) throw wrongElement(target, index, scanner.describe(), 'a string');
-    const length = scanner.hasEscapes
-      ? out.write(readString(bytes, literal.start, literal.end), at + 4)
-      : bytes.copy(out, at + 4, literal.start + 1, literal.end - 1);
+    const length = scanner.copyString(out, at + 4);
+    if (length === undefined) throw wrongElement(target, index, scanner.describe(), 'a string');
     out.writeUInt32LE(length, at);
     at += 4 + length;
     index++;
@@ -187,7 +215,7 @@ function fillStrings(target: Target): Uint8Array {
 
 /** Elements that a `data` array holds, of whatever type. */
 export function countElements({ bytes, slice }: { readonly bytes: Buffer; readonly slice: JsonSlice }): number {
-  const scanner = new ElementScanner(bytes, slice, false);
+  const scanner = new ElementScanner(bytes, slice);
   let count = 0;
   for (; scanner.next(); count++) scanner.skip();
   return count;

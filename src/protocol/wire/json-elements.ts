@@ -1,7 +1,17 @@
 import { MillraceError } from '../../base/errors.ts';
-import { endOfNumber, endOfString, MAX_JSON_DEPTH, syntaxError, tooDeep, type JsonSlice } from './json-reader.ts';
+import { scanPlainNumbers, type Cursor, type NumberChunk } from './plain-numbers.ts';
+import {
+  endOfNumber,
+  endOfString,
+  MAX_JSON_DEPTH,
+  readString,
+  syntaxError,
+  tooDeep,
+  type JsonSlice,
+} from './json-reader.ts';
 
-const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
+/** What the numbers will become: exact doubles, FP32 (only that rounding need be right), or 64-bit integers. */
+export type Precision = 'double' | 'single' | 'long';
 
 /** What may come next in an array. */
 const AFTER_OPEN = 0;
@@ -10,27 +20,23 @@ const AFTER_VALUE = 2;
 
 /**
  * Walks the elements of a JSON array, nested arrays flattened row-major, without making values of the array itself.
- * After `next()` one of `number`, `integer`, `boolean`, `string` or `skip` consumes the element.
+ * After `next()` one of `numbers`, `number`, `integer`, `boolean`, `string` or `skip` consumes the element.
  */
 export class ElementScanner {
   readonly #bytes: Buffer;
   readonly #end: number;
-  readonly #single: boolean;
+  readonly #precision: Precision;
   #at: number;
   #start = 0;
   #depth = 0;
   #state = AFTER_OPEN;
-  /** Of the string read last. */
-  hasEscapes = false;
-  readonly #double = new Float64Array(1);
-  readonly #bits = new Uint32Array(this.#double.buffer);
+  readonly #cursor: Cursor = { at: 0 };
 
-  /** @param single values will be rounded to FP32, so only that rounding need be right */
-  constructor(bytes: Buffer, slice: JsonSlice, single: boolean) {
+  constructor(bytes: Buffer, slice: JsonSlice, precision: Precision = 'double') {
     this.#bytes = bytes;
     this.#at = slice.start;
     this.#end = slice.end;
-    this.#single = single;
+    this.#precision = precision;
     if (bytes[slice.start] !== 91) throw syntaxError(bytes, slice.start, slice.end, 'an array');
     this.#at++;
     this.#depth = 1;
@@ -71,57 +77,41 @@ export class ElementScanner {
   }
 
   /**
-   * The element as a double: correctly rounded, or, when it will become an FP32, near enough for that rounding to be right.
-   * Most numbers need a few multiplications; the rest go through `Number`.
+   * Fills `chunk` from `from` on with the element at hand and those that follow it side by side; returns the new count. With
+   * `precision` "long" it stops, having added nothing, at an element that only `integer()` reads exactly.
    */
-  number(): number {
-    const bytes = this.#bytes;
-    const end = this.#end;
-    let at = this.#at;
-    let c = bytes[at] ?? 0;
-    const negative = c === 45;
-    if (negative) c = bytes[++at] ?? 0;
-    let mantissa = 0;
-    let digits = 0;
-    let exponent = 0;
-    const first = at;
-    while (c >= 48 && c <= 57) {
-      mantissa = mantissa * 10 + c - 48;
-      if (mantissa > 0) digits++;
-      c = at + 1 < end ? (bytes[++at] ?? 0) : 0;
-    }
-    if (at === first || (at > first + 1 && bytes[first] === 48)) return this.#slowNumber();
-    if (c === 46) {
-      const point = at;
-      c = bytes[++at] ?? 0;
-      while (c >= 48 && c <= 57) {
-        if (digits < 17) {
-          mantissa = mantissa * 10 + c - 48;
-          if (mantissa > 0) digits++;
-          exponent--;
-        }
-        c = bytes[++at] ?? 0;
-      }
-      if (at === point + 1) return this.#slowNumber();
-      if (at - point > 40) return this.#slowNumber();
-    }
-    if (c === 101 || c === 69 || exponent < -22 || digits > (this.#single ? 17 : 15)) return this.#slowNumber();
-    const value = exponent === 0 ? mantissa : mantissa / (POWERS_OF_TEN[-exponent] ?? 1);
-    if (digits > 15 && this.#isNearSingleTie(value)) return this.#slowNumber();
-    this.#at = at;
-    return negative ? -value : value;
+  numbers(chunk: NumberChunk, from: number): number {
+    const cursor = this.#cursor;
+    cursor.at = this.#at;
+    const count = scanPlainNumbers(this.#bytes, cursor, chunk, from, this.#precision === 'single' ? 17 : 15);
+    this.#at = cursor.at;
+    if (count > from || this.#precision === 'long') return count;
+    chunk.values[from] = this.number();
+    return from + 1;
   }
 
-  /** The element as an integer, exact; a bigint from 16 digits on. Undefined if it is no integer; it is consumed then too. */
-  integer(): number | bigint | undefined {
+  /** The element as a double, correctly rounded. */
+  number(): number {
+    const end = endOfNumber(this.#bytes, this.#at, this.#end);
+    if (end === this.#at) throw this.#fail('a number');
+    const text = this.#bytes.toString('latin1', this.#at, end);
+    const value = Number(text);
+    if (Math.abs(value) === Infinity && !text.endsWith('y')) {
+      throw new MillraceError('WRONG_DATATYPE', `number ${text.slice(0, 40)} at byte ${this.#at} is out of range`);
+    }
+    this.#at = end;
+    return value;
+  }
+
+  /** The element as an integer, exact; undefined if it is none, consumed then too. */
+  integer(): bigint | undefined {
     const end = endOfNumber(this.#bytes, this.#at, this.#end);
     if (end === this.#at) throw this.#fail('a number');
     const text = this.#bytes.toString('latin1', this.#at, end);
     this.#at = end;
+    if (/^-?\d+$/.test(text)) return BigInt(text);
     const value = Number(text);
-    if (!Number.isInteger(value)) return undefined;
-    if (Number.isSafeInteger(value)) return /^-?\d{1,15}$/.test(text) || /[.eE]/.test(text) ? value : BigInt(text);
-    return /[.eE]/.test(text) ? BigInt(value) : BigInt(text);
+    return Number.isInteger(value) ? BigInt(value) : undefined;
   }
 
   /** Undefined, nothing consumed, if the element is neither `true` nor `false`. */
@@ -131,19 +121,37 @@ export class ElementScanner {
     return undefined;
   }
 
-  /** Where the string literal stands, quotes included; undefined, nothing consumed, if the element is no string. */
-  string(): JsonSlice | undefined {
-    if (this.#bytes[this.#at] !== 34) return undefined;
+  /**
+   * Writes the element's text to `out` as UTF-8 and returns its bytes; undefined, nothing consumed, if it is no string. No
+   * escape is shorter than what it stands for, so the room that the literal takes is enough.
+   */
+  copyString(out: Buffer, to: number): number | undefined {
+    const bytes = this.#bytes;
     const start = this.#at;
-    const end = endOfString(this.#bytes, start, this.#end);
+    if (bytes[start] !== 34) return undefined;
+    for (let at = start + 1; at - start < 48; at++) {
+      const c = bytes[at] ?? 0;
+      if (c === 34) {
+        this.#at = at + 1;
+        return at - start - 1;
+      }
+      if (c === 92 || c < 32) break;
+      out[to + at - start - 1] = c;
+    }
+    const end = endOfString(bytes, start, this.#end);
     this.#at = end;
-    this.hasEscapes = hasBackslash(this.#bytes, start, end);
-    return { start, end };
+    return bytes.subarray(start, end).includes(92)
+      ? out.write(readString(bytes, start, end), to)
+      : bytes.copy(out, to, start + 1, end - 1);
   }
 
   /** Consumes an element of any kind. */
   skip(): void {
-    if (this.string() !== undefined || this.boolean() !== undefined || this.#take('null')) return;
+    if (this.#bytes[this.#at] === 34) {
+      this.#at = endOfString(this.#bytes, this.#at, this.#end);
+      return;
+    }
+    if (this.boolean() !== undefined || this.#take('null')) return;
     const end = endOfNumber(this.#bytes, this.#at, this.#end);
     if (end === this.#at) throw this.#fail('a value');
     this.#at = end;
@@ -167,25 +175,6 @@ export class ElementScanner {
     return true;
   }
 
-  #slowNumber(): number {
-    const end = endOfNumber(this.#bytes, this.#at, this.#end);
-    if (end === this.#at) throw this.#fail('a number');
-    const text = this.#bytes.toString('latin1', this.#at, end);
-    const value = Number(text);
-    if (Math.abs(value) === Infinity && !text.endsWith('y')) {
-      throw new MillraceError('WRONG_DATATYPE', `number ${text.slice(0, 40)} at byte ${this.#at} is out of range`);
-    }
-    this.#at = end;
-    return value;
-  }
-
-  /** Whether an error of a few units in the double's last place could change its rounding to FP32. */
-  #isNearSingleTie(value: number): boolean {
-    this.#double[0] = value;
-    const low = (this.#bits[0] ?? 0) & 0x1fffffff;
-    return (low > 0x0fffffe0 && low < 0x10000020) || value < 1.2e-38;
-  }
-
   #finish(): false {
     if (this.#at !== this.#end) throw this.#fail('the end of the array');
     return false;
@@ -194,10 +183,4 @@ export class ElementScanner {
   #fail(expected: string): MillraceError {
     return syntaxError(this.#bytes, this.#at, this.#end, expected);
   }
-}
-
-function hasBackslash(bytes: Buffer, start: number, end: number): boolean {
-  if (end - start > 64) return bytes.subarray(start, end).includes(92);
-  for (let at = start; at < end; at++) if (bytes[at] === 92) return true;
-  return false;
 }

@@ -130,8 +130,8 @@ export class JsonReader {
   slice(): JsonSlice {
     const first = this.peek();
     const start = this.#at;
-    if (first === 91 || first === 123) this.#skipNested();
-    else this.value();
+    if (first !== 91 && first !== 123) this.value();
+    else if (!this.#skipFlat()) this.#skipNested();
     return { start, end: this.#at };
   }
 
@@ -171,6 +171,22 @@ export class JsonReader {
     if (!isInteger(text)) return Number(text);
     if (text === '-0') return -0;
     return text.length < 16 ? BigInt(Number(text)) : BigInt(text);
+  }
+
+  /** Passes over an array of numbers with native searches; false where it is anything else. */
+  #skipFlat(): boolean {
+    const { bytes } = this;
+    const start = this.#at;
+    const c = bytes[start + 1] ?? 0;
+    if (((c < 48 || c > 57) && c !== 45) || bytes[start] !== 91) return false;
+    const close = bytes.indexOf(93, start);
+    if (close < 0 || close >= this.#end) return false;
+    const quote = bytes.indexOf(QUOTE, start);
+    if (quote >= 0 && quote < close) return false;
+    const open = bytes.indexOf(91, start + 1);
+    if (open >= 0 && open < close) return false;
+    this.#at = close + 1;
+    return true;
   }
 
   #skipNested(): void {
