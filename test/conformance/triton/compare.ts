@@ -4,12 +4,13 @@ import type { Answer, Comparison } from './case.ts';
 const ERROR = '<error>';
 
 /**
- * Whether `ours` says what `theirs` says. Texts of errors are for people and only their presence counts; so does nothing
- * that changes from run to run.
+ * Where `ours` says something else than `theirs`, as a path into the answer; undefined where it says the same. Texts of
+ * errors are for people and only their presence counts.
  */
-export function sameAnswer(theirs: Answer, ours: Answer, comparison: Comparison): boolean {
+export function difference(theirs: Answer, ours: Answer, comparison: Comparison): string | undefined {
   const [expected, actual] = [comparable(theirs), comparable(ours)];
-  return comparison === 'values' ? isDeepStrictEqual(actual, expected) : covers(actual, expected);
+  if (comparison === 'shape') return uncovered(actual, expected, 'answer');
+  return isDeepStrictEqual(actual, expected) ? undefined : 'answer';
 }
 
 /** An answer with the texts of errors masked; what a failed test prints. */
@@ -34,18 +35,27 @@ function mask(value: unknown, key = ''): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, mask(item, name)]));
 }
 
-/** Whether `actual` has every key of `expected` with a value of the same type; lists are compared by their first items. */
-function covers(actual: unknown, expected: unknown, key = ''): boolean {
+/**
+ * The first place where `actual` lacks a key of `expected` or has another type there. Lists are compared by their first
+ * items; a message that is not set is null.
+ */
+function uncovered(actual: unknown, expected: unknown, path: string): string | undefined {
+  if (actual === null || expected === null) return undefined;
   if (Array.isArray(expected)) {
-    if (!Array.isArray(actual)) return false;
-    return expected.length === 0 || actual.length === 0 || covers(actual[0], expected[0]);
+    if (!Array.isArray(actual)) return path;
+    return expected.length === 0 || actual.length === 0 ? undefined : uncovered(actual[0], expected[0], `${path}[0]`);
   }
-  if (typeof expected === 'object' && expected !== null) {
-    if (typeof actual !== 'object' || actual === null) return false;
+  if (typeof expected === 'object') {
+    if (typeof actual !== 'object') return path;
     const fields = new Map(Object.entries(actual));
-    return Object.entries(expected).every(([name, item]) => fields.has(name) && covers(fields.get(name), item, name));
+    for (const [name, item] of Object.entries(expected)) {
+      const inside = fields.has(name) ? uncovered(fields.get(name), item, `${path}.${name}`) : `${path}.${name}`;
+      if (inside !== undefined) return inside;
+    }
+    return undefined;
   }
-  if (key === 'status' || key === 'code') return actual === expected;
-  // An empty body says nothing: ours may say more.
-  return key === 'type' || key === 'body' || expected === null || typeof actual === typeof expected;
+  if (path === 'answer.status' || path === 'answer.code') return actual === expected ? undefined : path;
+  // An empty body, as of Triton's health, says nothing: ours may say more.
+  if (path === 'answer.type' || path === 'answer.body') return undefined;
+  return typeof actual === typeof expected ? undefined : path;
 }

@@ -1,7 +1,8 @@
 import { FORMS, type Case, type CaseRequest, type CaseTensor } from './case.ts';
 
 /*
- * What both servers are asked: Triton with its two models, and ours with its default configuration, which serves the same.
+ * What both servers are asked: Triton with its two models in Python, and ours with models/config.json, where identity is an
+ * ONNX model and words a runtime.
  * identity: INPUT0 FP32 [-1] → OUTPUT0. words: decoupled, prompt BYTES [1] → one output BYTES [1] per word.
  */
 
@@ -178,6 +179,7 @@ const BAD: readonly Case[] = [
   infer('unknown output', identity({ outputs: ['OTHER'] })),
   infer('reserved parameter', identity({ parameters: { triton_other: 1 } }), ['grpc-raw', 'http-json']),
   infer('unary infer on a decoupled model', words('a b')),
+  infer('unary infer on a decoupled model, one response', words('a')),
   rpc('neither raw nor typed data', 'ModelInfer', {
     model_name: 'identity',
     inputs: [{ name: 'INPUT0', datatype: 'FP32', shape: [1] }],
