@@ -29,5 +29,5 @@ export interface NodeContract<Options = unknown> {
   processTimestampBounds: boolean;
   inputPolicy: InputPolicyName | undefined;
   /** Refuses the node. */
-  fail(message: string): never;
+  fail(this: void, message: string): never;
 }

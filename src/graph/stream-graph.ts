@@ -121,10 +121,15 @@ function need(
       }
     }
   }
-  const exact = wanted.filter((type) => type !== anyPacket);
+  // Choices last: an exact type is narrower.
+  const exact = wanted.filter((type) => type !== anyPacket).sort((a, b) => choices(a) - choices(b));
   const narrowest = exact.find((type) => exact.every((other) => type.compatibleWith(other))) ?? exact[0] ?? anyPacket;
   known.set(stream, narrowest);
   return narrowest;
+}
+
+function choices(type: PacketType): number {
+  return type instanceof OneOfType ? type.alternatives.length : 1;
 }
 
 function checkConsumers(stream: DraftStream, nodes: readonly NodeDraft[], faults: Faults): void {

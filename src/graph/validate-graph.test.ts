@@ -1,0 +1,233 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineCalculator, optional, repeated } from './calculator.ts';
+import { CalculatorRegistry } from './calculator-registry.ts';
+import { GraphError } from './graph-error.ts';
+import { anyPacket, oneOf, PacketType, sameAs } from './packet-type.ts';
+import { parseGraphConfig } from './parse-graph-config.ts';
+import { copy } from './test-kit.ts';
+import { validateGraph } from './validate-graph.ts';
+
+const text = new PacketType<string>('text', (value) => typeof value === 'string');
+const number = new PacketType<number>('number', (value) => typeof value === 'number');
+const nothing = { open: () => {} };
+const registry = new CalculatorRegistry([
+  copy,
+  defineCalculator({ name: 'ReadText', inputs: { IN: text, MORE: optional(text) }, ...nothing }),
+  defineCalculator({ name: 'MakeNumber', outputs: { '': number }, ...nothing }),
+  defineCalculator({ name: 'Relay', inputs: { '': anyPacket }, outputs: { '': sameAs('') }, ...nothing }),
+  defineCalculator({ name: 'ReadEither', inputs: { '': oneOf(text, number) }, ...nothing }),
+  defineCalculator({ name: 'NeedsSide', inputSidePackets: { LIMIT: number, EXTRA: optional(text) }, ...nothing }),
+  defineCalculator({
+    name: 'Options',
+    options: z.object({
+      keepEvery: z.int().min(1),
+      names: z.array(z.string()).default([]),
+      big: z.bigint().optional(),
+      mode: z.enum(['FAST', 'EXACT']).default('FAST'),
+      nested: z.object({ isOn: z.boolean() }).optional(),
+    }),
+    check: ({ keepEvery }) => (keepEvery === 13 ? 'keep_every must not be 13' : undefined),
+    ...nothing,
+  }),
+  defineCalculator({
+    name: 'Clock',
+    measuresTime: true,
+    inputs: { '': repeated(anyPacket, { min: 2, max: 3 }) },
+    ...nothing,
+  }),
+]);
+const validate = (source: string, known = registry) => validateGraph(parseGraphConfig(source, 'g.pbtxt'), known);
+
+describe('faults', () => {
+  test.each([
+    [
+      'an unknown calculator',
+      '\nnode { calculator: "Copi" }',
+      'NOT_FOUND',
+      'g.pbtxt:2: no calculator is named "Copi"; did you mean "Copy"?',
+    ],
+    [
+      'a cycle',
+      'node { calculator: "Copy" input_stream: "a" output_stream: "b" }\nnode { calculator: "Copy" input_stream: "b" output_stream: "a" }',
+      'UNKNOWN',
+      /cycle detected in graph: \[Copy_\d, Copy_\d\]/,
+    ],
+    [
+      'two producers',
+      'input_stream: "a"\nnode { calculator: "MakeNumber" output_stream: "a" }',
+      'UNKNOWN',
+      'g.pbtxt:2: Output Stream "a" defined twice.',
+    ],
+    [
+      'no producer',
+      'input_stream: "frames"\nnode { calculator: "Copy" input_stream: "frame" }',
+      'UNKNOWN',
+      /g.pbtxt:2: Input Stream "frame" of node "Copy" has no producer; did you mean "frames"/,
+    ],
+    ['an output without producer', 'output_stream: "x"', 'UNKNOWN', 'output_stream "x" has no producer'],
+    [
+      'a type that does not fit',
+      'node { calculator: "MakeNumber" output_stream: "n" }\nnode { calculator: "ReadText" input_stream: "IN:n" }',
+      'UNKNOWN',
+      /g.pbtxt:2: stream "n": type "number" of node "MakeNumber" does not fit type "text"/,
+    ],
+    [
+      'a type that does not fit behind a relay',
+      'node { calculator: "MakeNumber" output_stream: "n" } node { calculator: "Relay" input_stream: "n" output_stream: "m" } node { calculator: "ReadText" input_stream: "IN:m" }',
+      'UNKNOWN',
+      /stream "m": type "number"/,
+    ],
+    ['a missing tag', 'node { calculator: "ReadText" }', 'INTERNAL', /input stream with tag "IN" is required/],
+    [
+      'an unexpected tag',
+      'input_stream: "a" node { calculator: "ReadText" input_stream: "IN:a" input_stream: "MOR:a" }',
+      'INVALID_ARGUMENT',
+      /tag "MOR" index 0 was not expected; did you mean "MORE"/,
+    ],
+    [
+      'too few of a repeated tag',
+      'input_stream: "a" node { calculator: "Clock" input_stream: "a" }',
+      'INTERNAL',
+      /at least 2 times/,
+    ],
+    [
+      'an option that is not known',
+      'node { calculator: "Options" options { [x.Y.ext] { keep_evry: 2 } } }',
+      'INVALID_ARGUMENT',
+      /x.Y has no field "keep_evry"; did you mean "keep_every"/,
+    ],
+    [
+      'an option out of range',
+      'node { calculator: "Options" options { [x.Y.ext] { keep_every: 0 } } }',
+      'INVALID_ARGUMENT',
+      /options: keep_every: /,
+    ],
+    [
+      'an option that check refuses',
+      'node { calculator: "Options" options { [x.Y.ext] { keep_every: 13 } } }',
+      'INVALID_ARGUMENT',
+      /keep_every must not be 13/,
+    ],
+    [
+      'an unknown handler',
+      'input_stream: "a" node { calculator: "Copy" input_stream: "a" input_stream_handler { input_stream_handler: "ImmediateInputStreamHandle" } }',
+      'INVALID_ARGUMENT',
+      /did you mean "ImmediateInputStreamHandler"/,
+    ],
+    [
+      'a back edge that is no input',
+      'node { calculator: "Copy" input_stream_info { tag_index: "LOOP" back_edge: true } }',
+      'INVALID_ARGUMENT',
+      /names no input: tag_index "LOOP"/,
+    ],
+    [
+      'a gap in indexes',
+      'input_stream: "a" node { calculator: "Copy" input_stream: "T:1:a" }',
+      'UNKNOWN',
+      /not all indexes below it/,
+    ],
+    ['a reserved executor', 'executor { name: "__x" }', 'INVALID_ARGUMENT', /reserved/],
+  ])('%s', (_, source, code, message) => {
+    let thrown: unknown;
+    try {
+      validate(source);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(GraphError);
+    expect(thrown).toMatchObject({
+      code,
+      message: typeof message === 'string' ? message : expect.stringMatching(message),
+    });
+  });
+
+  test('several are reported together', () => {
+    expect(() => validate('node { calculator: "A" }\nnode { calculator: "B" }')).toThrow(/g.pbtxt:1: .*\ng.pbtxt:2: /);
+  });
+});
+
+describe('a valid graph', () => {
+  test('a graph input has the type that a consumer declares, also behind a relay', () => {
+    const graph = validate(
+      'input_stream: "VIDEO:a" input_stream: "free" node { calculator: "Relay" input_stream: "a" output_stream: "b" } node { calculator: "ReadText" input_stream: "IN:b" } node { calculator: "Copy" input_stream: "free" }',
+    );
+    expect(graph.inputStreams.map(({ tag, name, type }) => [tag, name, type.name])).toEqual([
+      ['', 'free', 'any'],
+      ['VIDEO', 'a', 'text'],
+    ]);
+  });
+
+  test('of a choice of types the exact one holds', () => {
+    const graph = validate(
+      'input_stream: "a" node { calculator: "ReadEither" input_stream: "a" } node { calculator: "ReadText" input_stream: "IN:a" }',
+    );
+    expect(graph.inputStreams[0]?.type).toBe(text);
+  });
+
+  test('tells which side packets a run needs', () => {
+    const graph = validate(
+      'node { calculator: "NeedsSide" input_side_packet: "LIMIT:l" input_side_packet: "EXTRA:e" }',
+    );
+    expect(graph.inputSidePackets).toEqual([
+      { name: 'e', type: text, optional: true },
+      { name: 'l', type: number, optional: false },
+    ]);
+  });
+
+  test('options come from both kinds of message, in the types of the schema', () => {
+    const graph = validate(`node { calculator: "Options"
+      node_options { [type.googleapis.com/x.Y] { keep_every: 9 big: 5 nested { is_on: t } } }
+      options { [x.Y.ext] { keep_every: 2 names: "one" mode: EXACT } } }`);
+    expect(graph.nodes[0]?.options).toEqual({
+      keepEvery: 2,
+      names: ['one'],
+      big: 5n,
+      mode: 'EXACT',
+      nested: { isOn: true },
+    });
+  });
+
+  test('knows whether time is measured', () => {
+    expect(
+      validate('input_stream: "a" input_stream: "b" node { calculator: "Clock" input_stream: "a" input_stream: "b" }')
+        .measuresTime,
+    ).toBe(true);
+    expect(validate('').measuresTime).toBe(false);
+  });
+});
+
+describe('subgraphs', () => {
+  const sub = parseGraphConfig(
+    'type: "Sub" input_stream: "IN:x" input_stream: "EXTRA:e" output_stream: "OUT:z" node { calculator: "Copy" input_stream: "x" input_stream: "e" output_stream: "y" } node { calculator: "Copy" input_stream: "y" output_stream: "z" }',
+  );
+  const withSub = registry.withSubgraph(sub);
+
+  test('inner names get a prefix, outer ones are matched by tag, unconnected inputs vanish', () => {
+    const graph = validate(
+      'input_stream: "a" node { calculator: "Sub" name: "My sub" input_stream: "IN:a" output_stream: "OUT:b" }',
+      withSub,
+    );
+    expect(graph.streams.map(({ name }) => name)).toEqual(['a', 'my_sub__y', 'b']);
+    expect(graph.nodes.map(({ name, inputs }) => [name, inputs.length])).toEqual([
+      ['my_sub__Copy_1', 1],
+      ['my_sub__Copy_2', 1],
+    ]);
+  });
+
+  test('a tag that the subgraph lacks is refused', () => {
+    expect(() => validate('input_stream: "a"\nnode { calculator: "Sub" input_stream: "NO:a" }', withSub)).toThrow(
+      /g.pbtxt:2: .*"NO:0"/,
+    );
+  });
+
+  test('a subgraph of itself is refused', () => {
+    const loop = parseGraphConfig('type: "Loop" node { calculator: "Loop" }');
+    expect(() => validate('node { calculator: "Loop" }', registry.withSubgraph(loop))).toThrow(/contains itself/);
+  });
+
+  test('one name is registered once', () => {
+    expect(() => registry.withSubgraph(parseGraphConfig('type: "Copy"'))).toThrow(/named "Copy"/);
+    expect(() => new CalculatorRegistry([copy, copy])).toThrow(GraphError);
+  });
+});
