@@ -19,6 +19,8 @@ const MAX_FP32 = 3.4028234663852886e38;
 /** Half of the step above it rounds to infinity. */
 const FP32_OVERFLOW = MAX_FP32 + 2 ** 103;
 const CHUNK = 1024;
+/** Only used within one call that never waits, so one will do: making it costs more than reading a small tensor. */
+const SCRATCH = new NumberChunk(CHUNK);
 
 /**
  * Elements of a JSON `data` array (flat or nested, row-major) as raw little-endian bytes. The one place that checks typed
@@ -82,13 +84,14 @@ function checkSingle(chunk: Float64Array, length: number, at: number, target: Ta
 function fillNumbers(target: Target, out: TypedArray, check: CheckChunk | undefined): Uint8Array {
   const values = out as Float32Array; // `set` of all but the bigint arrays
   const scanner = new ElementScanner(target.bytes, target.slice, target.datatype === 'FP32' ? 'single' : 'double');
-  const chunk = new NumberChunk(Math.min(target.count, CHUNK));
+  const chunk = SCRATCH;
   let written = 0;
   let waiting = 0;
   const flush = (): void => {
     check?.(chunk.values, waiting, written, target);
     if (written + waiting > target.count) throw wrongCount(target, countElements(target));
-    values.set(waiting === chunk.values.length ? chunk.values : chunk.values.subarray(0, waiting), written);
+    if (waiting === CHUNK) values.set(chunk.values, written);
+    else for (let i = 0; i < waiting; i++) values[written + i] = chunk.values[i] ?? 0;
     written += waiting;
     waiting = 0;
   };
@@ -99,7 +102,7 @@ function fillNumbers(target: Target, out: TypedArray, check: CheckChunk | undefi
       throw wrongElement(target, written, scanner.describe(), 'a number');
     }
     waiting = scanner.numbers(chunk, waiting);
-    if (waiting === chunk.values.length) flush();
+    if (waiting === CHUNK) flush();
   }
   flush();
   if (written !== target.count) throw wrongCount(target, written);
@@ -123,7 +126,7 @@ function fillLongs(target: Target, signed: boolean): Uint8Array {
   const scanner = new ElementScanner(target.bytes, target.slice, 'long');
   const longs = new BigInt64Array(target.count);
   const halves = new Int32Array(longs.buffer);
-  const chunk = new NumberChunk(Math.min(target.count, CHUNK));
+  const chunk = SCRATCH;
   let index = 0;
   while (scanner.next()) {
     if (index === target.count) throw wrongCount(target, countElements(target));
