@@ -7,7 +7,7 @@
  *   npm run bench -- --perf-analyzer            Triton's own load generator against our server: does it run
  */
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { format } from 'prettier';
@@ -122,13 +122,14 @@ async function main(): Promise<void> {
     rounds,
     go,
   });
+  console.log(page);
   if (only === undefined && without.size === 0) {
+    await mkdir(join(ROOT, 'docs'), { recursive: true });
     await writeFile(
       join(ROOT, 'docs/performance.md'),
       await format(page, { parser: 'markdown', proseWrap: 'preserve' }),
     );
   }
-  console.log(page);
 }
 
 await main();
