@@ -150,7 +150,7 @@ def errors_have_a_status_and_a_text(at):
     cases = [
         ("nobody", [tensor(FP32, "FP32")], "NOT_FOUND"),
         ("identity", [wrong_shape], "INVALID_ARGUMENT"),
-        ("identity", [tensor(FP32, "FP32", "OTHER")], "INVALID_ARGUMENT"),
+        ("sensor_gru", [tensor(FP32, "FP32", "OTHER")], "INVALID_ARGUMENT"),
         ("words", [tensor(np.array([b"a"], np.object_), "BYTES", "prompt")], "UNIMPLEMENTED"),
     ]
     with grpc.InferenceServerClient(at.grpc) as client:

@@ -114,7 +114,7 @@ def async_infer(at):
 @check
 def errors_have_a_status_and_a_text(at):
     with http.InferenceServerClient(at.http) as client:
-        for model, name, status in (("nobody", "INPUT0", "404"), ("identity", "OTHER", "400"), ("words", "prompt", "501")):
+        for model, name, status in (("nobody", "INPUT0", "404"), ("sensor_gru", "OTHER", "400"), ("words", "prompt", "501")):
             array, datatype = (np.array([b"a"], np.object_), "BYTES") if model == "words" else (FP32, "FP32")
             call = lambda: client.infer(model, [tensor(array, datatype, name)])
             error = raises(InferenceServerException, call)
