@@ -69,7 +69,7 @@ function readBody(message: IncomingMessage, limits: BodyLimits, done: Done): voi
   });
 }
 
-/** Reads `source` to its end; `done` is called once. */
+/** Reads `source` to its end; `done` is called once. The listeners go with the message: removing them costs more. */
 function collect(source: Readable, limit: number, length: number, done: Done): void {
   const whole = length > 0 && length <= MAX_TRUSTED_LENGTH ? Buffer.allocUnsafe(length) : undefined;
   const chunks: Buffer[] = [];
@@ -88,13 +88,15 @@ function collect(source: Readable, limit: number, length: number, done: Done): v
     received += chunk.length;
   };
   source.on('data', onData);
-  source.once('end', () => {
+  source.on('end', () => {
+    if (isDone) return;
     finish(null, whole?.subarray(0, received) ?? (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, received)));
   });
-  source.once('error', (error) => finish(error));
-  source.once('close', () =>
-    finish(new MillraceError('MALFORMED_REQUEST', `the body ended after ${received} bytes, before it was complete`)),
-  );
+  source.on('error', (error) => finish(error));
+  source.on('close', () => {
+    if (isDone) return;
+    finish(new MillraceError('MALFORMED_REQUEST', `the body ended after ${received} bytes, before it was complete`));
+  });
 }
 
 function tooLarge(limit: number): MillraceError {

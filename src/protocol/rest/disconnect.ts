@@ -12,7 +12,7 @@ export function cancelOnDisconnect(reply: ServerResponse): Cancellation {
   if (reply.destroyed || reply.socket?.destroyed === true) {
     cancellation.cancel(clientGone());
   } else {
-    reply.once('close', () => {
+    reply.on('close', () => {
       if (!reply.writableEnded) cancellation.cancel(clientGone());
     });
   }
