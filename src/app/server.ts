@@ -1,5 +1,5 @@
 import { Closer } from '../base/closer.ts';
-import { messageOf } from '../base/errors.ts';
+import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Settings } from '../config/settings.ts';
 import { defaultSupervision } from '../ipc/supervisor.ts';
@@ -54,6 +54,7 @@ export async function startServer({ settings, loadServables, logger }: StartOpti
         port: settings.restPort,
         maxJsonBytes: settings.restMaxJsonBytes,
         maxBinaryBytes: settings.restMaxBinaryBytes,
+        corsOrigins: settings.allowedOrigins,
       },
       { dataPlane, metrics: metricsEnable ? () => meter.render() : undefined, logger },
     ),
@@ -128,7 +129,7 @@ function warnOfOpenDoors({ grpcBindAddress, restBindAddress, strict }: Settings,
   const open = [grpcBindAddress, restBindAddress].filter((address) => !isLoopback(address));
   if (open.length === 0) return;
   const message = `listening on ${open.join(' and ')} without TLS or token: everyone who reaches it can use it`;
-  if (strict) throw new Error(`${message}; refused because of --strict`);
+  if (strict) throw new MillraceError('CONFIG_INVALID', `${message}; refused because of --strict`);
   logger.warn({ addresses: open }, message);
 }
 
