@@ -95,6 +95,7 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListen
     this.#handler = handler;
   }
 
+  /** There while the handler is being called, not after. */
   get request(): Buffer {
     return this.#request as Buffer;
   }
@@ -120,6 +121,8 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListen
     }
     try {
       const reply = this.#handler(this);
+      // The handler has read it; an inference may take long, and the bytes need not be held here as well.
+      this.#request = undefined;
       if (reply instanceof Promise)
         reply.then((parts) => this.#reply(parts)).catch((error: unknown) => this.fail(error));
       else this.#reply(reply);

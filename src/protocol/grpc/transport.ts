@@ -16,7 +16,7 @@ export interface Call {
 }
 
 export interface UnaryCall extends Call {
-  /** The request message. */
+  /** The request message; read it before anything is awaited. */
   readonly request: Buffer;
 }
 
