@@ -69,6 +69,7 @@ function readEnvelope(body: Buffer, jsonEnd: number, ref: ServableRef, tail: Bin
   let inputs: InputField[] | undefined;
   const outputs: RequestedOutput[] = [];
   const binary = new Set<string>();
+  const names = new Set<string>();
   readObject(reader, 'the request body', (key) => {
     switch (key) {
       case 'id':
@@ -81,7 +82,7 @@ function readEnvelope(body: Buffer, jsonEnd: number, ref: ServableRef, tail: Bin
         inputs = readInputs(reader);
         break;
       case 'outputs':
-        readArray(reader, '"outputs"', (index) => outputs.push(readOutput(reader, index, outputs, binary)));
+        readArray(reader, '"outputs"', (index) => outputs.push(readOutput(reader, index, names, binary)));
         break;
       default:
         reader.value();
@@ -158,12 +159,7 @@ function readShape(reader: JsonReader, where: () => string): number[] {
   return shape;
 }
 
-function readOutput(
-  reader: JsonReader,
-  index: number,
-  before: readonly RequestedOutput[],
-  binary: Set<string>,
-): RequestedOutput {
+function readOutput(reader: JsonReader, index: number, before: Set<string>, binary: Set<string>): RequestedOutput {
   let name: string | undefined;
   let parameters: Parameters | undefined;
   readObject(reader, `outputs[${index}]`, (key) => {
@@ -172,11 +168,12 @@ function readOutput(
     else reader.value();
   });
   if (name === undefined) throw missingField(`outputs[${index}]: "name"`);
-  if (before.some((output) => output.name === name)) {
+  if (before.has(name)) {
     throw new MillraceError('UNEXPECTED_OUTPUT', `output '${name}' already exists in request`, {
       details: { tensor: name },
     });
   }
+  before.add(name);
   if (parameters === undefined) return { name };
   refuseSharedMemory(`output "${name}"`, parameters);
   const isBinary = parameters['binary_data'];
