@@ -1,9 +1,13 @@
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { defineCalculator, optional } from './calculator.ts';
+import { CalculatorRegistry } from './calculator-registry.ts';
 import { GraphError } from './graph-error.ts';
+import { GraphRun } from './graph-run.ts';
+import { parseGraphConfig } from './parse-graph-config.ts';
+import { validateGraph } from './validate-graph.ts';
 import { anyPacket, PacketType, sameAs } from './packet-type.ts';
-import { recorder, startGraph } from './test-kit.ts';
+import { copy, recorder, startGraph } from './test-kit.ts';
 import { Timestamp } from './timestamp.ts';
 
 const one = 'input_stream: "a" node { calculator: "Copy" input_stream: "a" output_stream: "b" }';
@@ -96,7 +100,7 @@ describe('packets', () => {
     expect(graph.run.checkPacket(stream, value, timestamp)).toMatchObject({ code });
     await graph.idle();
     expect(() => graph.run.addPacket(stream, { value, timestamp })).toThrow(expect.objectContaining({ code }));
-    if (fails) await expect(graph.idle()).rejects.toMatchObject({ code, message: expect.stringContaining('"a"') });
+    if (fails) await expect(graph.idle()).rejects.toThrow(expect.objectContaining({ code }));
     else await graph.finish();
   });
 
@@ -196,12 +200,16 @@ describe('failures', () => {
   });
 
   test('in an observer end the run', async () => {
-    const { run, add, idle } = startGraph(one, []);
+    const run = new GraphRun(validateGraph(parseGraphConfig(one), new CalculatorRegistry([copy])));
+    let count = 0;
+    run.observe('b', () => {
+      if (++count === 2) throw new Error('enough');
+    });
+    run.start();
     expect(() => run.observe('b', () => {})).toThrow(/too late/);
-    add('a', 0);
-    await idle();
-    run.cancel(new Error('enough'));
-    await expect(run.waitUntilDone()).rejects.toThrow('enough');
+    for (const t of [0n, 1n, 2n]) run.addPacket('a', { value: t, timestamp: t });
+    await expect(run.waitUntilDone()).rejects.toThrow('observer of stream "b" failed: enough');
+    expect(count).toBe(2);
   });
 
   test('keep the code that was thrown', async () => {
@@ -360,6 +368,26 @@ describe('sources', () => {
     const { run, seen } = startGraph(layered, [counter], { observe: ['late', 'p', 'q'], sidePackets: { n: 2 } });
     await run.waitUntilDone();
     expect(seen).toEqual(['p@0=0', 'q@0=0', 'p@1=1', 'q@1=1', 'late@0=0', 'late@1=1']);
+  });
+
+  test('a source that cannot open holds later layers back: a deadlock', async () => {
+    const maker = defineCalculator({
+      name: 'Maker',
+      outputSidePackets: { N: number },
+      outputs: { '': anyPacket },
+      open: () => ({
+        process({ outputSidePackets, stop }) {
+          outputSidePackets.N.set(1);
+          stop();
+        },
+      }),
+    });
+    const { run } = startGraph(
+      `node { calculator: "Maker" output_stream: "m" output_side_packet: "N:n" source_layer: 1 }
+       node { calculator: "Counter" input_side_packet: "COUNT:n" output_stream: "c" }`,
+      [counter, maker],
+    );
+    await expect(run.waitUntilDone()).rejects.toThrow(/deadlock: node "Counter" of source layer 0 cannot open/);
   });
 
   test('end when asked to', async () => {

@@ -49,10 +49,10 @@ export interface TestRun {
   readonly run: GraphRun;
   /** Packets of the observed streams as `stream@t=value`, in the order in which they came. */
   readonly seen: string[];
-  add(stream: string, timestamp: number | bigint, value?: unknown): void;
-  idle(): Promise<void>;
+  readonly add: (stream: string, timestamp: number | bigint, value?: unknown) => void;
+  readonly idle: () => Promise<void>;
   /** Closes inputs and waits for the end. */
-  finish(): Promise<void>;
+  readonly finish: () => Promise<void>;
 }
 
 /** Starts a graph of `calculators` (and `Copy`). */

@@ -4,7 +4,7 @@ import { recorder, startGraph, type TestRun } from '../test-kit.ts';
 /** One recording node with inputs a, b, c under a policy. */
 function start(handler: string, inputs = 'ab', processTimestampBounds = false): TestRun & { readonly calls: string[] } {
   const calls: string[] = [];
-  const names = [...inputs];
+  const names = Array.from(inputs);
   const text = [
     ...names.map((name) => `input_stream: "${name}"`),
     'node { calculator: "R"',
