@@ -1,5 +1,5 @@
 export { Timestamp, nextTimestamp, prevTimestamp, isRangeTimestamp, timestampName } from './timestamp.ts';
-export { createPacket, isPacket, type Packet } from './packet.ts';
+export type { Packet } from './packet.ts';
 export { PacketType, OneOfType, SameAsType, anyPacket, oneOf, sameAs } from './packet-type.ts';
 export { GraphError, type GraphErrorOptions } from './graph-error.ts';
 export {
@@ -14,7 +14,6 @@ export {
   type OptionValue,
 } from './graph-config.ts';
 export { parseGraphConfig } from './parse-graph-config.ts';
-export { parseTextFormat, type TextField, type TextMessage, type TextScalar, type TextValue } from './text-format.ts';
 export { CalculatorRegistry } from './calculator-registry.ts';
 export {
   defineCalculator,

@@ -4,10 +4,6 @@ export interface Packet<T = unknown> {
   readonly timestamp: bigint;
 }
 
-export function createPacket<T>(value: T, timestamp: bigint): Packet<T> {
-  return { value, timestamp };
-}
-
 /** Whether `candidate` has the form of a packet: an object with a `value` and a bigint `timestamp`. */
 export function isPacket(candidate: unknown): candidate is Packet {
   return (

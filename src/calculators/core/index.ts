@@ -20,11 +20,6 @@ import { splitFloatVector } from './split-vector.ts';
 import { thresholding } from './thresholding.ts';
 import { valueOrDefault } from './value-or-default.ts';
 
-export { defineConcatenateVector } from './concatenate-vector.ts';
-export { defineBeginLoop, defineEndLoop } from './loop.ts';
-export { defineSplitVector } from './split-vector.ts';
-export { bool, float, floatVector, int, string, timestamp } from './packet-types.ts';
-
 /** MediaPipe's standard calculators that know nothing of media. */
 export const coreCalculators: readonly CalculatorDefinition[] = [
   beginLoopFloat,

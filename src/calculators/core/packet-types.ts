@@ -7,7 +7,6 @@ const isNumber = (value: unknown) => typeof value === 'number';
 export const int = new PacketType<number>('int', isWhole);
 export const float = new PacketType<number>('float', isNumber);
 export const bool = new PacketType<boolean>('bool', (value) => typeof value === 'boolean');
-export const string = new PacketType<string>('string', (value) => typeof value === 'string');
 /** A timestamp as a value. */
 export const timestamp = new PacketType<bigint>('Timestamp', (value) => typeof value === 'bigint');
 export const floatVector = new PacketType<readonly number[] | Float32Array>(
