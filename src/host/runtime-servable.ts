@@ -55,7 +55,10 @@ export class RuntimeServable implements HostServable {
 
   open(_first: InferenceRequest, output: SessionOutput): HostSession {
     const { definition } = this.#parts;
-    const requests = new RequestQueue((request) => output.taken(request));
+    const requests = new RequestQueue(
+      (request) => output.taken(request),
+      (request) => this.#finish(request, output),
+    );
     const cancellation = new Cancellation();
     const context = this.#context(cancellation);
     const stream = definition.predictStream?.(requests, context) ?? predictEach(definition, requests, context);
@@ -110,6 +113,13 @@ export class RuntimeServable implements HostServable {
     }
   }
 
+  /** The runtime asks for the next request, so this one has all its responses; Triton's clients may ask to be told. */
+  #finish(request: InferenceRequest, output: SessionOutput): void {
+    if (request.parameters?.['triton_enable_empty_final_response'] !== true) return;
+    const parameters = { triton_final_response: true };
+    output.respond(this.#response(request, { outputs: [], parameters }));
+  }
+
   #check(request: InferenceRequest): void {
     checkInputs(request.servable, this.#parts.definition.inputs, request.inputs, request.id);
     checkRequestedOutputs(request, this.#parts.definition.outputs);
@@ -160,14 +170,17 @@ async function* predictEach(
 /** The requests of a stream as the async iterable that a runtime reads. */
 class RequestQueue implements AsyncIterable<InferenceRequest> {
   readonly #onTaken: (request: InferenceRequest) => void;
+  readonly #onFinished: (request: InferenceRequest) => void;
   readonly #waiting: { request: InferenceRequest; at: number }[] = [];
   #wake: (() => void) | undefined;
   #hasEnded = false;
   /** The request last taken, and when it came in. */
   last: { request: InferenceRequest; at: number } | undefined;
 
-  constructor(onTaken: (request: InferenceRequest) => void) {
+  /** @param onFinished told of a request when the runtime asks for the next one */
+  constructor(onTaken: (request: InferenceRequest) => void, onFinished: (request: InferenceRequest) => void) {
     this.#onTaken = onTaken;
+    this.#onFinished = onFinished;
   }
 
   push(request: InferenceRequest): void {
@@ -187,6 +200,7 @@ class RequestQueue implements AsyncIterable<InferenceRequest> {
         this.last = next;
         this.#onTaken(next.request);
         yield next.request;
+        this.#onFinished(next.request);
       } else if (this.#hasEnded) {
         return;
       } else {

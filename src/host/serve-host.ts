@@ -1,10 +1,10 @@
-import type { Duplex } from 'node:stream';
 import type { Logger } from '../base/logger.ts';
+import type { OpenStream } from '../ipc/connection.ts';
 import { HostServer } from '../ipc/host-server.ts';
 import { Host } from './host.ts';
 
-/** Runs a host over `stream` until the front goes away; then everything in it ends and `onClose` is called. */
-export function serveHost(stream: Duplex, logger: Logger, onClose: () => void): void {
+/** Runs a host over a stream until the front goes away; then everything in it ends and `onClose` is called. */
+export function serveHost(open: OpenStream, logger: Logger, onClose: () => void): void {
   const host = new Host(
     {
       runStarted: (deadlineMs) => server.runStarted(deadlineMs),
@@ -13,7 +13,7 @@ export function serveHost(stream: Duplex, logger: Logger, onClose: () => void): 
     logger,
   );
   const server = new HostServer(
-    stream,
+    open,
     host,
     (fault) => {
       const error = fault instanceof Error ? fault : new Error(String(fault));

@@ -1,6 +1,6 @@
 import { duplexPair, Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { Connection } from './connection.ts';
+import { Connection, fromStream } from './connection.ts';
 import { MESSAGE } from './frame.ts';
 import { HeadReader } from './head.ts';
 import { openBody } from './codec.ts';
@@ -68,7 +68,7 @@ describe('frames', () => {
 
   it('refuses what is not frames and tells the owner once', async () => {
     const [near, far] = duplexPair();
-    const closed = new Promise<Error | undefined>((resolve) => new Connection(near, () => {}, resolve));
+    const closed = new Promise<Error | undefined>((resolve) => new Connection(fromStream(near), () => {}, resolve));
     far.write(Buffer.alloc(64, 0xff));
     expect((await closed)?.message).toMatch(/frame of 4294967295 bytes/);
   });
@@ -88,13 +88,13 @@ describe('the head', () => {
     };
     const read = new Promise<HeadReader>((resolve) => {
       new Connection(
-        far,
+        fromStream(far),
         (_type, _channel, body) => resolve(openBody(body).head),
         () => {},
       );
     });
     new Connection(
-      near,
+      fromStream(near),
       () => {},
       () => {},
     ).send(MESSAGE.PUSH, 7, (writer) => {

@@ -6,6 +6,17 @@ import { Outbox } from './outbox.ts';
 
 const NO_TENSORS: readonly Uint8Array[] = [];
 
+/**
+ * Makes the stream of a connection. `onBytes` may be called with memory that is reused afterwards: a socket opened with
+ * `onread` saves an allocation per read, and thereby most of the garbage collections that big tensors cost.
+ */
+export type OpenStream = (onBytes: (chunk: Buffer) => void) => Duplex;
+
+/** For a stream that exists already. */
+export function fromStream(stream: Duplex): OpenStream {
+  return (onBytes) => stream.on('data', onBytes);
+}
+
 /** One end of the protocol: messages in and out over a byte stream, and its end told once. */
 export class Connection {
   readonly #stream: Duplex;
@@ -14,9 +25,7 @@ export class Connection {
   #isClosed = false;
 
   /** @param onClose called once: the other end went away, or sent what is not frames */
-  constructor(stream: Duplex, onMessage: OnMessage, onClose: (cause: Error | undefined) => void) {
-    this.#stream = stream;
-    this.#outbox = new Outbox(stream);
+  constructor(open: OpenStream, onMessage: OnMessage, onClose: (cause: Error | undefined) => void) {
     const inbox = new Inbox(onMessage);
     const close = (cause?: Error): void => {
       if (this.#isClosed) return;
@@ -24,13 +33,15 @@ export class Connection {
       stream.destroy();
       onClose(cause);
     };
-    stream.on('data', (chunk: Buffer) => {
+    const stream = open((chunk) => {
       try {
         inbox.receive(chunk);
       } catch (error) {
         close(error instanceof Error ? error : new Error(String(error)));
       }
     });
+    this.#stream = stream;
+    this.#outbox = new Outbox(stream);
     stream.on('error', close);
     stream.on('end', () => close());
     stream.on('close', () => close());

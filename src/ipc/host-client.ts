@@ -3,7 +3,7 @@ import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { openBody, readError, readResponse, writeError, writeRequest } from './codec.ts';
-import { Connection } from './connection.ts';
+import { Connection, fromStream } from './connection.ts';
 import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
 import { RemoteSession } from './remote-session.ts';
@@ -43,7 +43,7 @@ export class HostClient {
     this.#limits = limits;
     this.#events = events;
     this.#connection = new Connection(
-      stream,
+      fromStream(stream),
       (type, channel, body) => this.#receive(type, channel, body),
       () => this.#lose(),
     );

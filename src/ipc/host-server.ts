@@ -1,9 +1,8 @@
-import type { Duplex } from 'node:stream';
 import { MillraceError } from '../base/errors.ts';
 import { Cancellation } from '../base/cancellation.ts';
 import type { InferenceRequest } from '../tensor/inference.ts';
 import { openBody, readError, readRequest, writeError, writeResponse } from './codec.ts';
-import { Connection } from './connection.ts';
+import { Connection, type OpenStream } from './connection.ts';
 import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
 import type { HostHandler } from './host-handler.ts';
@@ -19,11 +18,11 @@ export class HostServer {
   readonly #sessions = new Map<number, SessionChannel>();
 
   /** @param onFault told of every error that is not ours to send, for the log */
-  constructor(stream: Duplex, handler: HostHandler, onFault: (error: unknown) => void, onClose: () => void) {
+  constructor(open: OpenStream, handler: HostHandler, onFault: (error: unknown) => void, onClose: () => void) {
     this.#handler = handler;
     this.#onFault = onFault;
     this.#connection = new Connection(
-      stream,
+      open,
       (type, channel, body) => this.#receive(type, channel, body),
       () => {
         this.#abortAll();

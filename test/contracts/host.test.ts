@@ -4,6 +4,7 @@ import { Cancellation } from '../../src/base/cancellation.ts';
 import { MillraceError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { serveHost } from '../../src/host/serve-host.ts';
+import { fromStream } from '../../src/ipc/connection.ts';
 import type { HostClient } from '../../src/ipc/host-client.ts';
 import { localLauncher, processLauncher, type Launcher } from '../../src/ipc/launcher.ts';
 import type { SessionSink } from '../../src/ipc/session.ts';
@@ -33,7 +34,7 @@ const launchers: Record<string, Launcher> = {
     ...process.env,
     MILLRACE_HOST_LOG_LEVEL: 'error',
   }),
-  'in this process': localLauncher((stream) => serveHost(stream, silentLogger, () => {})),
+  'in this process': localLauncher((stream) => serveHost(fromStream(stream), silentLogger, () => {})),
 };
 
 interface Started {

@@ -17,6 +17,8 @@ export class GraphSession implements HostSession {
   readonly #taken: TakenRequests;
   /** Requests that wait for room in the graph; credits bound them. */
   #waiting: InferenceRequest[] = [];
+  /** Looked at so far, refused ones included. */
+  #requests = 0;
   #isWaiting = false;
   #isHalfClosed = false;
   #isOver = false;
@@ -74,8 +76,16 @@ export class GraphSession implements HostSession {
     this.#run.setOutputBlocked(false);
   }
 
+  /** Says which request it was, counting from 0: the texts differ for the first one. */
+  #refuse(request: InferenceRequest, error: MillraceError): void {
+    const { reason, message, code } = error;
+    const details = { ...error.details, requestIndex: this.#requests - 1 };
+    this.#output.refuse(request, new MillraceError(reason, message, { code, details }));
+  }
+
   /** All of the request's packets, or none: a fault is reported and moves nothing. */
   #take(request: InferenceRequest): void {
+    this.#requests++;
     try {
       const timestamp = this.#clock.timestampOf(request.parameters);
       const packets = packetsOf(this.#program, request);
@@ -89,7 +99,7 @@ export class GraphSession implements HostSession {
       this.#taken.add(timestamp, request.id);
       this.#output.taken(request);
     } catch (error) {
-      this.#output.refuse(request, MillraceError.from(error));
+      this.#refuse(request, MillraceError.from(error));
     }
   }
 

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../base/errors.ts';
 import type { DataPlane, Session, SessionSink } from '../../serving/data-plane.ts';
-import type { InferenceRequest } from '../../tensor/inference.ts';
+import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import {
   encodeStreamError,
   encodeStreamResponse,
@@ -73,7 +73,7 @@ export class SessionStream implements Conversation {
   #sink(): SessionSink {
     return {
       onResponse: (response) => {
-        if (!this.#ended) this.#write(encodeStreamResponse(response, FRAME_BYTES));
+        if (!this.#ended) this.#write(encodeStreamResponse(this.#marked(response), FRAME_BYTES));
       },
       onRequestError: (requestId, error) => {
         if (!this.#ended) this.#refuse(requestId, this.#withSuffix(error, this.#isFirst(requestId, error)));
@@ -88,6 +88,12 @@ export class SessionStream implements Conversation {
         if (!this.#callIsFull) this.#call.resume();
       },
     };
+  }
+
+  /** Triton's mark on every response of what is no graph; one that is final says so itself. */
+  #marked(response: InferenceResponse): InferenceResponse {
+    if (this.#session.kind === 'graph') return response;
+    return { ...response, parameters: { triton_final_response: false, ...response.parameters } };
   }
 
   /** OVMS's texts; the session's version may also go by "0" or "". */

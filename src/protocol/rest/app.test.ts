@@ -75,19 +75,6 @@ describe('metadata', () => {
     ],
     [`/v2/models/${encoded}`, { name: 'a b/ü', versions: ['1'], platform: 'fake', inputs: [], outputs: [] }],
     [
-      '/v2/models/m/versions/1/config',
-      {
-        name: 'm',
-        platform: 'fake',
-        backend: 'millrace',
-        version_policy: { latest: { num_versions: 1 } },
-        max_batch_size: 0,
-        input: [{ name: 'x', data_type: 'TYPE_FP32', dims: [-1, 4], optional: true }],
-        output: [{ name: 'y', data_type: 'TYPE_STRING', dims: [1] }],
-        model_transaction_policy: { decoupled: false },
-      },
-    ],
-    [
       '/v1/config',
       {
         m: {
@@ -107,6 +94,20 @@ describe('metadata', () => {
     expect(reply.json()).toEqual(expected);
     expect(reply.statusCode).toBe(200);
     expect(reply.headers['content-type']).toContain('application/json');
+  });
+
+  it("gives Triton's model configuration, what the metadata does not tell at its default", async () => {
+    expect((await app.inject('/v2/models/m/versions/1/config')).json()).toMatchObject({
+      name: 'm',
+      platform: 'fake',
+      backend: 'millrace',
+      version_policy: { latest: { num_versions: 1 } },
+      max_batch_size: 0,
+      input: [{ name: 'x', data_type: 'TYPE_FP32', dims: [-1, 4], optional: true }],
+      output: [{ name: 'y', data_type: 'TYPE_STRING', dims: [1] }],
+      instance_group: [{ name: 'm_0', kind: 'KIND_CPU' }],
+      model_transaction_policy: { decoupled: false },
+    });
   });
 
   it('gives statistics of one and of all', async () => {

@@ -2,24 +2,74 @@ import type { Datatype } from '../../tensor/datatype.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
 import type { ServableMetadata } from '../../serving/data-plane.ts';
 
-/** Triton's `ModelConfig` as JSON, as far as a servable's metadata tells: what perf_analyzer and clients ask for. */
+/**
+ * Triton's `ModelConfig` as JSON, every scalar with its default as Triton prints it (KServe sheet §1.4): what a servable's
+ * metadata tells, and the defaults for the rest.
+ */
 export function modelConfig(metadata: ServableMetadata): object {
+  const { name, platform, kind, decoupled, inputs, outputs } = metadata;
   return {
-    name: metadata.name,
-    platform: metadata.platform,
-    backend: metadata.kind === 'model' ? 'onnxruntime' : 'millrace',
+    name,
+    platform,
+    backend: kind === 'model' ? 'onnxruntime' : 'millrace',
+    runtime: '',
     version_policy: { latest: { num_versions: 1 } },
     // Shapes in our metadata include the batch dimension.
     max_batch_size: 0,
-    input: metadata.inputs.map(toConfigTensor),
-    output: metadata.outputs.map(toConfigTensor),
-    model_transaction_policy: { decoupled: metadata.decoupled },
+    input: inputs.map(configInput),
+    output: outputs.map(configOutput),
+    batch_input: [],
+    batch_output: [],
+    optimization: {
+      priority: 'PRIORITY_DEFAULT',
+      input_pinned_memory: { enable: false },
+      output_pinned_memory: { enable: false },
+      gather_kernel_buffer_threshold: 0,
+      eager_batching: false,
+    },
+    instance_group: [
+      {
+        name: `${name}_0`,
+        kind: 'KIND_CPU',
+        count: 1,
+        gpus: [],
+        secondary_devices: [],
+        profile: [],
+        passive: false,
+        host_policy: '',
+      },
+    ],
+    default_model_filename: kind === 'model' ? 'model.onnx' : '',
+    cc_model_filenames: {},
+    metric_tags: {},
+    parameters: {},
+    model_warmup: [],
+    model_transaction_policy: { decoupled },
   };
 }
 
-function toConfigTensor({ name, datatype, shape, optional }: TensorSpec): object {
-  const common = { name, data_type: configDatatype(datatype), dims: shape };
-  return optional === true ? { ...common, optional } : common;
+function configInput({ name, datatype, shape, optional = false }: TensorSpec): object {
+  return {
+    name,
+    data_type: configDatatype(datatype),
+    format: 'FORMAT_NONE',
+    dims: shape,
+    is_shape_tensor: false,
+    allow_ragged_batch: false,
+    optional,
+    is_non_linear_format_io: false,
+  };
+}
+
+function configOutput({ name, datatype, shape }: TensorSpec): object {
+  return {
+    name,
+    data_type: configDatatype(datatype),
+    dims: shape,
+    label_filename: '',
+    is_shape_tensor: false,
+    is_non_linear_format_io: false,
+  };
 }
 
 function configDatatype(datatype: Datatype): string {

@@ -97,6 +97,8 @@ function toModelStats(stats: ServableStatistics): object {
       cache_hit: NEVER,
       cache_miss: NEVER,
     },
+    response_stats: {},
     batch_stats: [],
+    memory_usage: [],
   };
 }

@@ -59,7 +59,7 @@ export const InferResponse = z.object({
 
 export const GenerateRequest = z
   .looseObject({ id: z.string().optional(), parameters: z.looseObject({}).optional() })
-  .describe('One key per input (a scalar or a flat array); other keys are request parameters. Or an InferRequest.');
+  .describe('One key per input (a scalar or an array); other keys are request parameters. Or an InferRequest.');
 
 export const GenerateResponse = z
   .looseObject({ id: z.string().optional(), model_name: z.string(), model_version: z.string() })
@@ -96,7 +96,9 @@ export const ModelStats = z.object({
       inference_count: z.int(),
       execution_count: z.int(),
       inference_stats: z.record(z.string(), duration),
+      response_stats: z.record(z.string(), z.unknown()),
       batch_stats: z.array(z.unknown()),
+      memory_usage: z.array(z.unknown()),
     }),
   ),
 });

@@ -76,7 +76,6 @@ describe('decodeGenerateRequest', () => {
     [{ text_input: 5 }, 'input "text_input" (BYTES): data[0] is 5, a string expected'],
     [{ n: 'a' }, 'input "n" (INT32): data[0] is a string, a number expected'],
     [{ n: {} }, 'data[0] is an object, a number expected'],
-    [{ n: [[1]] }, "input 'n' is a nested array, a scalar or a flat array expected"],
     ['{"n":1,"n":2}', 'key "n" appears twice'],
     [{ n: 1, parameters: { n: 1 } }, "input 'n' already exists in request"],
     ['[1]', 'the request body is an array, an object expected'],

@@ -80,18 +80,13 @@ function decodeFlat(body: Buffer, ref: ServableRef, specs: readonly TensorSpec[]
   return { servable: ref.servable, version: ref.version, id, parameters: noneIfEmpty(parameters), inputs, outputs: [] };
 }
 
-/** A scalar or a flat array; the shape follows from the metadata. */
+/** A scalar or an array, row-major however it nests; the shape follows from the metadata. */
 function toTensor(body: Buffer, slice: JsonSlice, spec: TensorSpec): Tensor {
   const { name, datatype } = spec;
   const isArray = body[slice.start] === 91;
   // A scalar is an array of one: the same reader checks it.
   const bytes = isArray ? body : Buffer.concat([OPEN, body.subarray(slice.start, slice.end), CLOSE]);
   const all = isArray ? slice : { start: 0, end: bytes.length };
-  if (isArray && new JsonReader(body, slice.start + 1, slice.end).peek() === 91) {
-    throw new MillraceError('WRONG_SHAPE', `input '${name}' is a nested array, a scalar or a flat array expected`, {
-      details: { tensor: name },
-    });
-  }
   const count = isArray ? countElements({ bytes, slice: all }) : 1;
   const shape = shapeFor(spec, count);
   return { name, datatype, shape, data: decodeData(bytes, all, name, datatype, shape, count) };

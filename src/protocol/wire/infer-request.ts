@@ -17,7 +17,7 @@ export function toInferenceRequest(envelope: InferEnvelope, dialect: Dialect): I
     servable: envelope.servable,
     version: envelope.version,
     id: envelope.id,
-    parameters: parametersOf(envelope.parameters, envelope, dialect, ''),
+    parameters: requestParameters(envelope, dialect),
     inputs: tensorsOf(envelope, dialect),
     outputs: requestedOutputs(envelope, dialect),
   };
@@ -142,6 +142,19 @@ function isWellFramed(data: Uint8Array, count: number): boolean {
     elements++;
   }
   return at === end && elements === count;
+}
+
+/** Graphs take any parameter, as side packets; elsewhere `triton_*` is reserved (KServe sheet §1.3). */
+function requestParameters(envelope: InferEnvelope, dialect: Dialect): Parameters | undefined {
+  const parameters = parametersOf(envelope.parameters, envelope, dialect, '');
+  if (parameters === undefined || dialect === 'ovms') return parameters;
+  for (const [name, value] of Object.entries(parameters)) {
+    const isAllowed = name === 'triton_enable_empty_final_response' && typeof value === 'boolean';
+    if (name.startsWith('triton_') && !isAllowed) {
+      throw fault(envelope, dialect, '', { kind: 'reservedParameter', parameter: name });
+    }
+  }
+  return parameters;
 }
 
 function parametersOf(
