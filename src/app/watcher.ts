@@ -9,14 +9,16 @@ export function watchFiles(
   intervalMs: number,
   onChange: () => Promise<void>,
 ): Disposable {
-  let stamps = new Map<string, string>();
+  let stamps: Map<string, string> | undefined;
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
 
   const look = async (): Promise<void> => {
     const now = new Map<string, string>();
     await Promise.all(files().map(async (file) => now.set(file, await stampOf(file))));
-    const hasChanged = [...now].some(([file, stamp]) => stamps.has(file) && stamps.get(file) !== stamp);
+    // A file that is new here counts as changed: it may have been since it was read.
+    const before = stamps ?? now;
+    const hasChanged = [...now].some(([file, stamp]) => before.get(file) !== stamp);
     stamps = now;
     if (hasChanged && !isStopped) await onChange();
   };

@@ -45,6 +45,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   #isStopping = false;
   #hasLoaded = false;
   #idle: (() => void)[] = [];
+  /** The last reload's reading; the next waits for it, lest an older configuration is applied after a newer one. */
+  #applied: Promise<unknown> = Promise.resolve();
   /** Files whose change means a reload. */
   #watched: readonly string[] = [];
 
@@ -75,10 +77,9 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   }
 
   async reload(): Promise<boolean> {
-    const wanted = await this.#options.loadServables();
-    for (const warning of wanted.warnings) this.#logger.warn({}, warning);
-    this.#watched = [...new Set([...wanted.files, ...wanted.specs.flatMap((spec) => spec.files)])];
-    const hasChanged = this.#repository.apply(wanted);
+    const applied = this.#applied.then(() => this.#apply());
+    this.#applied = applied.catch(() => {});
+    const hasChanged = await applied;
     await this.#repository.settled();
     return hasChanged;
   }
@@ -223,6 +224,13 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopping = true;
     await this.#repository[Symbol.asyncDispose]();
+  }
+
+  async #apply(): Promise<boolean> {
+    const wanted = await this.#options.loadServables();
+    for (const warning of wanted.warnings) this.#logger.warn({}, warning);
+    this.#watched = [...new Set([...wanted.files, ...wanted.specs.flatMap((spec) => spec.files)])];
+    return this.#repository.apply(wanted);
   }
 
   /** A graph's version is not looked at in a session's first request (OVMS sheet §1.2). */

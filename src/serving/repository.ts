@@ -15,8 +15,10 @@ export interface Entry {
   current: Deployment | undefined;
   /** A newer generation that is loading, or that failed to. */
   next: Deployment | undefined;
-  /** Of an entry that never became a deployment. */
+  /** Why what should be served now could not be made into a deployment; an earlier one goes on serving. */
   brokenReason: string;
+  /** False: another version of the name takes its place, once that is ready. */
+  isWanted: boolean;
 }
 
 const KIND_ORDER: Record<ServableKind, number> = { model: 0, graph: 1, runtime: 2 };
@@ -55,21 +57,21 @@ export class ModelRepository implements AsyncDisposable {
 
   /** Makes the repository serve exactly `wanted`. Unchanged servables are left alone. @returns whether any changed */
   apply(wanted: LoadedServables): boolean {
-    const seen = new Set<string>();
+    const all = [...wanted.specs, ...wanted.broken];
+    const names = new Set(all.map(({ name }) => name));
+    const versions = new Set(all.map(({ name, version }) => `${name}/${version}`));
     let hasChanged = false;
     for (const spec of wanted.specs.toSorted((a, b) => KIND_ORDER[a.kind] - KIND_ORDER[b.kind])) {
-      seen.add(`${spec.name}/${spec.version}`);
       hasChanged = this.#want(spec) || hasChanged;
     }
-    for (const broken of wanted.broken) {
-      seen.add(`${broken.name}/${broken.version}`);
-      hasChanged = this.#break(broken) || hasChanged;
-    }
+    for (const broken of wanted.broken) hasChanged = this.#break(broken) || hasChanged;
     for (const entry of this.entries()) {
-      if (seen.has(`${entry.name}/${entry.version}`)) continue;
-      hasChanged = true;
-      this.#remove(entry);
+      const isWanted = versions.has(`${entry.name}/${entry.version}`);
+      if (entry.isWanted && !isWanted) hasChanged = true;
+      entry.isWanted = isWanted;
+      if (!names.has(entry.name)) this.#remove(entry);
     }
+    for (const name of names) this.#removeSuperseded(name);
     return hasChanged;
   }
 
@@ -92,11 +94,12 @@ export class ModelRepository implements AsyncDisposable {
 
   status(entry: Entry): ServableStatus {
     const { name, version, kind } = entry;
-    const reason = entry.next?.reason ?? entry.current?.reason ?? entry.brokenReason;
+    const reason = entry.brokenReason || (entry.next ?? entry.current)?.reason || '';
     let state: ServableState = 'unavailable';
     if (entry.current?.isReady === true) state = 'ready';
     else if ((entry.next ?? entry.current)?.isSettled === false) state = 'loading';
-    return { name, version, kind, state, reason: state === 'ready' && entry.next === undefined ? '' : reason };
+    const isWhole = state === 'ready' && entry.next === undefined && entry.brokenReason === '';
+    return { name, version, kind, state, reason: isWhole ? '' : reason };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -106,7 +109,9 @@ export class ModelRepository implements AsyncDisposable {
   #want(spec: ServableSpec): boolean {
     const entry = this.#entry(spec.name, spec.version, spec.kind);
     const present = entry.next ?? entry.current;
-    if (present?.spec.fingerprint === spec.fingerprint && entry.kind === spec.kind) return false;
+    const wasBroken = entry.brokenReason !== '';
+    entry.brokenReason = '';
+    if (present?.spec.fingerprint === spec.fingerprint) return wasBroken;
     if (entry.current?.spec.fingerprint === spec.fingerprint) {
       this.#retire(entry.next);
       entry.next = undefined;
@@ -123,9 +128,13 @@ export class ModelRepository implements AsyncDisposable {
   }
 
   #break(broken: BrokenServable): boolean {
-    const entry = this.#entry(broken.name, broken.version, broken.kind);
+    const present = this.#entries.get(broken.name)?.get(broken.version);
+    // Of an entry that cannot be read the kind is a guess: what serves under its name stays.
+    const entry = present?.current === undefined ? this.#entry(broken.name, broken.version, broken.kind) : present;
     const hasChanged = entry.brokenReason !== broken.reason;
     entry.brokenReason = broken.reason;
+    this.#retire(entry.next);
+    entry.next = undefined;
     if (hasChanged) this.#logger.error({ ...broken }, 'servable cannot be loaded');
     return hasChanged;
   }
@@ -136,10 +145,19 @@ export class ModelRepository implements AsyncDisposable {
     let entry = versions.get(version);
     if (entry === undefined || entry.kind !== kind) {
       if (entry !== undefined) this.#remove(entry);
-      entry = { name, version, kind, current: undefined, next: undefined, brokenReason: '' };
+      entry = { name, version, kind, current: undefined, next: undefined, brokenReason: '', isWanted: true };
       this.#entries.set(name, versions.set(version, entry));
     }
     return entry;
+  }
+
+  /** An old version goes only when the ones that take its place are there, or one of them is and the rest have failed. */
+  #removeSuperseded(name: string): void {
+    const versions = this.versions(name) ?? [];
+    const wanted = versions.filter((entry) => entry.isWanted);
+    if (wanted.some((entry) => (entry.next ?? entry.current)?.isSettled === false)) return;
+    if (!wanted.some((entry) => entry.current?.isReady)) return;
+    for (const entry of versions) if (!entry.isWanted) this.#remove(entry);
   }
 
   #remove(entry: Entry): void {
@@ -179,6 +197,7 @@ export class ModelRepository implements AsyncDisposable {
         if (entry.next === deployment && deployment.isSettled && !deployment.hasFailed)
           this.#promote(entry, deployment);
       }
+      this.#removeSuperseded(entry.name);
       const waiters = this.#waiters;
       this.#waiters = [];
       for (const wake of waiters) wake();
@@ -189,7 +208,6 @@ export class ModelRepository implements AsyncDisposable {
     const old = entry.current;
     entry.current = deployment;
     entry.next = undefined;
-    entry.brokenReason = '';
     this.#retire(old);
     const { provider, warnings } = deployment.description ?? {};
     const fields = { servable: entry.name, version: entry.version, kind: entry.kind, provider };
