@@ -112,7 +112,11 @@ function pretendedServer(stop: () => Promise<void> = () => Promise.resolve()): P
         server.stops++;
         return stop();
       };
-      return { grpcPort: 1234, restPort: 5678, stop: stopOnce };
+      const list = () => [
+        { name: 'words', state: 'ready' },
+        { name: 'torn', state: 'unavailable' },
+      ];
+      return { grpcPort: 1234, restPort: 5678, dataPlane: { list }, stop: stopOnce };
     },
   };
   return server;
@@ -124,7 +128,7 @@ test('serve says where it listens and what it serves, and stops on a signal', as
   const exit = run(['--rest_port', '0', '--log_level', 'error']);
   expect((await server.started).restPort).toBe(0);
   expect(seen.err).toContain('millrace is ready: gRPC 127.0.0.1:1234, REST http://127.0.0.1:5678');
-  expect(seen.err).toContain('words');
+  expect(seen.err).toContain('words; not available, see the log: torn');
   expect(server.stops).toBe(0);
   signal('SIGTERM');
   expect(await exit).toBe(0);

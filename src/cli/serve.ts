@@ -8,7 +8,12 @@ export type StartServer = (options: {
   readonly settings: Settings;
   readonly loadServables: () => Promise<LoadedServables>;
   readonly logger: Logger;
-}) => Promise<{ readonly grpcPort: number; readonly restPort: number; stop(): Promise<void> }>;
+}) => Promise<{
+  readonly grpcPort: number;
+  readonly restPort: number;
+  readonly dataPlane: { list(): readonly { readonly name: string; readonly state: string }[] };
+  stop(): Promise<void>;
+}>;
 
 /** What of the process `serve` uses; tests bring their own. */
 export interface ServeParts {
@@ -27,14 +32,12 @@ export interface ServeParts {
  * @throws what `startServer` throws
  */
 export async function serve({ settings, warnings }: ResolvedSettings, parts: ServeParts): Promise<number> {
-  const { startServer, logger, say, onSignal } = parts;
+  const { startServer, loadServables, logger, say, onSignal } = parts;
   for (const warning of warnings) logger.warn({}, warning);
   const signals = new Signals(onSignal);
-  let loaded: LoadedServables | undefined;
-  const loadServables = async (): Promise<LoadedServables> => (loaded = await parts.loadServables());
   const run = async (): Promise<number> => {
     const server = await startServer({ settings, loadServables, logger });
-    say(readyLine(settings, server.grpcPort, server.restPort, loaded));
+    say(readyLine(settings, server));
     const signal = await signals.first;
     say(`millrace: ${signal}, stopping (at most ${settings.shutdownGraceS} s; once more to end at once)`);
     await server.stop();
@@ -61,18 +64,19 @@ class Signals {
   }
 }
 
-function readyLine(
-  settings: Settings,
-  grpcPort: number,
-  restPort: number,
-  loaded: LoadedServables | undefined,
-): string {
-  const names = [...new Set(loaded?.specs.map(({ name }) => name))];
-  const broken = [...new Set(loaded?.broken.map(({ name }) => name))];
+function readyLine(settings: Settings, { grpcPort, restPort, dataPlane }: Awaited<ReturnType<StartServer>>): string {
+  const all = dataPlane.list();
+  const names = namesOf(all.filter(({ state }) => state === 'ready'));
+  const broken = namesOf(all.filter(({ state }) => state !== 'ready'));
   const unavailable = broken.length === 0 ? '' : `; not available, see the log: ${broken.join(', ')}`;
   const grpc = `gRPC ${address(settings.grpcBindAddress, grpcPort)}`;
   const rest = `REST http://${address(settings.restBindAddress, restPort)}`;
   return `millrace is ready: ${grpc}, ${rest}; ${names.length === 0 ? 'no servables' : names.join(', ')}${unavailable}`;
+}
+
+/** Each name once; a servable may have several versions. */
+function namesOf(servables: readonly { readonly name: string }[]): string[] {
+  return [...new Set(servables.map(({ name }) => name))];
 }
 
 function address(host: string, port: number): string {

@@ -15,7 +15,7 @@ export class Faults {
   }
 
   add(code: Code, message: string, line?: number, cause?: unknown): void {
-    const located = locatedMessage(message, line === undefined ? undefined : this.#file, line);
+    const located = locatedMessage(message, this.#file, line);
     this.#errors.push(new GraphError(code, located, { file: this.#file, line, cause }));
   }
 

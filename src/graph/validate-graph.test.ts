@@ -65,7 +65,7 @@ describe('faults', () => {
       'UNKNOWN',
       /g.pbtxt:2: Input Stream "frame" of node "Copy" has no producer; did you mean "frames"/,
     ],
-    ['an output without producer', 'output_stream: "x"', 'UNKNOWN', 'output_stream "x" has no producer'],
+    ['an output without producer', 'output_stream: "x"', 'UNKNOWN', 'g.pbtxt: output_stream "x" has no producer'],
     [
       'a type that does not fit',
       'node { calculator: "MakeNumber" output_stream: "n" }\nnode { calculator: "ReadText" input_stream: "IN:n" }',

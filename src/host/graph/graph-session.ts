@@ -38,6 +38,7 @@ export class GraphSession implements HostSession {
       run.onError((error) => this.#end(runFault(error)));
       startRun(run, first.parameters);
     } catch (error) {
+      this.#isOver = true; // the caller reports it, not the cancelled run
       run.cancel();
       release();
       throw error;
