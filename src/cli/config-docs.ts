@@ -48,7 +48,6 @@ export function configDocs(): string {
       'graph_path',
       'subconfig',
       'automatic_timestamps',
-      'input_policy',
     ]),
     'An entry whose graph file exists is a graph, and takes the keys of one.\n',
     section('A graph: an entry of `mediapipe_config_list`', graphEntrySchema),

@@ -47,7 +47,9 @@ export class Deployment {
   }
 
   get isReady(): boolean {
-    return !this.#isRetired && [...this.#states.values()].includes('ready');
+    if (this.#isRetired) return false;
+    for (const state of this.#states.values()) if (state === 'ready') return true;
+    return false;
   }
 
   /** No host is loading it any more. */

@@ -56,7 +56,12 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     this.#telemetry = new Telemetry(meter);
     this.#repository = new ModelRepository(
       options.hosts,
-      (entry, timing) => this.#telemetry.of(entry).ran(timing),
+      {
+        onRun: (entry, timing) => this.#telemetry.of(entry).ran(timing),
+        onReady: (entry, { provider }) => {
+          if (provider !== undefined) this.#telemetry.of(entry).runsOn(provider);
+        },
+      },
       logger,
     );
   }
@@ -188,6 +193,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       telemetry,
       metrics: telemetry.session('ModelInferStream', context.interface),
       idleTimeoutMs: sessionIdleTimeoutMs,
+      onRefused: (id, error) => this.#logFailure(error, entry, id),
       onEnd: (error) => {
         this.#sessions.delete(session);
         if (error !== undefined) this.#logFailure(error, entry, first.id);

@@ -3,7 +3,7 @@ import type { Logger } from '../base/logger.ts';
 import type { HostClient } from '../ipc/host-client.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
 import type { ServableKind, ServableState, ServableStatus } from './data-plane.ts';
-import { Deployment } from './deployment.ts';
+import { Deployment, type ServableDescription } from './deployment.ts';
 import { HostPool, type HostPoolOptions, type HostSlot } from './host-pool.ts';
 import type { BrokenServable, LoadedServables, ServableSpec } from './servable-spec.ts';
 
@@ -23,20 +23,26 @@ export interface Entry {
 
 const KIND_ORDER: Record<ServableKind, number> = { model: 0, graph: 1, runtime: 2 };
 
+export interface RepositoryEvents {
+  /** A model ran once. */
+  onRun(entry: Entry, timing: RunTiming): void;
+  /** A generation is ready and serves from now on. */
+  onReady(entry: Entry, description: ServableDescription): void;
+}
+
 /** Keeps what should be served loaded on the hosts; a reload swaps generations under running sessions. */
 export class ModelRepository implements AsyncDisposable {
   readonly #pool: HostPool;
   readonly #logger: Logger;
   readonly #entries = new Map<string, Map<string, Entry>>();
-  readonly #onRun: (entry: Entry, timing: RunTiming) => void;
+  readonly #events: RepositoryEvents;
   readonly #byLoadId = new Map<number, Entry>();
   #nextLoadId = 1;
   #waiters: (() => void)[] = [];
 
-  /** @param onRun told of every execution of a model */
-  constructor(options: HostPoolOptions, onRun: (entry: Entry, timing: RunTiming) => void, logger: Logger) {
+  constructor(options: HostPoolOptions, events: RepositoryEvents, logger: Logger) {
     this.#logger = logger;
-    this.#onRun = onRun;
+    this.#events = events;
     this.#pool = new HostPool(
       options,
       {
@@ -44,7 +50,7 @@ export class ModelRepository implements AsyncDisposable {
         onDown: (slot, reason) => this.#down(slot, reason),
         onRun: (loadId, timing) => {
           const entry = this.#byLoadId.get(loadId);
-          if (entry !== undefined) this.#onRun(entry, timing);
+          if (entry !== undefined) this.#events.onRun(entry, timing);
         },
       },
       logger,
@@ -89,7 +95,8 @@ export class ModelRepository implements AsyncDisposable {
   /** Every version of a name, lowest first; undefined if there is none. */
   versions(name: string): Entry[] | undefined {
     const versions = this.#entries.get(name);
-    return versions && [...versions.values()].toSorted((a, b) => Number(a.version) - Number(b.version));
+    if (versions === undefined || versions.size === 1) return versions && [...versions.values()];
+    return [...versions.values()].toSorted((a, b) => Number(a.version) - Number(b.version));
   }
 
   status(entry: Entry): ServableStatus {
@@ -210,6 +217,7 @@ export class ModelRepository implements AsyncDisposable {
     entry.next = undefined;
     this.#retire(old);
     const { provider, warnings } = deployment.description ?? {};
+    if (deployment.description !== undefined) this.#events.onReady(entry, deployment.description);
     const fields = { servable: entry.name, version: entry.version, kind: entry.kind, provider };
     this.#logger.info(fields, old === undefined ? 'servable ready' : 'servable reloaded');
     for (const warning of warnings ?? []) this.#logger.warn(fields, warning);

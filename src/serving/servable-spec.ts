@@ -21,8 +21,6 @@ export interface GraphSpec extends SpecBase {
   readonly graphPath: string;
   /** Undefined: the graph's calculators decide. */
   readonly automaticTimestamps: AutomaticTimestamps | undefined;
-  /** Graph input streams of which only the newest waiting packet is kept. */
-  readonly inputPolicy: Readonly<Record<string, 'newest'>>;
 }
 
 export interface ModelSpec extends SpecBase {
@@ -35,8 +33,6 @@ export interface ModelSpec extends SpecBase {
   readonly intraOpThreads?: number | undefined;
   /** 0: none. A run past it costs the host. */
   readonly runDeadlineMs: number;
-  /** Hosts that load it; undefined: chosen by the size of its files and where it runs. */
-  readonly instances?: number | undefined;
 }
 
 export interface RuntimeSpec extends SpecBase {

@@ -13,6 +13,8 @@ export interface ServingSessionParts {
   readonly metrics: SessionMetrics;
   /** 0: none. */
   readonly idleTimeoutMs: number;
+  /** A request was refused; the session goes on. */
+  onRefused(requestId: string, error: MillraceError): void;
   onEnd(error: MillraceError | undefined): void;
 }
 
@@ -84,6 +86,7 @@ export class ServingSession implements Session, SessionSink {
 
   onRequestError(requestId: string, error: MillraceError): void {
     this.#parts.metrics.rejected.add(1);
+    this.#parts.onRefused(requestId, error);
     this.#parts.sink.onRequestError(requestId, error);
   }
 

@@ -50,6 +50,7 @@ export class ServableTelemetry {
   readonly #wait: Histogram;
   readonly #current: Gauge;
   readonly #sessions = new Map<string, SessionMetrics>();
+  #provider: string | undefined;
   #inferenceCount = 0;
   #executionCount = 0;
   #lastInference = 0;
@@ -126,6 +127,14 @@ export class ServableTelemetry {
     return metrics;
   }
 
+  /** The execution provider that a model got, as a series of its own with value 1. */
+  runsOn(provider: string): void {
+    const { name, version } = this.#entry;
+    if (this.#provider !== undefined) this.#families.provider.remove({ name, version, provider: this.#provider });
+    this.#provider = provider;
+    this.#families.provider.with({ name, version, provider }).set(1);
+  }
+
   statistics(): ServableStatistics {
     const totals = this.#totals;
     return {
@@ -168,15 +177,20 @@ type Families = ReturnType<typeof createFamilies>;
 export class Telemetry {
   readonly #families: Families;
   readonly #servables = new Map<string, ServableTelemetry>();
+  /** Per entry, so that the hot path builds no key. */
+  readonly #byEntry = new WeakMap<Entry, ServableTelemetry>();
 
   constructor(meter: Meter) {
     this.#families = createFamilies(meter);
   }
 
   of(entry: Entry): ServableTelemetry {
+    const known = this.#byEntry.get(entry);
+    if (known !== undefined) return known;
     const key = `${entry.name}/${entry.version}/${entry.kind}`;
     let telemetry = this.#servables.get(key);
     if (telemetry === undefined) this.#servables.set(key, (telemetry = new ServableTelemetry(this.#families, entry)));
+    this.#byEntry.set(entry, telemetry);
     return telemetry;
   }
 }
@@ -211,6 +225,11 @@ function createFamilies(meter: Meter) {
       'ovms_current_requests',
       'Number of inference requests currently in process.',
       servable,
+    ),
+    provider: meter.gauge(
+      'millrace_model_provider',
+      'Execution provider that a model runs on (1); the log says why others were refused.',
+      [...servable, 'provider'],
     ),
     currentGraphs: meter.gauge('ovms_current_graphs', 'Number of graphs in process.', ['name']),
     accepted: meter.counter(

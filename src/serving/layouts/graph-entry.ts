@@ -49,7 +49,6 @@ export async function readGraphEntry(
     version: '1',
     graphPath,
     automaticTimestamps: typeof automatic === 'object' ? { stepUs: automatic.step_us } : automatic,
-    inputPolicy: entry.input_policy ?? {},
   };
   const files = [graphPath];
   return { spec: { ...spec, files, fingerprint: await fingerprintOf(spec, files) }, subconfigPath };

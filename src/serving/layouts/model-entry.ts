@@ -14,12 +14,14 @@ import { GRAPH_ONLY_KEYS, type ModelEntry, type VersionPolicy } from './ovms-sch
  */
 export async function readModelEntry(entry: ModelEntry, context: EntryContext): Promise<EntryResult> {
   refuseUnsupported(entry);
-  const { intraOpThreads, instances } = toParallelism(entry.plugin_config, entry.nireq);
+  const { intraOpThreads, atOnce } = toParallelism(entry.plugin_config, entry.nireq);
+  if (atOnce !== undefined) {
+    context.warn(`${context.where}: ${atOnce} inferences at once asked for; each host runs one (see the option hosts)`);
+  }
   const settings = {
     executionProviders: toExecutionProviders(entry.target_device),
     intraOpThreads,
     runDeadlineMs: entry.run_deadline_ms ?? context.runDeadlineMs,
-    instances: entry.instances ?? instances,
   };
   const basePath = resolve(context.folder, requiredBasePath(entry));
   const specs: ModelSpec[] = [];

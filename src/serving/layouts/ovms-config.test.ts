@@ -60,7 +60,7 @@ test('a file as base_path is version 1, with the weights beside it', async () =>
   ]);
 });
 
-test('devices and tuning keys become providers, threads and instances', async () => {
+test('devices and tuning keys become providers and threads', async () => {
   await put('m.onnx');
   const spec = async (config: object): Promise<ModelSpec> =>
     (await load(models({ name: 'm', base_path: 'm.onnx', ...config }))).specs[0] as ModelSpec;
@@ -69,11 +69,9 @@ test('devices and tuning keys become providers, threads and instances', async ()
   expect((await spec({ target_device: 'AUTO' })).executionProviders).toEqual(['cuda', 'cpu']);
   expect(
     await spec({ plugin_config: { NUM_STREAMS: '2', INFERENCE_NUM_THREADS: 8, PERFORMANCE_HINT: 'LATENCY' } }),
-  ).toMatchObject({ intraOpThreads: 4, instances: 2 });
-  expect(await spec({ nireq: 3 })).toMatchObject({ instances: 3 });
-  expect(await spec({ run_deadline_ms: 500, instances: 1, nireq: 3 })).toMatchObject({
+  ).toMatchObject({ intraOpThreads: 4 });
+  expect(await spec({ run_deadline_ms: 500, nireq: 3 })).toMatchObject({
     runDeadlineMs: 500,
-    instances: 1,
   });
 });
 
@@ -111,7 +109,7 @@ test('a graph has OVMS defaults for its paths, and our keys', async () => {
   const other = await put('elsewhere/other.pbtxt');
   const { specs } = await load({
     mediapipe_config_list: [
-      { name: 'g', automatic_timestamps: { step_us: 40 }, input_policy: { in: 'newest' } },
+      { name: 'g', automatic_timestamps: { step_us: 40 } },
       { name: 'h', base_path: './elsewhere/', graph_path: 'other.pbtxt', automatic_timestamps: 'wall_clock' },
     ],
   });
@@ -122,9 +120,8 @@ test('a graph has OVMS defaults for its paths, and our keys', async () => {
       version: '1',
       graphPath,
       automaticTimestamps: { stepUs: 40 },
-      inputPolicy: { in: 'newest' },
     },
-    { kind: 'graph', name: 'h', graphPath: other, automaticTimestamps: 'wall_clock', inputPolicy: {} },
+    { kind: 'graph', name: 'h', graphPath: other, automaticTimestamps: 'wall_clock' },
   ]);
 });
 

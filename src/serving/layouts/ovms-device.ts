@@ -37,7 +37,8 @@ export function toExecutionProviders(targetDevice: string | undefined): Executio
 /** What Millrace takes from a model's tuning keys. */
 export interface Parallelism {
   readonly intraOpThreads: number | undefined;
-  readonly instances: number | undefined;
+  /** Inferences that the entry wants to run at once. */
+  readonly atOnce: number | undefined;
 }
 
 type PluginConfig = Readonly<Record<string, string | number | boolean>>;
@@ -63,8 +64,8 @@ const WITHOUT_EFFECT = [
 const KNOWN = [...STREAMS, ...THREADS, ...WITHOUT_EFFECT];
 
 /**
- * OpenVINO's streams are inferences that run at once, which here are copies of the model in several hosts; its threads
- * are shared by them. `nireq` bounds the same thing where no streams are given.
+ * OpenVINO's streams are inferences that run at once, which here is one per host; its threads are shared by them. `nireq`
+ * asks for the same thing where no streams are given.
  */
 export function toParallelism(pluginConfig: PluginConfig = {}, nireq = 0): Parallelism {
   const unknown = Object.keys(pluginConfig).find((key) => !KNOWN.includes(key));
@@ -76,9 +77,8 @@ export function toParallelism(pluginConfig: PluginConfig = {}, nireq = 0): Paral
   }
   const streams = positive(pluginConfig, STREAMS);
   const threads = positive(pluginConfig, THREADS);
-  const instances = streams ?? (nireq > 0 ? nireq : undefined);
   return {
-    instances,
+    atOnce: streams ?? (nireq > 0 ? nireq : undefined),
     intraOpThreads: threads === undefined ? undefined : Math.max(1, Math.floor(threads / (streams ?? 1))),
   };
 }

@@ -38,13 +38,6 @@ const graphKeys = {
         'Timestamp of requests without OVMS_MP_TIMESTAMP: previous + 1 from 0 (`request`), µs since the epoch (`wall_clock`), or previous + N. Default: as the graph needs.',
       ours: true,
     }),
-  input_policy: z
-    .record(z.string(), z.enum(['newest']))
-    .optional()
-    .meta({
-      description: 'Per graph input: `newest` keeps only the newest waiting packet instead of all.',
-      ours: true,
-    }),
 };
 
 /** What only a model may say. */
@@ -61,18 +54,18 @@ const modelKeys = {
     .optional()
     .meta({
       description:
-        'OpenVINO settings: NUM_STREAMS, INFERENCE_NUM_THREADS; hints such as PERFORMANCE_HINT change nothing.',
+        'OpenVINO settings: INFERENCE_NUM_THREADS (over NUM_STREAMS); hints such as PERFORMANCE_HINT change nothing.',
     }),
-  nireq: z.int().min(0).optional().meta({ description: 'Inferences at once; 0 is automatic.' }),
+  nireq: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: 'Accepted: each host runs one inference at once; the option hosts says how many there are.' }),
   shape: z.unknown().optional().meta({ description: 'Only `auto`: the shapes are those of the ONNX file.' }),
   layout: z.unknown().optional().meta({ description: 'Refused: transpose in the ONNX file.' }),
   batch_size: z.union([z.int(), z.string()]).optional().meta({ description: 'Only `auto` or 0.' }),
   allow_cache: z.boolean().optional().meta({ description: 'Accepted; changes nothing.' }),
   custom_loader_options: z.unknown().optional().meta({ description: 'Refused.' }),
-  instances: z.int().min(1).optional().meta({
-    description: 'Hosts that load the model. Default: all if its files are small, else one.',
-    ours: true,
-  }),
   run_deadline_ms: z.int().min(0).optional().meta({
     description: 'Longest run; past it the host is replaced. 0: none. Default: the option run_deadline_ms.',
     unit: 'milliseconds',
