@@ -2,7 +2,7 @@ import { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest } from '../tensor/inference.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 
-/** Refuses output names that the servable does not have, before it runs. */
+/** Refuses names that are not among the outputs. */
 export function checkRequestedOutputs(request: InferenceRequest, specs: readonly TensorSpec[]): void {
   for (const { name } of request.outputs) {
     if (specs.some((spec) => spec.name === name)) continue;

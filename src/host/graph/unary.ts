@@ -3,7 +3,7 @@ import { MillraceError } from '../../base/errors.ts';
 import type { Packet } from '../../graph/index.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { selectOutputs } from '../requested-outputs.ts';
+import { checkRequestedOutputs, selectOutputs } from '../requested-outputs.ts';
 import { runFault } from './graph-faults.ts';
 import { createRun, packetsOf, pushPackets, responseOf, startRun, type GraphProgram } from './graph-program.ts';
 import { SessionClock } from './session-clock.ts';
@@ -70,5 +70,7 @@ function joined(program: GraphProgram, request: InferenceRequest, first: Map<str
     outputs.push(...part.outputs);
   }
   if (response === undefined) throw new MillraceError('INTERNAL', `graph "${program.name}" has no outputs`);
+  // Only now: the tensors of a RESPONSE are not known before.
+  checkRequestedOutputs(request, outputs);
   return { ...response, outputs: selectOutputs(request, outputs) };
 }

@@ -18,12 +18,14 @@ export function inferHandler(dataPlane: DataPlane): UnaryHandler {
   };
 }
 
-/** The servable's kind is looked up only for a refused request, whose text depends on it. */
+/** The servable's kind is looked up only where the answer depends on it. */
 function checked(envelope: InferEnvelope, dataPlane: DataPlane): InferenceRequest {
+  const isGraph = (): boolean => kindOf(dataPlane, envelope) === 'graph';
   try {
-    return toInferenceRequest(envelope, 'triton');
+    const hasSurplus = envelope.raw.length > envelope.tensors.length; // which Triton ignores, and OVMS refuses
+    return toInferenceRequest(envelope, hasSurplus && isGraph() ? 'ovms' : 'triton');
   } catch (error) {
-    if (kindOf(dataPlane, envelope) !== 'graph') throw error;
+    if (!isGraph()) throw error;
     return toInferenceRequest(envelope, 'ovms');
   }
 }
