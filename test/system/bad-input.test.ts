@@ -113,11 +113,12 @@ describe('gRPC', () => {
     const unary = client.makeUnaryRequest(`${SERVICE}/ModelInfer`, same, same, bytes, () => {});
     const stream = client.makeBidiStreamRequest(`${SERVICE}/ModelStreamInfer`, same, same);
     stream.write(bytes);
-    for (const call of [unary, stream]) {
+    const outcomes = [unary, stream].map((call) => {
       call.on('error', () => {}); // `status` follows
-      const [status] = (await once(call, 'status')) as [{ code: number; details: string }];
-      expect(status).toMatchObject({ code: 13, details: expect.stringMatching(/./) as string });
-    }
+      return new Promise((resolve) => call.on('status', resolve));
+    });
+    const internal = { code: 13, details: expect.stringMatching(/./) as string };
+    expect(await Promise.all(outcomes)).toMatchObject([internal, internal]);
     client.close();
   });
 
