@@ -1,3 +1,4 @@
+import { BufferPool } from '../base/buffer-pool.ts';
 import { Closer } from '../base/closer.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -10,6 +11,9 @@ import { FrontDataPlane } from '../serving/front-data-plane.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
 import { hostLauncher } from './host-launcher.ts';
 import { watchFiles } from './watcher.ts';
+
+/** Memory for big messages that is kept for the next ones. */
+const MAX_POOLED_BYTES = 64 * 2 ** 20;
 
 /** How many messages of a session may be under way each way; its bytes are a setting. */
 const MAX_SESSION_MESSAGES = 64;
@@ -36,13 +40,20 @@ export async function startServer({ settings, loadServables, logger }: StartOpti
   await using opened = new Closer();
   warnOfOpenDoors(settings, logger);
   const meter = createPrometheusMeter();
+  // A host in this process would go on looking at memory that was given back.
+  const pool = settings.hosts === 0 ? undefined : new BufferPool(MAX_POOLED_BYTES);
   const dataPlane = opened.use(
-    new FrontDataPlane(await dataPlaneOptions(settings, loadServables, logger), meter, logger),
+    new FrontDataPlane(await dataPlaneOptions(settings, loadServables, pool, logger), meter, logger),
   );
   const { metricsEnable } = settings;
   const grpc = opened.use(
     await listenGrpc(
-      { host: settings.grpcBindAddress, port: settings.port, maxMessageBytes: settings.grpcMaxMessageBytes },
+      {
+        host: settings.grpcBindAddress,
+        port: settings.port,
+        maxMessageBytes: settings.grpcMaxMessageBytes,
+        pool,
+      },
       dataPlane,
       logger,
     ),
@@ -86,13 +97,19 @@ export async function startServer({ settings, loadServables, logger }: StartOpti
   };
 }
 
-async function dataPlaneOptions(settings: Settings, loadServables: StartOptions['loadServables'], logger: Logger) {
+async function dataPlaneOptions(
+  settings: Settings,
+  loadServables: StartOptions['loadServables'],
+  pool: BufferPool | undefined,
+  logger: Logger,
+) {
   return {
     hosts: {
       shared: Math.max(1, settings.hosts),
       launch: await hostLauncher(settings, logger),
       supervision: {
         ...defaultSupervision,
+        pool,
         settings: { hosts: Math.max(1, settings.hosts) },
         limits: { maxMessages: MAX_SESSION_MESSAGES, maxBytes: settings.maxSessionBytes },
         maxSilenceMs: settings.hostHeartbeatS * 1000,

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { BufferPool } from '../base/buffer-pool.ts';
 import { Inbox, type OnMessage } from './inbox.ts';
 import { HeadWriter } from './head.ts';
 import type { MessageType } from './frame.ts';
@@ -24,9 +25,12 @@ export class Connection {
   readonly #writer = new HeadWriter();
   #isClosed = false;
 
-  /** @param onClose called once: the other end went away, or sent what is not frames */
-  constructor(open: OpenStream, onMessage: OnMessage, onClose: (cause: Error | undefined) => void) {
-    const inbox = new Inbox(onMessage);
+  /**
+   * @param onClose called once: the other end went away, or sent what is not frames
+   * @param pool where the memory of big messages comes from; who is done with one gives it back
+   */
+  constructor(open: OpenStream, onMessage: OnMessage, onClose: (cause: Error | undefined) => void, pool?: BufferPool) {
+    const inbox = new Inbox(onMessage, pool);
     const close = (cause?: Error): void => {
       if (this.#isClosed) return;
       this.#isClosed = true;
@@ -54,12 +58,18 @@ export class Connection {
   /**
    * Sends one message. `write` fills in the head and returns the tensors that follow it, which must not change afterwards.
    * After the end of the connection this does nothing.
+   * @param onSent as of `Outbox.send`
    */
-  send(type: MessageType, channel: number, write?: (writer: HeadWriter) => readonly Uint8Array[] | void): void {
+  send(
+    type: MessageType,
+    channel: number,
+    write?: (writer: HeadWriter) => readonly Uint8Array[] | void,
+    onSent?: () => void,
+  ): void {
     if (this.#isClosed) return;
     const writer = this.#writer.start();
     const tensors = write?.(writer) ?? NO_TENSORS;
-    this.#outbox.send(type, channel, writer.finish(), tensors);
+    this.#outbox.send(type, channel, writer.finish(), tensors, onSent);
   }
 
   /** Hands what is small to the operating system now. */

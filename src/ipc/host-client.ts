@@ -1,12 +1,13 @@
 import type { Duplex } from 'node:stream';
+import type { BufferPool } from '../base/buffer-pool.ts';
 import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { openBody, readError, readResponse, writeError, writeRequest } from './codec.ts';
 import { Connection, fromStream } from './connection.ts';
 import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
-import type { HeadReader } from './head.ts';
-import { RemoteSession } from './remote-session.ts';
+import type { HeadReader, HeadWriter } from './head.ts';
+import { givesBack, RemoteSession } from './remote-session.ts';
 import type { RunTiming } from './run-timing.ts';
 import type { SessionLimits, SessionPort, SessionSink } from './session.ts';
 
@@ -30,6 +31,7 @@ export class HostClient {
   readonly #connection: Connection;
   readonly #events: HostEvents;
   readonly #limits: SessionLimits;
+  readonly #pool: BufferPool | undefined;
   readonly #unary = new Map<number, Waiting<InferenceResponse>>();
   readonly #sessions = new Map<number, RemoteSession>();
   /** Answers in JSON, by channel: welcome and loads. */
@@ -39,14 +41,17 @@ export class HostClient {
   /** What the calls and sessions hear when the connection ends; the supervisor knows better and says so in time. */
   lossReason = 'its host process ended unexpectedly';
 
-  constructor(stream: Duplex, limits: SessionLimits, events: HostEvents) {
+  /** @param pool for big messages; requests' memory is given back once it is sent */
+  constructor(stream: Duplex, limits: SessionLimits, events: HostEvents, pool?: BufferPool) {
     this.#limits = limits;
     this.#events = events;
     this.#connection = new Connection(
       fromStream(stream),
       (type, channel, body) => this.#receive(type, channel, body),
       () => this.#lose(),
+      pool,
     );
+    this.#pool = pool;
   }
 
   /** Calls and sessions under way: what placement compares. */
@@ -102,19 +107,19 @@ export class HostClient {
           reject(error);
         },
       });
-      this.#connection.send(MESSAGE.INFER, channel, (writer) => {
+      const write = (writer: HeadWriter): readonly Uint8Array[] => {
         writer.varint(loadId);
         return writeRequest(writer, request);
-      });
+      };
+      this.#connection.send(MESSAGE.INFER, channel, write, givesBack(this.#pool, request));
     });
   }
 
   /** Opens a session; of `first` only the parameters are used. A fault in opening comes as the session's end. */
   openSession(loadId: number, first: InferenceRequest, sink: SessionSink): SessionPort {
     const channel = this.#newChannel();
-    const session = new RemoteSession(this.#connection, channel, sink, this.#limits, () =>
-      this.#sessions.delete(channel),
-    );
+    const parts = { connection: this.#connection, channel, limits: this.#limits, pool: this.#pool };
+    const session = new RemoteSession(parts, sink, () => this.#sessions.delete(channel));
     const lost = this.#lost;
     if (lost !== undefined) {
       queueMicrotask(() => session.end(lost));

@@ -1,3 +1,4 @@
+import type { BufferPool } from '../base/buffer-pool.ts';
 import { FLAG_FIRST, FLAG_LAST, HEADER_BYTES, MAX_PAYLOAD_BYTES } from './frame.ts';
 
 /** A whole message; `body` is 8-aligned memory of its own. */
@@ -12,6 +13,7 @@ interface Partial {
 /** The reading half of a connection: bytes in any pieces → whole messages, each copied once. */
 export class Inbox {
   readonly #onMessage: OnMessage;
+  readonly #pool: BufferPool | undefined;
   readonly #partials = new Map<number, Partial>();
   readonly #header = Buffer.alloc(HEADER_BYTES + 4);
   #headerFilled = 0;
@@ -21,7 +23,9 @@ export class Inbox {
   #flags = 0;
   #left = 0;
 
-  constructor(onMessage: OnMessage) {
+  /** @param pool where the memory of big messages comes from */
+  constructor(onMessage: OnMessage, pool?: BufferPool) {
+    this.#pool = pool;
     this.#onMessage = onMessage;
   }
 
@@ -64,7 +68,7 @@ export class Inbox {
       const total = header.readUInt32LE(base + HEADER_BYTES);
       if (header === chunk) at += 4;
       this.#left -= 4;
-      this.#target = { type, body: Buffer.allocUnsafeSlow(total), filled: 0 };
+      this.#target = { type, body: this.#pool?.take(total) ?? Buffer.allocUnsafeSlow(total), filled: 0 };
       this.#partials.set(this.#channel, this.#target);
     }
     this.#headerFilled = 0;

@@ -14,6 +14,7 @@ interface Backlogged {
   readonly channel: number;
   readonly parts: readonly Uint8Array[];
   readonly total: number;
+  readonly onSent: (() => void) | undefined;
   sent: number;
   part: number;
   offset: number;
@@ -44,8 +45,17 @@ export class Outbox {
     return bytes;
   }
 
-  /** `head` is copied; `tensors` are referenced until they are written and must not change. */
-  send(type: MessageType, channel: number, head: Uint8Array, tensors: readonly Uint8Array[]): void {
+  /**
+   * `head` is copied; `tensors` are referenced until they are written and must not change.
+   * @param onSent called when big tensors are no longer looked at; never for a message that is copied, or lost
+   */
+  send(
+    type: MessageType,
+    channel: number,
+    head: Uint8Array,
+    tensors: readonly Uint8Array[],
+    onSent?: () => void,
+  ): void {
     let total = padded(4 + head.byteLength);
     for (const tensor of tensors) total += padded(tensor.byteLength);
     const mustWait = this.#backlog.size > 0 && this.#backlog.has(channel) && !isUrgent(type);
@@ -62,7 +72,7 @@ export class Outbox {
       const padding = padded(tensor.byteLength) - tensor.byteLength;
       if (padding > 0) parts.push(ZEROS.subarray(0, padding));
     }
-    const message: Backlogged = { type, channel, parts, total, sent: 0, part: 0, offset: 0 };
+    const message: Backlogged = { type, channel, parts, total, onSent, sent: 0, part: 0, offset: 0 };
     const queued = this.#backlog.get(channel);
     if (queued === undefined) this.#backlog.set(channel, [message]);
     else queued.push(message);
@@ -145,9 +155,10 @@ export class Outbox {
     while (room > 0) {
       const part = message.parts[message.part] as Uint8Array;
       const take = Math.min(room, part.byteLength - message.offset);
-      this.#stream.write(part.subarray(message.offset, message.offset + take));
       message.offset += take;
       room -= take;
+      const isEnd = isLast && room === 0;
+      this.#stream.write(part.subarray(message.offset - take, message.offset), isEnd ? message.onSent : undefined);
       if (message.offset === part.byteLength) {
         message.part++;
         message.offset = 0;

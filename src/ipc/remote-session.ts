@@ -1,9 +1,26 @@
+import type { BufferPool } from '../base/buffer-pool.ts';
 import type { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { costOf, writeError, writeRequest } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { MESSAGE } from './frame.ts';
+import type { HeadWriter } from './head.ts';
 import type { SessionLimits, SessionPort, SessionSink } from './session.ts';
+
+export interface RemoteSessionParts {
+  readonly connection: Connection;
+  readonly channel: number;
+  readonly limits: SessionLimits;
+  readonly pool: BufferPool | undefined;
+}
+
+/** What to do when a request's tensors were sent: their memory is the pool's again, if it was. */
+export function givesBack(pool: BufferPool | undefined, request: InferenceRequest): (() => void) | undefined {
+  if (pool === undefined) return undefined;
+  return () => {
+    for (const tensor of request.inputs) pool.give(tensor.data);
+  };
+}
 
 /** The front's end of a session that lives in a host. */
 export class RemoteSession implements SessionPort {
@@ -11,6 +28,7 @@ export class RemoteSession implements SessionPort {
   readonly #channel: number;
   readonly #sink: SessionSink;
   readonly #limits: SessionLimits;
+  readonly #pool: BufferPool | undefined;
   readonly #forget: () => void;
   /** Requests sent and not yet taken. */
   #messages = 0;
@@ -23,11 +41,12 @@ export class RemoteSession implements SessionPort {
   #isCreditScheduled = false;
   #hasEnded = false;
 
-  constructor(connection: Connection, channel: number, sink: SessionSink, limits: SessionLimits, forget: () => void) {
-    this.#connection = connection;
-    this.#channel = channel;
+  constructor(parts: RemoteSessionParts, sink: SessionSink, forget: () => void) {
+    this.#connection = parts.connection;
+    this.#channel = parts.channel;
+    this.#limits = parts.limits;
+    this.#pool = parts.pool;
     this.#sink = sink;
-    this.#limits = limits;
     this.#forget = forget;
   }
 
@@ -35,7 +54,8 @@ export class RemoteSession implements SessionPort {
     if (this.#hasEnded) return true;
     this.#messages++;
     this.#bytes += costOf(request.inputs);
-    this.#connection.send(MESSAGE.PUSH, this.#channel, (writer) => writeRequest(writer, request));
+    const write = (writer: HeadWriter): readonly Uint8Array[] => writeRequest(writer, request);
+    this.#connection.send(MESSAGE.PUSH, this.#channel, write, givesBack(this.#pool, request));
     this.#isFull = this.#messages >= this.#limits.maxMessages || this.#bytes >= this.#limits.maxBytes;
     return !this.#isFull;
   }

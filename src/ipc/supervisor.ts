@@ -1,3 +1,4 @@
+import type { BufferPool } from '../base/buffer-pool.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { HostClient } from './host-client.ts';
@@ -11,6 +12,8 @@ export interface SupervisorOptions {
   /** Sent to the host in its hello. */
   readonly settings: object;
   readonly limits: SessionLimits;
+  /** For big messages. Not for hosts in this process: they look at the very memory that was sent. */
+  readonly pool?: BufferPool | undefined;
   /** A host that is silent for so long outside a model run is killed. */
   readonly maxSilenceMs: number;
   /** Added to a run's deadline before the host is killed. */
@@ -76,17 +79,18 @@ export class Supervisor implements AsyncDisposable {
     this.#killReason = undefined;
     this.#silentBeats = 0;
     this.#isRunning = false;
-    const client = new HostClient(host.stream, this.#options.limits, {
+    const events = {
       onAlive: () => {
         this.#silentBeats = 0;
       },
-      onRunStarted: (deadlineMs) => this.#runStarted(client, deadlineMs),
-      onRunEnded: (loadId, timing) => {
+      onRunStarted: (deadlineMs: number) => this.#runStarted(client, deadlineMs),
+      onRunEnded: (loadId: number, timing: RunTiming) => {
         this.#runEnded();
         if (loadId !== 0) this.#events.onRun(loadId, timing);
       },
       onLost: () => {},
-    });
+    };
+    const client: HostClient = new HostClient(host.stream, this.#options.limits, events, this.#options.pool);
     this.#client = client;
     this.#heartbeat = setInterval(() => this.#beat(client), this.#options.maxSilenceMs / SILENT_BEATS);
     this.#heartbeat.unref();

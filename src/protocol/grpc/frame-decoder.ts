@@ -1,4 +1,8 @@
+import type { BufferPool } from '../../base/buffer-pool.ts';
 import { FRAME_BYTES } from './transport.ts';
+
+/** Smaller messages are not worth it. */
+const POOLED_BYTES = 256 * 1024;
 
 /** Room made for a message on its header's word alone; more only as its bytes arrive. */
 const FIRST_ALLOCATION = 8 * 1024 * 1024;
@@ -9,13 +13,18 @@ const FIRST_ALLOCATION = 8 * 1024 * 1024;
  */
 export class FrameDecoder {
   readonly #maxMessageBytes: number;
+  readonly #pool: BufferPool | undefined;
   #header: Buffer | undefined;
   #frame: Buffer | undefined;
   #frameBytes = 0;
   #filled = 0;
 
-  /** @param maxMessageBytes −1: no limit */
-  constructor(maxMessageBytes: number) {
+  /**
+   * @param maxMessageBytes −1: no limit
+   * @param pool where the memory of messages that span many chunks comes from
+   */
+  constructor(maxMessageBytes: number, pool?: BufferPool) {
+    this.#pool = pool;
     this.#maxMessageBytes = maxMessageBytes;
   }
 
@@ -45,11 +54,15 @@ export class FrameDecoder {
         } else {
           this.#frameBytes = FRAME_BYTES + length;
           this.#filled = 0;
-          this.#frame = Buffer.allocUnsafeSlow(Math.min(this.#frameBytes, FIRST_ALLOCATION));
+          this.#frame = this.#allocate(Math.min(this.#frameBytes, FIRST_ALLOCATION));
         }
       }
     }
     return frames;
+  }
+
+  #allocate(bytes: number): Buffer {
+    return this.#pool === undefined || bytes < POOLED_BYTES ? Buffer.allocUnsafeSlow(bytes) : this.#pool.take(bytes);
   }
 
   #check(length: number): void {

@@ -8,6 +8,7 @@ import {
 } from 'node:http2';
 import { Server, status, type Metadata, type ServerOptions } from '@grpc/grpc-js';
 import { BaseServerInterceptingCall } from '@grpc/grpc-js/build/src/server-interceptors.js';
+import type { BufferPool } from '../../base/buffer-pool.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { partsSize, type MessageParts } from '../wire/infer-codec.ts';
 import { FrameDecoder } from './frame-decoder.ts';
@@ -79,9 +80,18 @@ const BaseCall = BaseServerInterceptingCall as unknown as new (
 
 /** A call that is driven directly: no Duplex or Writable around it, uncompressed messages without a promise each. */
 export class DirectCall extends BaseCall {
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler: Handler, options: ServerOptions) {
+  readonly #pool: BufferPool | undefined;
+
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    handler: Handler,
+    options: ServerOptions,
+    pool: BufferPool | undefined,
+  ) {
     super(stream, headers, null, handler, options);
-    this.decoder = new FrameDecoder(this.maxReceiveMessageSize);
+    this.#pool = pool;
+    this.decoder = new FrameDecoder(this.maxReceiveMessageSize, pool);
   }
 
   /** Bytes written and not yet taken by HTTP/2. */
@@ -141,8 +151,14 @@ export class DirectCall extends BaseCall {
     const last = message.length - 1;
     if (last > 0) this.stream.cork();
     for (let i = 0; i < last; i++) this.stream.write(message[i]);
-    this.stream.write(message[last], callback);
+    this.stream.write(message[last], last === 0 ? callback : () => this.#sent(message, callback));
     if (last > 0) this.stream.uncork();
+  }
+
+  /** Big tensors, sent by reference, may lie in memory of the pool. */
+  #sent(message: MessageParts, callback: () => void): void {
+    if (this.#pool !== undefined) for (const part of message) this.#pool.give(part);
+    callback();
   }
 }
 
@@ -176,10 +192,12 @@ export interface Windows {
 /** A server whose calls are `DirectCall`s, with HTTP/2 windows fit for tensors. Interceptors are not supported. */
 export class DirectServer extends BaseServer {
   readonly #windows: Windows;
+  readonly #pool: BufferPool | undefined;
   readonly #sessions = new Set<ServerHttp2Session>();
 
-  constructor(options: ServerOptions, windows: Windows) {
+  constructor(options: ServerOptions, windows: Windows, pool: BufferPool | undefined) {
     super(options);
+    this.#pool = pool;
     this.#windows = windows;
     this.commonServerOptions.settings = {
       ...this.commonServerOptions.settings,
@@ -224,6 +242,6 @@ export class DirectServer extends BaseServer {
       this._respondWithError({ code: status.UNIMPLEMENTED, details }, stream, null);
       return;
     }
-    handler.func(new DirectCall(stream, headers, handler, this.options));
+    handler.func(new DirectCall(stream, headers, handler, this.options, this.#pool));
   }
 }

@@ -1,4 +1,5 @@
 import { ServerCredentials } from '@grpc/grpc-js';
+import type { BufferPool } from '../../base/buffer-pool.ts';
 import { MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { GrpcJsStreamCall, GrpcJsUnaryCall, type CallParts } from './grpc-js-calls.ts';
@@ -31,6 +32,8 @@ export interface TransportOptions {
   /** Unsent bytes of one call from which its `write` returns false. */
   readonly writeHighWaterBytes: number;
   readonly tls: GrpcTls | undefined;
+  /** For big messages: requests lie in its memory, and what is sent goes back to it. */
+  readonly pool: BufferPool | undefined;
 }
 
 export interface Transport extends AsyncDisposable {
@@ -49,6 +52,7 @@ export async function openGrpcJs(options: TransportOptions, methods: Methods, lo
       'grpc.enable_channelz': 0,
     },
     WINDOWS,
+    options.pool,
   );
   const parts: CallParts = { logger, writeHighWaterBytes: options.writeHighWaterBytes, live: new Set() };
   for (const [path, method] of Object.entries(methods)) {

@@ -1,3 +1,4 @@
+import type { BufferPool } from '../../base/buffer-pool.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
 import { openGrpcJs, type GrpcTls, type Transport } from './grpc-js.ts';
@@ -21,6 +22,8 @@ export interface GrpcOptions {
   /** Unsent bytes of one stream from which its session is throttled. Default 4 MiB. */
   readonly writeHighWaterBytes?: number | undefined;
   readonly tls?: GrpcTls | undefined;
+  /** Memory for big messages, shared with the connections to the hosts. */
+  readonly pool?: BufferPool | undefined;
   /** What ServerMetadata says. */
   readonly serverVersion?: string | undefined;
 }
@@ -39,6 +42,7 @@ export async function listenGrpc(options: GrpcOptions, dataPlane: DataPlane, log
       host,
       port,
       tls,
+      pool: options.pool,
       maxMessageBytes: options.maxMessageBytes ?? 2 ** 30,
       writeHighWaterBytes: options.writeHighWaterBytes ?? 4 * 2 ** 20,
     },
