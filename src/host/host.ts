@@ -32,8 +32,8 @@ export class Host implements HostHandler {
   readonly #logger: Logger;
   readonly #announcer: RunAnnouncer;
   readonly #loaded = new Map<number, Lease<HostServable>>();
-  /** The newest generation of each model, for graphs: by name and version. */
-  readonly #models = new Map<string, Lease<HostServable>>();
+  /** The generations of each model, the newest last, for graphs: by name and version. */
+  readonly #models = new Map<string, readonly Lease<HostServable>[]>();
   /** Loads happen one after another: models before the graphs that name them. */
   #loading: Promise<unknown> = Promise.resolve();
   #intraOpThreads = 1;
@@ -59,7 +59,11 @@ export class Host implements HostHandler {
     void this.#loading.then(() => {
       const lease = this.#loaded.get(loadId);
       this.#loaded.delete(loadId);
-      for (const [key, model] of this.#models) if (model === lease) this.#models.delete(key);
+      for (const [key, generations] of this.#models) {
+        const left = generations.filter((generation) => generation !== lease);
+        if (left.length > 0) this.#models.set(key, left);
+        else this.#models.delete(key);
+      }
       lease?.retire();
     });
   }
@@ -123,7 +127,8 @@ export class Host implements HostHandler {
       this.#logger.error({ servable: spec.name, error: String(error) }, 'servable failed to close');
     });
     this.#loaded.set(loadId, lease);
-    if (spec.kind === 'model') this.#models.set(`${spec.name}/${spec.version}`, lease);
+    const key = `${spec.name}/${spec.version}`;
+    if (spec.kind === 'model') this.#models.set(key, [...(this.#models.get(key) ?? []), lease]);
     return servable.description;
   }
 
@@ -184,12 +189,12 @@ export class Host implements HostHandler {
   /** @param version "" and "0" ask for the highest */
   #findModel(name: string, version: string): Lease<HostServable> {
     if (version !== '' && version !== '0') {
-      const lease = this.#models.get(`${name}/${version}`);
+      const lease = this.#models.get(`${name}/${version}`)?.at(-1);
       if (lease !== undefined) return lease;
     } else {
       const versions = [...this.#models.keys()].filter((key) => key.slice(0, key.lastIndexOf('/')) === name);
       const highest = versions.toSorted((a, b) => versionOf(a) - versionOf(b)).at(-1);
-      const lease = highest === undefined ? undefined : this.#models.get(highest);
+      const lease = highest === undefined ? undefined : this.#models.get(highest)?.at(-1);
       if (lease !== undefined) return lease;
     }
     throw new MillraceError(

@@ -59,8 +59,9 @@ export class HostClient {
     return this.#unary.size + this.#sessions.size;
   }
 
-  get sessionCount(): number {
-    return this.#sessions.size;
+  /** Unary calls under way. */
+  get unaryCount(): number {
+    return this.#unary.size;
   }
 
   /** Bytes on their way to the host. */

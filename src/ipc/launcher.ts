@@ -23,8 +23,10 @@ export type Launcher = () => LaunchedHost;
 export function processLauncher(entry: URL, env: NodeJS.ProcessEnv): Launcher {
   const path = fileURLToPath(entry);
   const loader = path.endsWith('.ts') ? ['--import', 'tsx'] : [];
+  // There is a host per core: collecting garbage on other threads would only take from the others.
+  const flags = ['--single-threaded-gc', ...loader];
   return () => {
-    const child = spawn(process.execPath, [...loader, path], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], env });
+    const child = spawn(process.execPath, [...flags, path], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], env });
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(`it did not start: ${error.message}`));
       child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));

@@ -17,6 +17,9 @@ export interface ServableDescription {
   readonly warnings?: readonly string[] | undefined;
 }
 
+const SHORT_QUEUE_MS = 5;
+const SERVICE_WEIGHT = 0.05;
+
 type Settled = 'loading' | 'ready' | 'failed' | 'down';
 
 /** One generation of a servable on the hosts that serve it. A changed file makes another generation. */
@@ -28,6 +31,8 @@ export class Deployment {
   #description: ServableDescription | undefined;
   #reason = '';
   #isRetired = false;
+  /** Time that a host needs for a call, a moving average; a slow one is assumed until one was seen. */
+  #serviceMs = SHORT_QUEUE_MS;
 
   constructor(spec: ServableSpec, loadId: number, slots: readonly HostSlot[]) {
     this.spec = spec;
@@ -85,8 +90,8 @@ export class Deployment {
     this.#reason = reason;
   }
 
-  /** The host with the fewest calls and sessions under way among those that have it. */
-  pick(): HostClient | undefined {
+  /** For a session: the host with the fewest calls and sessions under way among those that have it. */
+  pickForSession(): HostClient | undefined {
     let best: HostClient | undefined;
     for (const slot of this.slots) {
       const { client } = slot;
@@ -94,6 +99,29 @@ export class Deployment {
       if (best === undefined || client.callCount < best.callCount) best = client;
     }
     return best;
+  }
+
+  /**
+   * For a unary call: the first host whose queue is short in time, else the one with the least queued. Quick calls so stay
+   * together, where they share reads and writes; slow ones spread over the hosts.
+   */
+  pickForCall(): HostClient | undefined {
+    let best: HostClient | undefined;
+    for (const slot of this.slots) {
+      const { client } = slot;
+      if (client === undefined || this.#states.get(slot) !== 'ready') continue;
+      if (client.unaryCount * this.#serviceMs < SHORT_QUEUE_MS) return client;
+      if (best === undefined || client.callCount < best.callCount) best = client;
+    }
+    return best;
+  }
+
+  /**
+   * A unary call was answered.
+   * @param queued calls under way on its host when it was sent, itself included
+   */
+  answered(latencyMs: number, queued: number): void {
+    this.#serviceMs += (latencyMs / queued - this.#serviceMs) * SERVICE_WEIGHT;
   }
 
   /** No new calls; the hosts free it when its sessions have ended. */

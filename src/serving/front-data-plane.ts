@@ -147,24 +147,27 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       const where = context.interface === 'gRPC' ? 'ModelInfer RPC' : 'HTTP end point';
       throw new MillraceError('DECOUPLED_UNARY', `${where} doesn't support models with decoupled transaction policy`);
     }
-    const host = deployment?.pick();
+    const host = deployment?.pickForCall();
     if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
     const bytes = this.#admit(request);
     const telemetry = this.#telemetry.of(entry);
     const graph = entry.kind === 'graph' ? telemetry.session('ModelInfer', context.interface) : undefined;
-    const startedAt = process.hrtime.bigint();
+    const queued = host.unaryCount + 1;
+    const startedAt = performance.now();
     telemetry.started();
     graph?.current.add(1);
     try {
       const response = await host.infer(deployment.loadId, request, context.cancellation);
-      const ns = Number(process.hrtime.bigint() - startedAt);
+      const ms = performance.now() - startedAt;
+      const ns = Math.round(ms * 1e6);
+      deployment.answered(ms, queued);
       telemetry.finished(context.interface, ns, 'success');
       graph?.accepted.add(1);
       graph?.responses.add(1);
       graph?.duration.observe(ns / 1000);
       return response;
     } catch (error) {
-      telemetry.finished(context.interface, Number(process.hrtime.bigint() - startedAt), 'fail');
+      telemetry.finished(context.interface, Math.round((performance.now() - startedAt) * 1e6), 'fail');
       const { reason } = MillraceError.from(error);
       (reason === 'GRAPH_FAILED' || reason === 'GRAPH_START_FAILED' ? graph?.failed : graph?.rejected)?.add(1);
       this.#logFailure(error, entry, request.id);
@@ -178,7 +181,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   openSession(first: InferenceRequest, context: CallContext, sink: SessionSink): Session {
     const entry = this.#resolveForSession(first);
     const deployment = entry.current;
-    const host = deployment?.pick();
+    const host = deployment?.pickForSession();
     if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
     if (this.#isStopping)
       throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down and has stopped accepting new requests');

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { MillraceError, messageOf } from '../../base/errors.ts';
 import type { RuntimeDefinition } from './define-runtime.ts';
@@ -33,7 +34,9 @@ async function importModule(path: string): Promise<Record<string, unknown>> {
     const { register } = await import('tsx/esm/api');
     register();
   }
-  return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  // Node keeps every module that it has imported: the query makes an edited one another.
+  const { mtimeMs, size } = await stat(path);
+  return (await import(`${pathToFileURL(path).href}?${mtimeMs}-${size}`)) as Record<string, unknown>;
 }
 
 function isRuntime(candidate: unknown): candidate is RuntimeDefinition {
