@@ -25,6 +25,15 @@ const specs = {
     export: 'default',
     parameters: {},
   },
+  model: {
+    kind: 'model',
+    name: 'sensor_gru',
+    version: '1',
+    path: path('models/sensor_gru/1/model.onnx'),
+    executionProviders: ['cpu'],
+    runDeadlineMs: 0,
+  },
+  anomaly: { kind: 'graph', name: 'anomaly', version: '1', graphPath: path('graphs/anomaly/graph.pbtxt') },
   broken: { kind: 'graph', name: 'broken', version: '1', graphPath: path('test/fixtures/nothing.pbtxt') },
 };
 const limits = { maxMessages: 8, maxBytes: 4_000_000 };
@@ -218,6 +227,20 @@ describe.each(Object.entries(launchers))('a host %s', (where, launch) => {
     expect(textData(after.responses[0]?.outputs[0] as InferenceResponse['outputs'][0])).toEqual(['aborted 1']);
     next.push(request('echo', [{ ...text, data: encodeBytes(['throw']) }]));
     expect(await after.ended).toMatchObject({ reason: 'RUNTIME_FAILED', message: 'as you asked' });
+  });
+
+  it('gives graphs the generation of a model that is left when a newer one is taken back', async () => {
+    const { client } = (started = await start(launch));
+    await client.loadServable(1, specs.model);
+    await client.loadServable(2, specs.model);
+    await client.loadServable(3, specs.anomaly);
+    client.unload(2);
+    const signal = tensorOf('signal', 'FP32', [1, 8], new Float32Array(8));
+    const response = await client.infer(3, request('anomaly', [signal]), new Cancellation());
+    expect(response.outputs).toMatchObject([{ name: 'scores', shape: [1, 8] }]);
+    client.unload(1);
+    const refused = client.infer(3, request('anomaly', [signal]), new Cancellation());
+    await expect(refused).rejects.toThrow(/sensor_gru.* is not loaded/);
   });
 
   it('cancels a unary call', async () => {

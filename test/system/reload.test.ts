@@ -22,6 +22,19 @@ const PASS = graphOf('PassThroughCalculator');
 const model = (name: string): string => join(ROOT, `test/fixtures/models/${name}.onnx`);
 const BOTH = { mediapipe_config_list: [{ name: 'edited' }, { name: 'kept' }] };
 
+/** A runtime that multiplies what it is sent. */
+const timesRuntime = (factor: number): string => `
+  const tensor = { datatype: 'FP32', shape: [1] };
+  export default {
+    inputs: [{ name: 'input', ...tensor }],
+    outputs: [{ name: 'output', ...tensor }],
+    predict: ({ inputs: [{ data }] }) => {
+      const value = Float32Array.of(Buffer.from(data).readFloatLE(0) * ${factor});
+      return { outputs: [{ name: 'output', ...tensor, data: new Uint8Array(value.buffer) }] };
+    },
+  };
+`;
+
 /** What a new session's second answer is when it is sent 1 and 2: 3 from COUNTER, 2 from PASS. */
 async function secondAnswer(server: TestServer, servable: string): Promise<number> {
   const stream = new OpenStream(server.grpcAddress, servable);
@@ -65,6 +78,10 @@ describe('files that are looked at every tenth of a second', () => {
     const config = await folder.put('config.json', {
       ...BOTH,
       model_config_list: [{ config: { name: 'echo', base_path: 'echo' } }],
+      runtimes: [
+        { name: 'own', implementation: await folder.put('own.js', timesRuntime(10)) },
+        { name: 'shared', implementation: await folder.put('shared.js', timesRuntime(10)), isolation: 'shared' },
+      ],
     });
     server = await startServer({ config, flags: ['--file_system_poll_wait_seconds', '0.1', '--hosts', '1'] });
   });
@@ -134,6 +151,21 @@ describe('files that are looked at every tenth of a second', () => {
     await expect.poll(() => versionStates(server, 'echo'), SEEN).toEqual(['2 READY']);
     expect(await infer(server, 'echo', 9)).toBe(9);
   });
+
+  it.each(['own', 'shared'])(
+    'an edited runtime (isolation: %s) serves new sessions, the old one those that are open',
+    async (name) => {
+      const open = new OpenStream(server.grpcAddress, name);
+      expect(await open.add(1)).toBe(10);
+      await folder.put(`${name}.js`, timesRuntime(100));
+      await expect.poll(() => secondAnswer(server, name), SEEN).toBe(200);
+      expect(await open.add(3)).toBe(30);
+      await folder.put(`${name}.js`, 'export default {');
+      await expect.poll(() => reasonOf(server, name), SEEN).toMatch(new RegExp(`${name}\\.js: `));
+      expect(await secondAnswer(server, name)).toBe(200);
+      expect([await open.add(4), await open.close()]).toEqual([40, 0]);
+    },
+  );
 
   it('a servable that was removed is not found; an open session goes on; added again, it serves', async () => {
     const open = new OpenStream(server.grpcAddress, 'edited');
