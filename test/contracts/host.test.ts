@@ -50,7 +50,7 @@ interface Started {
   readonly client: HostClient;
   readonly supervisor: Supervisor;
   /** The next host that comes up. */
-  nextUp(): Promise<HostClient>;
+  readonly nextUp: () => Promise<HostClient>;
 }
 
 async function start(launch: Launcher): Promise<Started> {
