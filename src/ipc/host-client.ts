@@ -54,6 +54,11 @@ export class HostClient {
     this.#pool = pool;
   }
 
+  /** Its connection has ended; whether the process has too, is heard later. */
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
   /** Calls and sessions under way: what placement compares. */
   get callCount(): number {
     return this.#unary.size + this.#sessions.size;

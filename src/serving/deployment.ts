@@ -94,8 +94,8 @@ export class Deployment {
   pickForSession(): HostClient | undefined {
     let best: HostClient | undefined;
     for (const slot of this.slots) {
-      const { client } = slot;
-      if (client === undefined || this.#states.get(slot) !== 'ready') continue;
+      const client = this.#clientIn(slot);
+      if (client === undefined) continue;
       if (best === undefined || client.callCount < best.callCount) best = client;
     }
     return best;
@@ -108,12 +108,18 @@ export class Deployment {
   pickForCall(): HostClient | undefined {
     let best: HostClient | undefined;
     for (const slot of this.slots) {
-      const { client } = slot;
-      if (client === undefined || this.#states.get(slot) !== 'ready') continue;
+      const client = this.#clientIn(slot);
+      if (client === undefined) continue;
       if (client.unaryCount * this.#serviceMs < SHORT_QUEUE_MS) return client;
       if (best === undefined || client.callCount < best.callCount) best = client;
     }
     return best;
+  }
+
+  /** The host in `slot` if it has this and lives. One that was just lost has no calls, so it would look the idlest. */
+  #clientIn(slot: HostSlot): HostClient | undefined {
+    const { client } = slot;
+    return client?.isLost === false && this.#states.get(slot) === 'ready' ? client : undefined;
   }
 
   /**

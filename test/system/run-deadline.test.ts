@@ -123,6 +123,7 @@ it('the same by REST is 503, and in a stream an error message, after which the s
   await allHostsUp();
 
   const call = grpc.open('ModelStreamInfer', 60_000);
+  call.on('error', () => {}); // `status` follows
   const answer = (): Promise<object> => new Promise((resolve) => call.once('data', resolve));
   const ended = new Promise<{ code: number }>((resolve) => call.on('status', resolve));
   const late = answer();
