@@ -85,7 +85,7 @@ export class ServableTelemetry {
       this.#times.set(via, times);
     }
     times.observe(ns / 1000);
-    if (this.#entry.kind !== 'model') this.#count(1, ns);
+    if (this.#entry.kind !== 'model') this.#countWhole(ns);
   }
 
   /** A request of a session was answered. */
@@ -93,7 +93,7 @@ export class ServableTelemetry {
     this.#lastInference = Date.now();
     if (this.#entry.kind === 'model' || latencyUs === undefined) return;
     this.#totals.success.add(latencyUs * 1000);
-    this.#count(1, latencyUs * 1000);
+    this.#countWhole(latencyUs * 1000);
   }
 
   /** A model ran. */
@@ -150,6 +150,14 @@ export class ServableTelemetry {
       computeInfer: totals.computeInfer.toJSON(),
       computeOutput: totals.computeOutput.toJSON(),
     };
+  }
+
+  /** A graph or runtime has no parts to be timed; clients such as perf_analyzer look at the counts all the same. */
+  #countWhole(ns: number): void {
+    this.#totals.queue.add(0);
+    this.#totals.computeInput.add(0);
+    this.#totals.computeOutput.add(0);
+    this.#count(1, ns);
   }
 
   #count(inferences: number, ns: number): void {
