@@ -53,7 +53,7 @@ describe('what is shipped', () => {
     const { outputs } = (await reply.json()) as { outputs: { name: string; shape: number[]; data: number[] }[] };
     expect(outputs[0]).toMatchObject({ name: 'detections', shape: [shapes.length, 6] });
     const classes = ['circle', 'square', 'triangle'];
-    const found = Array.from({ length: shapes.length }, (_, i) => classes[outputs[0]?.data[i * 6 + 5] as number]);
+    const found = Array.from({ length: shapes.length }, (_, i) => classes[outputs[0]?.data[i * 6 + 5] as number] ?? '');
     expect(found.toSorted()).toEqual(shapes.map(({ name }) => name).toSorted());
   });
 
