@@ -2,6 +2,7 @@ import { BufferPool } from '../base/buffer-pool.ts';
 import { Closer } from '../base/closer.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { packageVersion } from '../base/version.ts';
 import type { Settings } from '../config/settings.ts';
 import { defaultSupervision } from '../ipc/supervisor.ts';
 import { createPrometheusMeter } from '../observability/meter.ts';
@@ -39,6 +40,7 @@ export interface RunningServer extends AsyncDisposable {
 export async function startServer({ settings, loadServables, logger }: StartOptions): Promise<RunningServer> {
   await using opened = new Closer();
   warnOfOpenDoors(settings, logger);
+  const serverVersion = await packageVersion();
   const meter = createPrometheusMeter();
   // A host in this process would go on looking at memory that was given back.
   const pool = settings.hosts === 0 ? undefined : new BufferPool(MAX_POOLED_BYTES);
@@ -53,6 +55,7 @@ export async function startServer({ settings, loadServables, logger }: StartOpti
         port: settings.port,
         maxMessageBytes: settings.grpcMaxMessageBytes,
         pool,
+        serverVersion,
       },
       dataPlane,
       logger,
@@ -66,6 +69,7 @@ export async function startServer({ settings, loadServables, logger }: StartOpti
         maxJsonBytes: settings.restMaxJsonBytes,
         maxBinaryBytes: settings.restMaxBinaryBytes,
         corsOrigins: settings.allowedOrigins,
+        serverVersion,
       },
       { dataPlane, metrics: metricsEnable ? () => meter.render() : undefined, logger },
     ),

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { packageVersion } from '../base/version.ts';
 import { MillraceError } from '../base/errors.ts';
 import { createLogger } from '../observability/logger.ts';
 import { parseArguments } from './arguments.ts';
@@ -60,11 +60,6 @@ async function runCommand(args: readonly string[], environment: Environment): Pr
 function startErrorText(error: unknown): string {
   if (error instanceof UsageError || error instanceof MillraceError) return error.message;
   return `cannot start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
-}
-
-async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 function processEnvironment(): Environment {

@@ -3,7 +3,7 @@ import type { DataPlane, ServableState } from '../../serving/data-plane.ts';
 import type { RestParts } from './parts.ts';
 import { ConfigStatus, failures, jsonSchema } from './schemas.ts';
 
-/** OVMS's names of the states; `END`: it will not be available. */
+/** OVMS's names of the states; `END`: it will not be available. A graph that failed to load is `LOADING` there (sheet §4.4). */
 const OVMS_STATES: Record<ServableState, string> = {
   ready: 'AVAILABLE',
   loading: 'LOADING',
@@ -37,12 +37,14 @@ export async function configRoutes(app: FastifyInstance, { dataPlane }: RestPart
 
 function configStatus(dataPlane: DataPlane): object {
   const byName = new Map<string, object[]>();
-  for (const { name, version, state, reason } of dataPlane.list()) {
+  for (const { name, version, kind, state, reason } of dataPlane.list()) {
     const versions = byName.get(name) ?? [];
     byName.set(name, versions);
+    const isBrokenGraph = kind === 'graph' && state === 'unavailable';
+    const code = isBrokenGraph ? 'FAILED_PRECONDITION' : 'UNKNOWN';
     const status =
-      reason === '' ? { error_code: 'OK', error_message: 'OK' } : { error_code: 'UNKNOWN', error_message: reason };
-    versions.push({ version, state: OVMS_STATES[state], status });
+      reason === '' ? { error_code: 'OK', error_message: 'OK' } : { error_code: code, error_message: reason };
+    versions.push({ version, state: isBrokenGraph ? 'LOADING' : OVMS_STATES[state], status });
   }
   return Object.fromEntries([...byName].map(([name, versions]) => [name, { model_version_status: versions }]));
 }
