@@ -30,8 +30,6 @@ export interface RunningServer extends AsyncDisposable {
   readonly grpcPort: number;
   readonly restPort: number;
   readonly dataPlane: FrontDataPlane;
-  /** Process ids of the hosts, for tests and tools. */
-  readonly hostPids: readonly number[];
   /** Not ready at once; what was accepted ends within the grace time; then everything closes. Idempotent. */
   stop(): Promise<void>;
 }
@@ -93,9 +91,6 @@ export async function startServer({ settings, loadServables, logger }: StartOpti
     grpcPort: grpc.port,
     restPort: rest.port,
     dataPlane,
-    get hostPids() {
-      return dataPlane.hostPids;
-    },
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -2,7 +2,7 @@ import type { ExecutionProvider } from '../runtime/model-session.ts';
 
 /**
  * What the front sends to have a servable loaded: the part of its `ServableSpec` that a host needs. The two are declared
- * apart because a host knows nothing of the front; a contract test compares them.
+ * apart because a host knows nothing of the front; `test/contracts/host-spec.test.ts` compares them.
  */
 export type HostSpec = GraphLoad | ModelLoad | RuntimeLoad;
 

@@ -1,3 +1,4 @@
+import type { ServableDescription } from '../ipc/description.ts';
 import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
@@ -5,11 +6,11 @@ import { checkInputs } from '../runtime/check-inputs.ts';
 import type { ModelSession } from '../runtime/model-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
-import type { Description, HostServable } from './servable.ts';
+import type { HostServable } from './servable.ts';
 
 /** An ONNX model by itself: each request is one inference. */
 export class ModelServable implements HostServable {
-  readonly description: Description;
+  readonly description: ServableDescription;
   readonly session: ModelSession;
 
   constructor(session: ModelSession) {

@@ -1,3 +1,4 @@
+import type { ServableDescription } from '../ipc/description.ts';
 import { Cancellation } from '../base/cancellation.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -6,7 +7,7 @@ import { checkInputs } from '../runtime/check-inputs.ts';
 import type { RuntimeContext, RuntimeDefinition, RuntimeResponse } from '../runtime/script/define-runtime.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
-import type { Description, HostServable } from './servable.ts';
+import type { HostServable } from './servable.ts';
 
 export interface RuntimeServableParts {
   readonly name: string;
@@ -18,7 +19,7 @@ export interface RuntimeServableParts {
 
 /** A user's runtime. What its code throws reaches the client with its message, never with a stack. */
 export class RuntimeServable implements HostServable {
-  readonly description: Description;
+  readonly description: ServableDescription;
   readonly #parts: RuntimeServableParts;
   readonly #life = new Cancellation();
 

@@ -51,10 +51,6 @@ export class Connection {
     stream.on('close', () => close());
   }
 
-  get pendingBytes(): number {
-    return this.#outbox.pendingBytes;
-  }
-
   /**
    * Sends one message. `write` fills in the head and returns the tensors that follow it, which must not change afterwards.
    * After the end of the connection this does nothing.

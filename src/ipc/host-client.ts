@@ -69,11 +69,6 @@ export class HostClient {
     return this.#unary.size;
   }
 
-  /** Bytes on their way to the host. */
-  get pendingBytes(): number {
-    return this.#connection.pendingBytes;
-  }
-
   /** Greets the host with its settings; settles when it is ready for loads. */
   async hello(settings: object): Promise<void> {
     await this.#ask(MESSAGE.HELLO, { protocol: PROTOCOL_VERSION, settings });

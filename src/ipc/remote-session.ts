@@ -56,7 +56,7 @@ export class RemoteSession implements SessionPort {
     this.#bytes += costOf(request.inputs);
     const write = (writer: HeadWriter): readonly Uint8Array[] => writeRequest(writer, request);
     this.#connection.send(MESSAGE.PUSH, this.#channel, write, givesBack(this.#pool, request));
-    this.#isFull = this.#messages >= this.#limits.maxMessages || this.#bytes >= this.#limits.maxBytes;
+    this.#isFull = this.#isAtLimit;
     return !this.#isFull;
   }
 
@@ -99,8 +99,7 @@ export class RemoteSession implements SessionPort {
     if (accepted > 0) this.#sink.onAccepted?.(accepted);
     this.#messages -= messages;
     this.#bytes -= bytes;
-    const isFull = this.#messages >= this.#limits.maxMessages || this.#bytes >= this.#limits.maxBytes;
-    if (this.#isFull && !isFull) {
+    if (this.#isFull && !this.#isAtLimit) {
       this.#isFull = false;
       this.#sink.onDrain();
     }
@@ -112,6 +111,10 @@ export class RemoteSession implements SessionPort {
     this.#hasEnded = true;
     this.#forget();
     this.#sink.onEnd(error);
+  }
+
+  get #isAtLimit(): boolean {
+    return this.#messages >= this.#limits.maxMessages || this.#bytes >= this.#limits.maxBytes;
   }
 
   /** Once per turn of the event loop, for all the responses that came in it. */

@@ -67,11 +67,6 @@ export class Supervisor implements AsyncDisposable {
     this.#backOffMs = options.backOffMs;
   }
 
-  /** The process id of the present host. */
-  get pid(): number | undefined {
-    return this.#host?.pid;
-  }
-
   start(): void {
     const startedAt = Date.now();
     const host = this.#launch();

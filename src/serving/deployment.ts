@@ -1,21 +1,8 @@
 import { MillraceError } from '../base/errors.ts';
+import type { ServableDescription } from '../ipc/description.ts';
 import type { HostClient } from '../ipc/host-client.ts';
-import type { TensorSpec } from '../tensor/tensor.ts';
 import type { HostSlot } from './host-pool.ts';
 import type { ServableSpec } from './servable-spec.ts';
-
-/** What a host says of a servable that it loaded. */
-export interface ServableDescription {
-  /** KServe `platform`. */
-  readonly platform: string;
-  readonly decoupled: boolean;
-  readonly inputs: readonly TensorSpec[];
-  readonly outputs: readonly TensorSpec[];
-  /** The execution provider of a model. */
-  readonly provider?: string | undefined;
-  /** For the log: what works, but perhaps not as meant. */
-  readonly warnings?: readonly string[] | undefined;
-}
 
 const SHORT_QUEUE_MS = 5;
 const SERVICE_WEIGHT = 0.05;

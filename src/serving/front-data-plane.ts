@@ -70,10 +70,6 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     return this.#watched;
   }
 
-  get hostPids(): number[] {
-    return this.#repository.hostPids;
-  }
-
   /** Loads the configuration and waits until every servable is ready or has failed. */
   async start(): Promise<void> {
     await this.reload();
@@ -183,8 +179,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const deployment = entry.current;
     const host = deployment?.pickForSession();
     if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
-    if (this.#isStopping)
-      throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down and has stopped accepting new requests');
+    this.#checkAccepting();
     const { maxSessions, sessionIdleTimeoutMs } = this.#options.limits;
     if (this.#sessions.size >= maxSessions) {
       throw new MillraceError('LIMIT_REACHED', `${maxSessions} sessions are open, which is the limit (max_sessions)`);
@@ -248,10 +243,13 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     return this.#repository.resolve(first.servable, isGraph ? '' : first.version);
   }
 
+  #checkAccepting(): void {
+    if (!this.#isStopping) return;
+    throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down and has stopped accepting new requests');
+  }
+
   #admit(request: InferenceRequest): number {
-    if (this.#isStopping) {
-      throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down and has stopped accepting new requests');
-    }
+    this.#checkAccepting();
     const { maxRequestsInFlight, maxBytesInFlight } = this.#options.limits;
     const bytes = costOf(request.inputs);
     if (this.#requestsInFlight >= maxRequestsInFlight) {

@@ -46,10 +46,6 @@ export class HostSlot implements AsyncDisposable {
     return this.#client;
   }
 
-  get pid(): number | undefined {
-    return this.#supervisor.pid;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client = undefined;
     await this.#supervisor[Symbol.asyncDispose]();
@@ -87,10 +83,6 @@ export class HostPool implements AsyncDisposable {
 
   async releaseOwn(slot: HostSlot): Promise<void> {
     if (this.#own.delete(slot)) await slot[Symbol.asyncDispose]();
-  }
-
-  get pids(): number[] {
-    return [...this.shared, ...this.#own].flatMap((slot) => slot.pid ?? []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,9 +1,10 @@
 import { MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { ServableDescription } from '../ipc/description.ts';
 import type { HostClient } from '../ipc/host-client.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
 import type { ServableKind, ServableState, ServableStatus } from './data-plane.ts';
-import { Deployment, type ServableDescription } from './deployment.ts';
+import { Deployment } from './deployment.ts';
 import { HostPool, type HostPoolOptions, type HostSlot } from './host-pool.ts';
 import type { BrokenServable, LoadedServables, ServableSpec } from './servable-spec.ts';
 
@@ -55,10 +56,6 @@ export class ModelRepository implements AsyncDisposable {
       },
       logger,
     );
-  }
-
-  get hostPids(): number[] {
-    return this.#pool.pids;
   }
 
   /** Makes the repository serve exactly `wanted`. Unchanged servables are left alone. @returns whether any changed */

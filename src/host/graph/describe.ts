@@ -1,10 +1,10 @@
+import type { ServableDescription } from '../../ipc/description.ts';
 import { messageOf } from '../../base/errors.ts';
 import { RequestPacketType, ResponsePacketType, TensorPacketType } from '../../calculators/packet-types.ts';
 import type { GraphPort, NodePlan, ValidatedGraph } from '../../graph/index.ts';
 import type { ModelService } from '../../runtime/model-service.ts';
 import type { ModelSession } from '../../runtime/model-session.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
-import type { Description } from '../servable.ts';
 import { formOf } from './ports.ts';
 
 const INFERENCE = 'OpenVINOInferenceCalculator';
@@ -17,7 +17,7 @@ const UNKNOWN = 'INVALID' as TensorSpec['datatype'];
  * A graph's metadata: datatypes and shapes from its calculators' contracts, and of streams that go straight into or come
  * straight out of a model, from that model.
  */
-export function describeGraph(graph: ValidatedGraph, models: ModelService): Description {
+export function describeGraph(graph: ValidatedGraph, models: ModelService): ServableDescription {
   return {
     platform: 'millrace_graph',
     decoupled: false,

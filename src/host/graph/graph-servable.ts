@@ -1,3 +1,4 @@
+import type { ServableDescription } from '../../ipc/description.ts';
 import { readFile } from 'node:fs/promises';
 import type { Cancellation } from '../../base/cancellation.ts';
 import { messageOf, MillraceError } from '../../base/errors.ts';
@@ -7,7 +8,7 @@ import { CalculatorRegistry, parseGraphConfig, validateGraph, type ValidatedGrap
 import type { HostSession, SessionOutput } from '../../ipc/host-handler.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import type { GraphLoad } from '../host-spec.ts';
-import type { Description, HostServable } from '../servable.ts';
+import type { HostServable } from '../servable.ts';
 import { describeGraph, graphWarnings } from './describe.ts';
 import { createProgram, type GraphProgram, type TakeModels } from './graph-program.ts';
 import { GraphSession } from './graph-session.ts';
@@ -81,10 +82,10 @@ function checkServable(graph: ValidatedGraph, path: string): void {
 
 /** A graph: a fresh run for each unary request, one run for the life of each session. */
 class GraphServable implements HostServable {
-  readonly description: Description;
+  readonly description: ServableDescription;
   readonly #program: GraphProgram;
 
-  constructor(program: GraphProgram, description: Description) {
+  constructor(program: GraphProgram, description: ServableDescription) {
     this.#program = program;
     this.description = description;
   }

@@ -1,0 +1,14 @@
+import type { TensorSpec } from '../tensor/tensor.ts';
+
+/** What a host says of a servable that it loaded. Plain JSON. */
+export interface ServableDescription {
+  /** KServe `platform`. */
+  readonly platform: string;
+  readonly decoupled: boolean;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /** The execution provider of a model. */
+  readonly provider?: string;
+  /** For the log: what works, but perhaps not as meant. */
+  readonly warnings?: readonly string[];
+}
