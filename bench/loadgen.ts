@@ -10,6 +10,9 @@ const run = promisify(execFile);
 const SOURCE = join(ROOT, '../shared/loadgen');
 const BINARY = join(ROOT, 'node_modules/.cache/millrace-bench/loadgen');
 
+/** Unmeasured load before each round, in seconds: servers that compile as they run (V8, CPython's caches) are warm by then. */
+export const WARMUP_SECONDS = 5;
+
 /** What the load generator prints, as far as it is used here. */
 export interface Measured {
   readonly requests: number;
@@ -35,7 +38,7 @@ export async function buildLoadgen(): Promise<string> {
 export async function measure(peer: Peer, flags: LoadFlags, seconds: number): Promise<Measured> {
   const isRest = flags.includes('rest') || flags.includes('sse');
   const address = isRest ? new URL(peer.restUrl).host : peer.grpcAddress;
-  const args = [...flags, '-addr', address, '-pid', String(peer.pid), '-d', `${seconds}s`, '-warmup', '1s'];
+  const args = [...flags, '-addr', address, '-pid', String(peer.pid), '-d', `${seconds}s`, '-warmup', `${WARMUP_SECONDS}s`];
   try {
     const { stdout } = await run(BINARY, args);
     return JSON.parse(stdout) as Measured;

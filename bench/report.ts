@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../test/support/paths.ts';
-import type { Measured } from './loadgen.ts';
+import { WARMUP_SECONDS, type Measured } from './loadgen.ts';
 import { WORDS, type Load, type PeerName } from './loads.ts';
 import { LIVE_P99_TARGET_MS, type Responsiveness } from './responsiveness.ts';
 import { median, percentile } from './statistics.ts';
@@ -41,7 +41,7 @@ export function toMarkdown(
     '',
     `- Machine: ${machine()}.`,
     `- Versions: Millrace ${version('package.json')} on Node ${process.versions.node}, @grpc/grpc-js ${version('node_modules/@grpc/grpc-js/package.json')}, onnxruntime-node ${version('node_modules/onnxruntime-node/package.json')}; ${go} for the load generator.`,
-    `- ${rounds} rounds of ${seconds} s each after 1 s of warm-up, the servers in turn within a round; medians of the rounds. Servers are started afresh for each load.`,
+    `- ${rounds} rounds of ${seconds} s each after ${WARMUP_SECONDS} s of warm-up, the servers in turn within a round; medians of the rounds. Servers are started afresh for each load.`,
     '- CPU is the server’s, all its processes, per request or (where one request has many) per response. Peak is the sum of the processes’ greatest resident memory.',
     '',
     ...HEAD,
