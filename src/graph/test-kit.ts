@@ -1,5 +1,5 @@
-import { anyPacket } from './packet-type.ts';
-import { defineCalculator, type CalculatorDefinition } from './calculator.ts';
+import { anyPacket, PacketType, sameAs } from './packet-type.ts';
+import { defineCalculator, optional, type CalculatorDefinition } from './calculator.ts';
 import type { CalculatorContext } from './calculator-context.ts';
 import { CalculatorRegistry } from './calculator-registry.ts';
 import { GraphRun } from './graph-run.ts';
@@ -22,6 +22,47 @@ export const copy = defineCalculator({
     },
   }),
 });
+
+/** A graph of one node: `a` copied to `b`. */
+export const oneNode = 'input_stream: "a" node { calculator: "Copy" input_stream: "a" output_stream: "b" }';
+
+/** Plain numbers. */
+export const number = new PacketType<number>('number', (value) => typeof value === 'number');
+
+/** Counts 0, 1, 2 … at those timestamps up to `count`. */
+export const counter = defineCalculator({
+  name: 'Counter',
+  inputSidePackets: { COUNT: number, START: optional(anyPacket) },
+  outputs: { '': anyPacket },
+  open({ sidePackets }) {
+    let next = 0;
+    return {
+      process({ outputs, stop }) {
+        outputs[''].send(next, BigInt(next));
+        if (++next === sidePackets.COUNT) stop();
+      },
+    };
+  },
+});
+
+/** Answers when told to. */
+export function slow() {
+  const waiting: (() => void)[] = [];
+  const definition = defineCalculator({
+    name: 'Slow',
+    inputs: { '': anyPacket },
+    outputs: { '': sameAs('') },
+    timestampOffset: 0,
+    open: () => ({
+      async process({ inputs, outputs }) {
+        const { packet } = inputs[''];
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        if (packet !== undefined) outputs[''].send(packet);
+      },
+    }),
+  });
+  return { definition, waiting };
+}
 
 /** A calculator that writes down its calls as `t a=1 b=-`, inputs by the name of their stream. */
 export function recorder(name: string, calls: string[], processTimestampBounds = false): CalculatorDefinition {
