@@ -1,6 +1,12 @@
 import type { Code } from '../base/errors.ts';
 import { GraphError, locatedMessage } from './graph-error.ts';
 
+/** Where something stands in a graph file. */
+export interface Place {
+  readonly file?: string | undefined;
+  readonly line?: number | undefined;
+}
+
 /** Collects what is wrong with a graph, so that all of it is reported at once. */
 export class Faults {
   readonly #file: string | undefined;
@@ -10,13 +16,15 @@ export class Faults {
     this.#file = file;
   }
 
-  get isEmpty(): boolean {
-    return this.#errors.length === 0;
+  /** `at` is a node or the like: its line, and its file where that is another one than the graph's. */
+  add(code: Code, message: string, at: Place = {}, cause?: unknown): void {
+    const { file = this.#file, line } = at;
+    this.addError(new GraphError(code, locatedMessage(message, file, line), { file, line, cause }));
   }
 
-  add(code: Code, message: string, line?: number, cause?: unknown): void {
-    const located = locatedMessage(message, this.#file, line);
-    this.#errors.push(new GraphError(code, located, { file: this.#file, line, cause }));
+  /** Adds an error whose message says where it is. */
+  addError(error: GraphError): void {
+    this.#errors.push(error);
   }
 
   /** Throws one error for all that was added, if anything was. */
@@ -28,6 +36,7 @@ export class Faults {
     throw new GraphError(code, this.#errors.map((error) => error.message).join('\n'), {
       file: first.file,
       line: first.line,
+      faults: this.#errors,
     });
   }
 }

@@ -55,4 +55,22 @@ describe('side packets and services', () => {
     await run.waitUntilDone();
     expect(seen).toEqual(['o@0=7']);
   });
+
+  test('what is given under the name of a side packet that a node makes is left out', async () => {
+    const maker = defineCalculator({
+      name: 'Maker',
+      outputSidePackets: { N: number },
+      open({ outputSidePackets }) {
+        outputSidePackets.N.set(2);
+      },
+    });
+    const { run, seen } = startGraph(
+      `node { calculator: "Maker" output_side_packet: "N:n" } ${sideGraph}`,
+      [counter, maker],
+      { observe: ['c'], sidePackets: { n: 5, unknown: 1 } },
+    );
+    await run.waitUntilDone();
+    expect(seen).toEqual(['c@0=0', 'c@1=1']);
+    expect(() => run.outputSidePacket('unknown')).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
+  });
 });

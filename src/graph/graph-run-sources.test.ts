@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { defineCalculator } from './calculator.ts';
 import { anyPacket } from './packet-type.ts';
-import { counter, number, startGraph } from './test-kit.ts';
+import { counter, number, recorder, startGraph } from './test-kit.ts';
 
 describe('sources', () => {
   const layered = `
@@ -59,5 +59,31 @@ describe('sources', () => {
       sidePackets: { n: 1e9 },
     });
     await run.waitUntilDone();
+  });
+
+  test('a source without process closes, as does one with only side packets', async () => {
+    const calls: string[] = [];
+    const idleSource = defineCalculator({
+      name: 'IdleSource',
+      outputs: { '': anyPacket },
+      open: () => ({
+        close() {
+          calls.push('close');
+        },
+      }),
+    });
+    const { run } = startGraph(
+      'node { calculator: "IdleSource" output_stream: "o" } node { calculator: "R" input_stream: "o" }',
+      [idleSource, recorder('R', calls)],
+    );
+    await run.waitUntilDone();
+    expect(calls).toEqual(['close', 'close']);
+  });
+
+  test('get one call also when they are asked to end before they began', async () => {
+    const { run, seen } = startGraph(layered, [counter], { observe: ['p', 'q', 'late'], sidePackets: { n: 1e9 } });
+    run.closeAllPacketSources();
+    await run.waitUntilDone();
+    expect(seen).toEqual(['p@0=0', 'q@0=0', 'late@0=0']);
   });
 });

@@ -45,6 +45,7 @@ export class NodeRun implements InputOwner {
   #state: State = 'unopened';
   #task: Task = 'open';
   #isBusy = false;
+  #wasCalled = false;
   #startedAt = 0;
 
   constructor(
@@ -105,7 +106,7 @@ export class NodeRun implements InputOwner {
     if (this.#state === 'open' && !this.#isBusy) this.#schedule('process');
   }
 
-  /** A source that is to end: its current call is the last. */
+  /** A source that is to end: its current call is the last, or its first if it has had none. */
   requestStop(): void {
     this.#context.stopRequested = true;
     if (this.#state === 'open' && !this.#isBusy) this.#schedule('process');
@@ -190,10 +191,17 @@ export class NodeRun implements InputOwner {
   #process(): void {
     const context = this.#context;
     if (this.plan.isSource) {
-      if (context.stopRequested) return this.#close();
+      if (this.#hasNoMoreCalls()) return this.#close();
+      this.#wasCalled = true;
       context.timestamp = 0n;
     } else if (this.#policy?.isLate === true) context.timestamp = this.#policy.fill(this.#policy.timestamp);
     this.#call();
+  }
+
+  /** Of a source. One that has begun gets a call even if it was asked to end before. */
+  #hasNoMoreCalls(): boolean {
+    if (this.#instance.process === undefined) return true;
+    return this.#context.stopRequested && (this.#wasCalled || !this.isActive);
   }
 
   #call(): void {

@@ -5,13 +5,13 @@ import type { ValidatedGraph } from './validated-graph.ts';
 /** The side packets of one run: those given at the start, and those that nodes make. */
 export class SidePacketStore {
   readonly #graph: ValidatedGraph;
-  #values = new Map<string, unknown>();
+  readonly #values = new Map<string, unknown>();
 
   constructor(graph: ValidatedGraph) {
     this.#graph = graph;
   }
 
-  /** Takes what the application gives; throws when something required is missing or has a wrong type. */
+  /** Takes what the graph asks for and leaves the rest; throws when something required is missing or has a wrong type. */
   give(values: ReadonlyMap<string, unknown>): void {
     const problems: string[] = [];
     for (const { name, type, optional } of this.#graph.inputSidePackets) {
@@ -25,7 +25,9 @@ export class SidePacketStore {
       }
     }
     if (problems.length > 0) throw new GraphError('INVALID_ARGUMENT', problems.join('\n'));
-    if (values.size > 0) this.#values = new Map(values);
+    for (const { name } of this.#graph.inputSidePackets) {
+      if (values.has(name)) this.#values.set(name, values.get(name));
+    }
   }
 
   get(name: string): unknown {

@@ -27,7 +27,7 @@ export function defineConcatenateVector<T>(
           const joined: T[] = [];
           for (const { value } of packets) {
             if (element.accepts(value)) joined.push(value as T);
-            else joined.push(...(value as Iterable<T>));
+            else for (const item of value as Iterable<T>) joined.push(item);
           }
           outputs[''].send(joined);
         },

@@ -181,6 +181,24 @@ test.each([
   expect(result['']).toEqual(expected);
 });
 
+test('PacketResampler refuses a gap that would take more than 100,000 packets', async () => {
+  const result = run('PacketResampler', {
+    inputs: { '': at(0, 1_800_000_000_000_000) },
+    outputs: [''],
+    options: { frame_rate: 30 },
+  });
+  await expect(result).rejects.toThrow(/from 0 to 1800000000000000 .*53999999999 packets, at most 100000/);
+});
+
+test('ConcatenateFloatVector takes vectors of any length', async () => {
+  const long = new Float32Array(300_000).fill(1);
+  const { '': joined } = await run('ConcatenateFloatVector', {
+    inputs: { '': [[0, long]], ':1': [[0, 2]] },
+    outputs: [''],
+  });
+  expect(joined?.[0]?.[1]).toHaveLength(300_001);
+});
+
 test('PacketThinner keeps packets a period apart, or those nearest the centres', async () => {
   const inputs = { '': at(2, 4, 6, 8, 10, 12, 14, 15, 21, 29) };
   const thin = (options: Record<string, string | number | boolean>) =>

@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import { anyPacket, defineCalculator, sameAs, type Packet } from '../../graph/index.ts';
+import { anyPacket, defineCalculator, GraphError, sameAs, type Packet } from '../../graph/index.ts';
+
+/** Periods that one packet may have filled. */
+const MAX_GAP = 100_000;
 
 /**
  * A constant rate: per period the packet nearest its time (the later one of two equally near), restamped; a period without
@@ -50,6 +53,8 @@ export const packetResampler = defineCalculator({
         if (packet === undefined) return;
         first ??= firstTime(packet.timestamp, baseTimestamp, period);
         const index = periodOf(packet.timestamp);
+        if (last !== undefined && index - next > MAX_GAP)
+          throw gapError(last.timestamp, packet.timestamp, index - next);
         if (index >= next) {
           while (last !== undefined && index > next) send(last);
           const target = timeOf(next);
@@ -72,4 +77,11 @@ function firstTime(t: bigint, base: number | undefined, period: number): bigint 
   if (base === undefined) return t;
   const periods = Math.round(Number(t - BigInt(base)) / period);
   return BigInt(base) + BigInt(Math.round(periods * period));
+}
+
+function gapError(from: bigint, to: bigint, periods: number): GraphError {
+  return new GraphError(
+    'INVALID_ARGUMENT',
+    `the gap from ${from} to ${to} µs would be filled with ${periods} packets, at most ${MAX_GAP} expected`,
+  );
 }

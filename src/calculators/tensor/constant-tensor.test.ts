@@ -30,6 +30,10 @@ describe('ConstantTensorCalculator', () => {
     [{ datatype: 'BYTES', shape: 1, value: 1 }, /BYTES takes text/],
     [{ shape: 1, text: 'a' }, /FP32 takes value/],
     [{ datatype: 'FLOAT' }, /datatype/],
+    [{ datatype: 'INT64', shape: 1, value: 1.5 }, /value: 1.5 given, a whole number expected for INT64/],
+    [{ datatype: 'UINT8', shape: 1, value: 300 }, /value: 300 given, 0…255 expected for UINT8/],
+    [{ datatype: 'UINT64', shape: 1, value: -1 }, /value: -1 given, 0…/],
+    [{ datatype: 'BOOL', shape: 1, value: 2 }, /value: 2 given, 0…1 expected for BOOL/],
   ])('refuses %j', async (options, message) => {
     await expect(made(options)).rejects.toThrow(message);
   });

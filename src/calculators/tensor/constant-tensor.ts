@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineCalculator } from '../../graph/index.ts';
 import { encodeBytes } from '../../tensor/bytes.ts';
-import { viewOf } from '../../tensor/datatype.ts';
+import { viewOf, type Datatype } from '../../tensor/datatype.ts';
 import { elementCount, tensorOf, type Tensor } from '../../tensor/tensor.ts';
 import { tensorPacket } from '../packet-types.ts';
 import { datatypeOption } from './tensor-spec-options.ts';
@@ -17,6 +17,19 @@ const options = z.object({
 });
 
 type Options = z.infer<typeof options>;
+
+/** The least and the greatest value of each whole-number datatype. */
+const RANGES: Partial<Record<Datatype, readonly [bigint, bigint]>> = {
+  BOOL: [0n, 1n],
+  UINT8: [0n, 2n ** 8n - 1n],
+  UINT16: [0n, 2n ** 16n - 1n],
+  UINT32: [0n, 2n ** 32n - 1n],
+  UINT64: [0n, 2n ** 64n - 1n],
+  INT8: [-(2n ** 7n), 2n ** 7n - 1n],
+  INT16: [-(2n ** 15n), 2n ** 15n - 1n],
+  INT32: [-(2n ** 31n), 2n ** 31n - 1n],
+  INT64: [-(2n ** 63n), 2n ** 63n - 1n],
+};
 
 /**
  * A tensor from options as a side packet, such as the state in which a model starts.
@@ -49,7 +62,20 @@ function fault({ datatype, shape, value, text }: Options): string | undefined {
   if (unused > 0) return datatype === 'BYTES' ? 'BYTES takes text, not value' : `${datatype} takes value, not text`;
   if (given > 1 && given !== count) return `${given} elements given, shape [${shape.join(',')}] has ${count}`;
   const isHalf = datatype === 'FP16' || datatype === 'BF16';
-  return isHalf && value.some((number) => number !== 0) ? `${datatype}: only zeros can be written here` : undefined;
+  if (isHalf && value.some((number) => number !== 0)) return `${datatype}: only zeros can be written here`;
+  return rangeFault(datatype, value);
+}
+
+/** Whole numbers within the datatype's range, where it has one. */
+function rangeFault(datatype: Datatype, values: readonly number[]): string | undefined {
+  const range = RANGES[datatype];
+  if (range === undefined) return undefined;
+  const fraction = values.find((value) => !Number.isInteger(value));
+  if (fraction !== undefined) return `value: ${fraction} given, a whole number expected for ${datatype}`;
+  const outside = values.find((value) => BigInt(value) < range[0] || BigInt(value) > range[1]);
+  return outside === undefined
+    ? undefined
+    : `value: ${outside} given, ${range[0]}…${range[1]} expected for ${datatype}`;
 }
 
 function toTensor({ datatype, shape, value, text }: Options): Tensor {
