@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { ROOT } from '../support/paths.ts';
 
 /** What may only be loaded in a host: it blocks its process, or can bring it down. */
-const HOST_ONLY = ['onnxruntime-node', 'sharp', 'tsx'];
+const HOST_ONLY = ['onnxruntime-node', 'sharp', 'esbuild'];
 const IMPORT = /^(?:import|export)(?! type)[^'"]*?from '([^']+)'|^import '([^']+)'/gm;
 
 /** Files and packages that are loaded with `file`, by its static imports. */

@@ -1,42 +1,29 @@
-import { stat } from 'node:fs/promises';
-import { pathToFileURL } from 'node:url';
-import { MillraceError, messageOf } from '../../base/errors.ts';
+import { messageOf, MillraceError } from '../../base/errors.ts';
 import type { RuntimeDefinition } from './define-runtime.ts';
+import { exportOf, newModules } from './user-modules.ts';
 
 /**
- * Imports a user's module and takes a runtime from it. TypeScript files are loaded through tsx.
+ * Imports a user's module and takes a runtime from it.
  * @param path absolute
  * @throws MillraceError MODEL_INVALID naming the module, the export and what is wrong with it
  */
 export async function loadRuntime(path: string, exportName: string): Promise<RuntimeDefinition> {
-  const fail = (problem: string, cause?: unknown): never => {
-    throw new MillraceError('MODEL_INVALID', `runtime ${path}: ${problem}`, { details: { file: path }, cause });
-  };
-  const module = await importModule(path).catch((error: unknown) => fail(messageOf(error), error));
-  if (!(exportName in module)) {
-    return fail(`no export "${exportName}"; it has ${Object.keys(module).join(', ') || 'none'}`);
+  try {
+    const candidate = exportOf(await newModules()(path), exportName);
+    const definition: unknown = typeof candidate === 'function' ? new (candidate as new () => unknown)() : candidate;
+    if (!isRuntime(definition)) {
+      throw new Error(
+        `export "${exportName}" is no runtime: an object with inputs, outputs and predict or predictStream expected`,
+      );
+    }
+    if (definition.decoupled !== true && definition.predict === undefined) {
+      throw new Error('it has no predict; without one it must say decoupled: true');
+    }
+    return definition;
+  } catch (error) {
+    const problem = `runtime ${path}: ${messageOf(error)}`;
+    throw new MillraceError('MODEL_INVALID', problem, { details: { file: path }, cause: error });
   }
-  const candidate = module[exportName];
-  const definition: unknown = typeof candidate === 'function' ? new (candidate as new () => unknown)() : candidate;
-  if (!isRuntime(definition)) {
-    return fail(
-      `export "${exportName}" is no runtime: an object with inputs, outputs and predict or predictStream expected`,
-    );
-  }
-  if (definition.decoupled !== true && definition.predict === undefined) {
-    return fail('it has no predict; without one it must say decoupled: true');
-  }
-  return definition;
-}
-
-async function importModule(path: string): Promise<Record<string, unknown>> {
-  if (/\.[cm]?ts$/.test(path)) {
-    const { register } = await import('tsx/esm/api');
-    register();
-  }
-  // Node keeps every module that it has imported: the query makes an edited one another.
-  const { mtimeMs, size } = await stat(path);
-  return (await import(`${pathToFileURL(path).href}?${mtimeMs}-${size}`)) as Record<string, unknown>;
 }
 
 function isRuntime(candidate: unknown): candidate is RuntimeDefinition {

@@ -1,0 +1,51 @@
+import { createRequire, register } from 'node:module';
+import { dirname, extname, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { GENERATION } from './module-hooks.ts';
+
+/** A module's exports by name. */
+export type ModuleExports = Readonly<Record<string, unknown>>;
+
+/** Imports a module of a user's. @param path absolute; JavaScript or TypeScript */
+export type ImportModule = (path: string) => Promise<ModuleExports>;
+
+let isRegistered = false;
+let generations = 0;
+
+/**
+ * For one load of one servable: what it imports is as the files are now, their relative imports included. Within it a module is imported once. TypeScript needs no build, and `import … from 'millrace'` works in every folder.
+ *
+ * Node keeps every module that it has imported, so each load costs the memory of its modules until the process ends.
+ */
+export function newModules(): ImportModule {
+  const generation = ++generations;
+  return async (path) => {
+    if (!isRegistered) registerHooks();
+    forgetRequired(dirname(path) + sep);
+    return (await import(`${pathToFileURL(path).href}?${GENERATION}=${generation}`)) as ModuleExports;
+  };
+}
+
+/**
+ * A module's export.
+ * @throws Error saying what the module exports instead
+ */
+export function exportOf(module: ModuleExports, name: string): unknown {
+  if (name in module) return module[name];
+  throw new Error(`no export "${name}"; it has ${Object.keys(module).join(', ') || 'none'}`);
+}
+
+/** Once per process: Node never takes hooks back. */
+function registerHooks(): void {
+  isRegistered = true;
+  const own = extname(import.meta.url);
+  register(new URL(`module-hooks${own}`, import.meta.url), {
+    data: { packageUrl: new URL(`../../index${own}`, import.meta.url).href },
+  });
+}
+
+/** CommonJS modules are kept by path, whatever the query. */
+function forgetRequired(folder: string): void {
+  const { cache } = createRequire(import.meta.url);
+  for (const path of Object.keys(cache)) if (path.startsWith(folder)) delete cache[path];
+}
