@@ -1,13 +1,19 @@
 import { didYouMean } from '../base/nearest.ts';
 import { messageOf, type Code } from '../base/errors.ts';
-import type { CalculatorDefinition, InputPolicyName, PortDeclaration, PortDeclarations } from './calculator.ts';
+import {
+  defineCalculator,
+  type CalculatorDefinition,
+  type InputPolicyName,
+  type PortDeclaration,
+  type PortDeclarations,
+} from './calculator.ts';
 import type { CalculatorRegistry } from './calculator-registry.ts';
 import type { Faults } from './faults.ts';
 import type { GraphConfig, HandlerConfig, NodeConfig } from './graph-config.ts';
 import { codeOf, GraphError } from './graph-error.ts';
 import type { ContractPort, ContractPorts, NodeContract } from './node-contract.ts';
 import { parseOptions } from './options.ts';
-import { PacketType } from './packet-type.ts';
+import { anyPacket, PacketType } from './packet-type.ts';
 import { createPolicyFactory } from './policies/policy-factory.ts';
 import type { InputPolicyFactory } from './policies/input-policy.ts';
 import { parseTagIndex, parseTagMap, tagIndexName, type TagEntry } from './tag-map.ts';
@@ -31,6 +37,8 @@ export interface NodeDraft {
   /** `tag:index` of inputs that are back edges. */
   readonly backEdges: ReadonlySet<string>;
   readonly timestampOffset: bigint | undefined;
+  /** The input policy, by the name that graph files use. */
+  readonly policyName: string;
   readonly policy: InputPolicyFactory;
 }
 
@@ -48,6 +56,35 @@ export function uniqueNodeNames(nodes: readonly NodeConfig[]): string[] {
   });
 }
 
+/**
+ * What takes the place of a node that has faults, so that the rest of the graph can be checked: its streams and side packets
+ * are there and carry anything, and no cycle goes through it.
+ */
+export function standIn(config: NodeConfig, index: number, name: string): NodeDraft {
+  const ports = (entries: readonly string[]): DraftPort[] =>
+    entries.map((entry, at) => {
+      const stream = entry.slice(entry.lastIndexOf(':') + 1);
+      return { tag: '', index: at, name: stream, type: anyPacket, isOptional: true };
+    });
+  const definition = defineCalculator({ name: config.calculator, open: () => undefined });
+  const inputs = ports(config.inputStream);
+  return {
+    config,
+    index,
+    name,
+    definition,
+    options: {},
+    inputs,
+    outputs: ports(config.outputStream),
+    sideInputs: ports(config.inputSidePacket),
+    sideOutputs: ports(config.outputSidePacket),
+    backEdges: new Set(inputs.map((port) => tagIndexName(port.tag, port.index))),
+    timestampOffset: undefined,
+    policyName: '',
+    policy: createPolicyFactory({ handler: '', options: [] }, [], false),
+  };
+}
+
 /** Checks one node by itself: names, calculator, options, contract, policy. Nothing when there were faults. */
 export function draftNode(
   config: NodeConfig,
@@ -58,7 +95,7 @@ export function draftNode(
   faults: Faults,
 ): NodeDraft | undefined {
   const report = (code: Code, text: string, cause?: unknown) =>
-    faults.add(code, `node "${name}": ${text}`, config.line, cause);
+    faults.add(code, `node "${name}": ${text}`, config, cause);
   const problems: string[] = [];
   const entries = {
     inputs: parseTagMap(config.inputStream, problems),
@@ -74,7 +111,7 @@ export function draftNode(
   const definition = registry.get(config.calculator);
   if (definition === undefined) {
     const suggestion = didYouMean(config.calculator, registry.names());
-    faults.add('NOT_FOUND', `no calculator is named "${config.calculator}"${suggestion}`, config.line);
+    faults.add('NOT_FOUND', `no calculator is named "${config.calculator}"${suggestion}`, config);
   }
   if (definition === undefined || problems.length > 0 || backEdges === undefined) return undefined;
   try {
@@ -143,6 +180,7 @@ function fitContract(identity: Identity, entries: Entries, graph: GraphConfig): 
     ...ports,
     options,
     timestampOffset: contract.timestampOffset,
+    policyName: policy.handler || 'DefaultInputStreamHandler',
     policy: createPolicyFactory(policy, ports.inputs, contract.processTimestampBounds),
   };
 }
@@ -171,6 +209,7 @@ function checkOutputHandler(handler: HandlerConfig | undefined): void {
 
 /** Pairs entries with what the calculator declares. A missing required tag is `INTERNAL`, as MediaPipe has it. */
 function matchPorts(kind: string, entries: readonly TagEntry[], declarations: PortDeclarations): DraftPort[] {
+  const tags = Object.keys(declarations);
   const ports = entries.map((entry) => {
     const own = Object.hasOwn(declarations, entry.tag) ? declarations[entry.tag] : undefined;
     const declaration = own ?? declarations['*'];
@@ -178,7 +217,7 @@ function matchPorts(kind: string, entries: readonly TagEntry[], declarations: Po
     if (declaration === undefined || entry.index >= limit) {
       throw new GraphError(
         'INVALID_ARGUMENT',
-        `${kind} with tag "${entry.tag}" index ${entry.index} was not expected${didYouMean(entry.tag, Object.keys(declarations))}`,
+        `${kind} with tag "${entry.tag}" index ${entry.index} was not expected${didYouMean(entry.tag, tags) || expectedTags(tags)}`,
       );
     }
     const isType = declaration instanceof PacketType;
@@ -194,9 +233,16 @@ function matchPorts(kind: string, entries: readonly TagEntry[], declarations: Po
     const least = minimum(declaration);
     if (count >= least) continue;
     const wanted = least === 1 ? 'is required' : `is required at least ${least} times`;
-    throw new GraphError('INTERNAL', `${kind} with tag "${tag}" ${wanted}`);
+    throw new GraphError(
+      'INTERNAL',
+      `${kind} with tag "${tag}" ${wanted}; add ${kind.replaceAll(' ', '_')}: "${tag === '' ? '' : `${tag}:`}…"`,
+    );
   }
   return ports;
+}
+
+function expectedTags(tags: readonly string[]): string {
+  return tags.length === 0 ? '; none expected' : `; expected: ${tags.map((tag) => `"${tag}"`).join(', ')}`;
 }
 
 function minimum(declaration: PortDeclaration): number {

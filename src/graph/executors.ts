@@ -5,22 +5,24 @@ import type { GraphConfig, NodeConfig } from './graph-config.ts';
 export function checkExecutors(config: GraphConfig, nodes: readonly NodeConfig[], faults: Faults): void {
   const declared = new Set<string>();
   for (const { name } of config.executor) {
-    if (isReserved(name)) faults.add('INVALID_ARGUMENT', `"${name}" is a reserved executor name.`);
-    if (declared.has(name)) faults.add('INVALID_ARGUMENT', `The executor "${name}" is declared twice.`);
+    if (isReserved(name)) faults.add('INVALID_ARGUMENT', `"${name}" is a reserved executor name; choose another.`);
+    if (declared.has(name))
+      faults.add('INVALID_ARGUMENT', `The executor "${name}" is declared twice; remove one of the two.`);
     declared.add(name);
   }
   if (declared.has('') && config.numThreads !== 0) {
     faults.add(
       'INVALID_ARGUMENT',
-      'ExecutorConfig for the default executor and the graph-level num_threads field should not both be specified.',
+      'ExecutorConfig for the default executor and the graph-level num_threads field should not both be specified; remove one of the two.',
     );
   }
-  for (const { executor, line } of nodes) {
+  for (const node of nodes) {
+    const { executor } = node;
     if (executor === '' || declared.has(executor)) continue;
     const problem = isReserved(executor)
-      ? `"${executor}" is a reserved executor name.`
-      : `The executor "${executor}" is not declared in an ExecutorConfig.`;
-    faults.add('INVALID_ARGUMENT', problem, line);
+      ? `"${executor}" is a reserved executor name; choose another.`
+      : `The executor "${executor}" is not declared in an ExecutorConfig; add executor { name: "${executor}" } or leave the field out.`;
+    faults.add('INVALID_ARGUMENT', problem, node);
   }
 }
 

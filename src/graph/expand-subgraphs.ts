@@ -1,5 +1,5 @@
 import type { CalculatorRegistry } from './calculator-registry.ts';
-import type { Faults } from './faults.ts';
+import type { Faults, Place } from './faults.ts';
 import type { GraphConfig, NodeConfig } from './graph-config.ts';
 import { parseTagMap, tagIndexName } from './tag-map.ts';
 
@@ -39,7 +39,7 @@ function expandNodes(
     const subgraph = registry.subgraph(node.calculator);
     if (subgraph === undefined) return [node];
     if (depth >= MAX_DEPTH) {
-      faults.add('INVALID_ARGUMENT', `subgraph "${node.calculator}" contains itself`, node.line);
+      faults.add('INVALID_ARGUMENT', `subgraph "${node.calculator}" contains itself`, node);
       return [];
     }
     refuseCalculatorFields(node, faults);
@@ -56,7 +56,7 @@ function refuseCalculatorFields(node: NodeConfig, faults: Faults): void {
     node.inputStreamInfo.length > 0 && 'input_stream_info',
   ].filter((field) => field !== false);
   if (given.length === 0) return;
-  faults.add('INVALID_ARGUMENT', `subgraph node "${node.calculator}" cannot have ${given.join(', ')}`, node.line);
+  faults.add('INVALID_ARGUMENT', `subgraph node "${node.calculator}" cannot have ${given.join(', ')}`, node);
 }
 
 function instantiate(node: NodeConfig, nodeName: string, subgraph: GraphConfig, faults: Faults): NodeConfig[] {
@@ -75,8 +75,14 @@ function instantiate(node: NodeConfig, nodeName: string, subgraph: GraphConfig, 
     outputSidePacket: rename(inner.outputSidePacket, sides, prefix),
     inputStreamHandler: inner.inputStreamHandler ?? node.inputStreamHandler ?? subgraph.inputStreamHandler,
     executor: inner.executor || node.executor,
-    line: node.line,
+    ...placeOf(inner, node, subgraph),
   }));
+}
+
+/** Nodes of a subgraph that was read from a file are named there; those of one made in code at the node that uses it. */
+function placeOf(inner: NodeConfig, node: NodeConfig, subgraph: GraphConfig): Place {
+  if (subgraph.file === undefined) return { file: node.file, line: node.line };
+  return { file: inner.file ?? subgraph.file, line: inner.line };
 }
 
 /** Fills `names`: inner name → outer name, or → nothing for an input that the node leaves out. */
@@ -92,7 +98,7 @@ function connect(
   const outer = new Map(
     parseTagMap(node[list], problems).map(({ tag, index, name }) => [tagIndexName(tag, index), name]),
   );
-  for (const problem of problems) faults.add('UNKNOWN', `${problem}, at subgraph "${node.calculator}"`, node.line);
+  for (const problem of problems) faults.add('UNKNOWN', `${problem}, at subgraph "${node.calculator}"`, node);
   for (const { tag, index, name } of inner) {
     const key = tagIndexName(tag, index);
     const outerName = outer.get(key);
@@ -101,7 +107,7 @@ function connect(
     else if (list.startsWith('input')) names.set(name, undefined);
   }
   for (const key of outer.keys()) {
-    faults.add('INVALID_ARGUMENT', `subgraph "${node.calculator}" has no "${key}" among its ${list}`, node.line);
+    faults.add('INVALID_ARGUMENT', `subgraph "${node.calculator}" has no "${key}" among its ${list}`, node);
   }
 }
 

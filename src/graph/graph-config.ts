@@ -52,6 +52,8 @@ export interface NodeConfig {
   readonly profilerConfig?: OptionFields | undefined;
   /** Where the node begins in its file. */
   readonly line?: number | undefined;
+  /** Its file, where that is not the graph's: the node came out of a subgraph. */
+  readonly file?: string | undefined;
 }
 
 /** A parsed CalculatorGraphConfig. */

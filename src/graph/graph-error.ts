@@ -4,6 +4,7 @@ export interface GraphErrorOptions {
   readonly file?: string | undefined;
   readonly line?: number | undefined;
   readonly cause?: unknown;
+  readonly faults?: readonly GraphError[] | undefined;
 }
 
 /** A fault in a graph's file, in its use, or in one of its calculators. `code` follows MediaPipe's status codes. */
@@ -12,12 +13,19 @@ export class GraphError extends Error {
   readonly code: Code;
   readonly file: string | undefined;
   readonly line: number | undefined;
+  readonly #faults: readonly GraphError[] | undefined;
 
   constructor(code: Code, message: string, options: GraphErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.file = options.file;
     this.line = options.line;
+    this.#faults = options.faults;
+  }
+
+  /** The single faults, where this error stands for several found at once; else itself. */
+  get faults(): readonly GraphError[] {
+    return this.#faults ?? [this];
   }
 }
 

@@ -57,7 +57,7 @@ describe('graph files', () => {
       'g.pbtxt:3: node has no field "inputstream"; did you mean "input_stream"?',
     ],
     ['\nbogus: 3', 'g.pbtxt:2: CalculatorGraphConfig has no field "bogus"'],
-    ['type: "a"\ntype: "b"', 'g.pbtxt:2: field "type" is given twice'],
+    ['type: "a"\ntype: "b"', 'g.pbtxt:2: field "type" is given twice; remove one of the two'],
     ['node {\n', 'g.pbtxt:2: "}" for the message that begins in line 1 expected, the end of the file found'],
     ['node {\n name "x" }', 'g.pbtxt:2: ":" or "{" after "name" expected, "\\"x\\"" found'],
     ['num_threads: "two"', 'g.pbtxt:1: field "num_threads": a whole number expected'],

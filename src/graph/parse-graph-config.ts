@@ -1,4 +1,5 @@
 import { didYouMean } from '../base/nearest.ts';
+import { Faults } from './faults.ts';
 import { GraphError, locatedMessage } from './graph-error.ts';
 import {
   createGraphConfig,
@@ -69,17 +70,25 @@ const INPUT_HANDLER_FIELDS: Fields = { input_stream_handler: one('string'), opti
 const OUTPUT_HANDLER_FIELDS: Fields = { output_stream_handler: one('string'), options: one('extensions') };
 const EXECUTOR_FIELDS: Fields = { name: one('string'), type: one('string'), options: one('extensions') };
 
-/** Reads a CalculatorGraphConfig in protobuf text format. Throws a {@link GraphError} whose message begins `file:line: `. */
+/**
+ * Reads a CalculatorGraphConfig in protobuf text format. Throws a {@link GraphError} whose message begins `file:line: `; one
+ * for all fields that are wrong, where the text itself can be read.
+ */
 export function parseGraphConfig(text: string, file?: string): GraphConfig {
-  return new ConfigReader(file).graph(parseTextFormat(text, file));
+  const faults = new Faults(file);
+  const config = new ConfigReader(file, faults).graph(parseTextFormat(text, file));
+  faults.throwIfAny();
+  return config;
 }
 
 /** Turns generic text messages into the config's types; each field is checked against the tables above. */
 class ConfigReader {
   readonly #file: string | undefined;
+  readonly #faults: Faults;
 
-  constructor(file: string | undefined) {
+  constructor(file: string | undefined, faults: Faults) {
     this.#file = file;
+    this.#faults = faults;
   }
 
   graph(message: TextMessage): GraphConfig {
@@ -99,23 +108,32 @@ class ConfigReader {
   #read(message: TextMessage, known: Fields, where: string): Record<string, unknown> {
     const result: Record<string, unknown> = {};
     for (const field of message.fields) {
-      const spec = Object.hasOwn(known, field.name) && !field.bracketed ? known[field.name] : undefined;
-      if (spec === undefined) {
-        throw this.#error(`${where} has no field "${field.name}"${didYouMean(field.name, Object.keys(known))}`, field);
-      }
-      const key = camelCase(field.name);
-      const value = this.#value(field, spec.kind);
-      if (spec.repeated) {
-        const list = (result[key] ??= []) as unknown[];
-        if (Array.isArray(value)) list.push(...(value as unknown[]));
-        else list.push(value);
-      } else if (key in result) {
-        throw this.#error(`field "${field.name}" is given twice`, field);
-      } else {
-        result[key] = value;
+      try {
+        this.#readField(field, known, where, result);
+      } catch (error) {
+        if (!(error instanceof GraphError)) throw error;
+        this.#faults.addError(error);
       }
     }
     return result;
+  }
+
+  #readField(field: TextField, known: Fields, where: string, result: Record<string, unknown>): void {
+    const spec = Object.hasOwn(known, field.name) && !field.bracketed ? known[field.name] : undefined;
+    if (spec === undefined) {
+      throw this.#error(`${where} has no field "${field.name}"${didYouMean(field.name, Object.keys(known))}`, field);
+    }
+    const key = camelCase(field.name);
+    const value = this.#value(field, spec.kind);
+    if (spec.repeated) {
+      const list = (result[key] ??= []) as unknown[];
+      if (Array.isArray(value)) list.push(...(value as unknown[]));
+      else list.push(value);
+    } else if (key in result) {
+      throw this.#error(`field "${field.name}" is given twice; remove one of the two`, field);
+    } else {
+      result[key] = value;
+    }
   }
 
   #value(field: TextField, kind: FieldKind): unknown {

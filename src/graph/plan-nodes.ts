@@ -44,6 +44,7 @@ export function planNodes(
       sideInputTags: tagSlots(node.sideInputs, sideIns),
       sideOutputTags: tagSlots(node.sideOutputs, sideOuts),
       timestampOffset: node.timestampOffset,
+      policyName: node.policyName,
       policy: node.policy,
       isSource: node.inputs.length === 0,
       sourceLayer: node.config.sourceLayer,

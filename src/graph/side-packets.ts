@@ -23,7 +23,7 @@ export function joinSidePackets(
   nodes.forEach((node, at) => {
     for (const { name, type } of node.sideOutputs) {
       if (producers.has(name)) {
-        faults.add('UNKNOWN', `Output Side Packet "${name}" defined twice.`, node.config.line);
+        faults.add('UNKNOWN', `Output Side Packet "${name}" defined twice; rename one of them`, node.config);
       } else producers.set(name, { node: at, type });
     }
   });
@@ -46,8 +46,8 @@ function join(
   const type = own === anyPacket ? (wanted[0] ?? anyPacket) : own;
   for (const { node, port } of consumers) {
     if (type === anyPacket || port.type === anyPacket || type.compatibleWith(port.type)) continue;
-    const text = `side packet "${name}": type "${type.name}" does not fit type "${port.type.name}" of node "${nodes[node]?.name}"`;
-    faults.add('UNKNOWN', text, nodes[node]?.config.line);
+    const text = `side packet "${name}": type "${type.name}" does not fit type "${port.type.name}" of node "${nodes[node]?.name}"; put a node that converts it between them`;
+    faults.add('UNKNOWN', text, nodes[node]?.config);
   }
   const optional = consumers.every(({ port }) => port.isOptional);
   return { name, producer: producer?.node, consumers, type, optional };

@@ -1,6 +1,6 @@
 import { didYouMean } from '../base/nearest.ts';
 import type { DraftPort, NodeDraft } from './draft-node.ts';
-import type { Faults } from './faults.ts';
+import type { Faults, Place } from './faults.ts';
 import { anyPacket, OneOfType, SameAsType, type PacketType } from './packet-type.ts';
 import { tagIndexName, type TagEntry } from './tag-map.ts';
 
@@ -29,8 +29,8 @@ export function joinStreams(
 ): StreamGraph {
   const streams: DraftStream[] = [];
   const byName = new Map<string, DraftStream>();
-  const add = (name: string, source: Pick<DraftStream, 'graphInput' | 'producer' | 'output'>, line?: number) => {
-    if (byName.has(name)) return faults.add('UNKNOWN', `Output Stream "${name}" defined twice.`, line);
+  const add = (name: string, source: Pick<DraftStream, 'graphInput' | 'producer' | 'output'>, at?: Place) => {
+    if (byName.has(name)) return faults.add('UNKNOWN', `Output Stream "${name}" defined twice; rename one of them`, at);
     const stream = { index: streams.length, name, ...source, consumers: [], type: anyPacket };
     streams.push(stream);
     byName.set(name, stream);
@@ -38,7 +38,7 @@ export function joinStreams(
   graphInputs.forEach(({ name }, at) => add(name, { graphInput: at, producer: undefined, output: undefined }));
   nodes.forEach((node, at) => {
     for (const output of node.outputs) {
-      add(output.name, { graphInput: undefined, producer: at, output }, node.config.line);
+      add(output.name, { graphInput: undefined, producer: at, output }, node.config);
     }
   });
   nodes.forEach((node, at) => {
@@ -47,8 +47,8 @@ export function joinStreams(
       const backEdge = node.backEdges.has(tagIndexName(tag, index));
       if (stream !== undefined) stream.consumers.push({ node: at, input, backEdge });
       else {
-        const problem = `Input Stream "${name}" of node "${node.name}" has no producer${didYouMean(name, byName.keys())}`;
-        faults.add('UNKNOWN', problem, node.config.line);
+        const problem = `Input Stream "${name}" of node "${node.name}" has no producer${didYouMean(name, byName.keys()) || '; make it an output_stream of a node or an input_stream of the graph'}`;
+        faults.add('UNKNOWN', problem, node.config);
       }
     });
   });
@@ -140,8 +140,8 @@ function checkConsumers(stream: DraftStream, nodes: readonly NodeDraft[], faults
     const producer = stream.producer === undefined ? 'the graph input' : `node "${nodes[stream.producer]?.name}"`;
     faults.add(
       'UNKNOWN',
-      `stream "${stream.name}": type "${stream.type.name}" of ${producer} does not fit type "${wanted.name}" of node "${node?.name}"`,
-      node?.config.line,
+      `stream "${stream.name}": type "${stream.type.name}" of ${producer} does not fit type "${wanted.name}" of node "${node?.name}"; put a node that converts it between them`,
+      node?.config,
     );
   }
 }

@@ -57,7 +57,7 @@ describe('faults', () => {
       'two producers',
       'input_stream: "a"\nnode { calculator: "MakeNumber" output_stream: "a" }',
       'UNKNOWN',
-      'g.pbtxt:2: Output Stream "a" defined twice.',
+      'g.pbtxt:2: Output Stream "a" defined twice; rename one of them',
     ],
     [
       'no producer',
@@ -65,7 +65,12 @@ describe('faults', () => {
       'UNKNOWN',
       /g.pbtxt:2: Input Stream "frame" of node "Copy" has no producer; did you mean "frames"/,
     ],
-    ['an output without producer', 'output_stream: "x"', 'UNKNOWN', 'g.pbtxt: output_stream "x" has no producer'],
+    [
+      'an output without producer',
+      'output_stream: "x"',
+      'UNKNOWN',
+      'g.pbtxt: output_stream "x" has no producer; make it an output_stream of a node',
+    ],
     [
       'a type that does not fit',
       'node { calculator: "MakeNumber" output_stream: "n" }\nnode { calculator: "ReadText" input_stream: "IN:n" }',
@@ -142,8 +147,31 @@ describe('faults', () => {
     else expect(told).toMatch(message);
   });
 
-  test('several are reported together', () => {
-    expect(() => validate('node { calculator: "A" }\nnode { calculator: "B" }')).toThrow(/g.pbtxt:1: .*\ng.pbtxt:2: /);
+  test('several are reported together, and not what follows from another', () => {
+    const source = `input_stream: "a" output_stream: "nowhere"
+      node { calculator: "A" input_stream: "a" output_stream: "b" }
+      node { calculator: "Copy" input_stream: "b" output_stream: "c" }
+      node { calculator: "ReadText" input_stream: "IN:missing" }
+      node { calculator: "MakeNumber" output_stream: "n" }
+      node { calculator: "ReadText" input_stream: "IN:n" }`;
+    const told: unknown[] = [];
+    try {
+      validate(source);
+    } catch (error) {
+      told.push(...(error as GraphError).faults.map(({ line, message }) => `${line}: ${message.split(': ')[1]}`));
+    }
+    expect(told).toEqual([
+      '2: no calculator is named "A"',
+      expect.stringContaining('4: Input Stream "missing" of node "ReadText_1" has no producer'),
+      '6: stream "n"',
+      expect.stringContaining('undefined: output_stream "nowhere" has no producer'),
+    ]);
+  });
+
+  test('of fields in the wrong place all are reported', () => {
+    expect(() => validate('inptu_stream: "a"\nmax_queue_size: "x"\nnode { calculater: "Copy" }')).toThrow(
+      /g.pbtxt:1: .*\ng.pbtxt:2: .*\ng.pbtxt:3: /,
+    );
   });
 });
 
@@ -213,6 +241,13 @@ describe('subgraphs', () => {
       ['my_sub__Copy_1', 1],
       ['my_sub__Copy_2', 1],
     ]);
+  });
+
+  test('a fault in a subgraph that was read from a file is told at its place there', () => {
+    const broken = parseGraphConfig('type: "Broken"\nnode { calculator: "Copi" }', 'broken.pbtxt');
+    expect(() => validate('node { calculator: "Broken" }', registry.withSubgraph(broken))).toThrow(
+      'broken.pbtxt:2: no calculator is named "Copi"',
+    );
   });
 
   test('a tag that the subgraph lacks is refused', () => {

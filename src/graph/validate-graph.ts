@@ -1,6 +1,6 @@
 import { didYouMean } from '../base/nearest.ts';
 import type { CalculatorRegistry } from './calculator-registry.ts';
-import { draftNode, uniqueNodeNames, type NodeDraft } from './draft-node.ts';
+import { draftNode, standIn, uniqueNodeNames, type NodeDraft } from './draft-node.ts';
 import { checkExecutors } from './executors.ts';
 import { expandSubgraphs } from './expand-subgraphs.ts';
 import { Faults } from './faults.ts';
@@ -16,8 +16,8 @@ import type { GraphPort, ValidatedGraph } from './validated-graph.ts';
 const DEFAULT_QUEUE_SIZE = 100;
 
 /**
- * Checks everything that can be checked without data, and plans the run. Throws one {@link GraphError} for all faults of
- * the first stage that has any; its lines begin `file:line: ` where the node is known.
+ * Checks everything that can be checked without data, and plans the run. Throws one {@link GraphError} for all faults; its
+ * lines begin `file:line: ` where the node is known. What follows from another fault alone is not reported.
  */
 export function validateGraph(
   config: GraphConfig,
@@ -30,18 +30,17 @@ export function validateGraph(
   checkExecutors(config, configs, faults);
   const ports = graphPorts(config, faults);
   const names = uniqueNodeNames(configs);
-  const nodes = configs
-    .map((node, at) => draftNode(node, at, names[at] ?? '', config, registry, faults))
-    .filter((node) => node !== undefined);
-  faults.throwIfAny();
-
+  const nodes = configs.map((node, at) => {
+    const name = names[at] ?? '';
+    return draftNode(node, at, name, config, registry, faults) ?? standIn(node, at, name);
+  });
   const sides = joinSidePackets(ports.sideInputs, nodes, faults);
   const graph = joinStreams(ports.inputs, nodes, faults);
   const order = sortNodes(nodes, graph, sides, faults);
-  faults.throwIfAny();
-  resolveTypes(nodes, graph, order, faults);
+  if (order !== undefined) resolveTypes(nodes, graph, order, faults);
   checkGraphOutputs(ports.outputs, graph, faults);
   faults.throwIfAny();
+  if (order === undefined) throw new Error('a cycle was not reported. This is a bug');
 
   const typed = (entry: TagEntry): GraphPort => ({ ...entry, type: graph.byName.get(entry.name)?.type ?? anyPacket });
   const hints = configs.map(({ bufferSizeHint }) => bufferSizeHint);
@@ -84,12 +83,13 @@ function graphPorts(config: GraphConfig, faults: Faults): Record<'inputs' | 'out
   return ports;
 }
 
+/** @returns nodes in topological order; nothing where there is a cycle, which is reported */
 function sortNodes(
   nodes: readonly NodeDraft[],
   graph: StreamGraph,
   sides: ReadonlyMap<string, DraftSidePacket>,
   faults: Faults,
-): readonly number[] {
+): readonly number[] | undefined {
   const edges: (readonly [number, number])[] = [];
   for (const { producer, consumers } of graph.streams) {
     if (producer === undefined) continue;
@@ -102,13 +102,14 @@ function sortNodes(
   if ('order' in sorted) return sorted.order;
   const cycle = sorted.cycle.map((at) => nodes[at]?.name).join(', ');
   const text = `Generator side packet cycle or calculator stream cycle detected in graph: [${cycle}]; mark one input of it with back_edge`;
-  faults.add('UNKNOWN', text, nodes[sorted.cycle[0] ?? 0]?.config.line);
-  return [];
+  faults.add('UNKNOWN', text, nodes[sorted.cycle[0] ?? 0]?.config);
+  return undefined;
 }
 
 function checkGraphOutputs(outputs: readonly TagEntry[], graph: StreamGraph, faults: Faults): void {
   for (const { name } of outputs) {
     if (graph.byName.has(name)) continue;
-    faults.add('UNKNOWN', `output_stream "${name}" has no producer${didYouMean(name, graph.byName.keys())}`);
+    const remedy = didYouMean(name, graph.byName.keys()) || '; make it an output_stream of a node';
+    faults.add('UNKNOWN', `output_stream "${name}" has no producer${remedy}`);
   }
 }

@@ -56,6 +56,8 @@ export interface NodePlan {
   readonly sideInputTags: readonly TagSlots[];
   readonly sideOutputTags: readonly TagSlots[];
   readonly timestampOffset: bigint | undefined;
+  /** The input policy, by the name that graph files use. */
+  readonly policyName: string;
   readonly policy: InputPolicyFactory;
   readonly isSource: boolean;
   readonly sourceLayer: number;
