@@ -6,6 +6,7 @@ import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import { checkInputs } from '../runtime/check-inputs.ts';
 import type { RuntimeContext, RuntimeDefinition, RuntimeResponse } from '../runtime/script/define-runtime.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { responseFault } from '../tensor/tensor-fault.ts';
 import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
 import type { HostServable } from './servable.ts';
 
@@ -137,8 +138,13 @@ export class RuntimeServable implements HostServable {
     };
   }
 
+  /** @throws MillraceError RUNTIME_FAILED where the answer, which is the user's code's, cannot be sent */
   #response(request: InferenceRequest | undefined, answer: RuntimeResponse): InferenceResponse {
     const { name, version } = this.#parts;
+    const fault = answerFault(answer);
+    if (fault !== undefined) {
+      throw new MillraceError('RUNTIME_FAILED', `runtime '${name}' answered ${fault}`, { details: { servable: name } });
+    }
     return {
       servable: name,
       version,
@@ -157,14 +163,19 @@ export class RuntimeServable implements HostServable {
   }
 }
 
+function answerFault(answer: RuntimeResponse): string | undefined {
+  const fault = responseFault(answer);
+  if (fault !== undefined || answer.id === undefined || typeof answer.id === 'string') return fault;
+  return `id: ${typeof answer.id} given, string expected`;
+}
+
 async function* predictEach(
   definition: RuntimeDefinition,
   requests: AsyncIterable<InferenceRequest>,
   context: RuntimeContext,
 ): AsyncGenerator<RuntimeResponse> {
   for await (const request of requests) {
-    const answer = await definition.predict?.(request, context);
-    if (answer !== undefined) yield answer;
+    if (definition.predict !== undefined) yield await definition.predict(request, context);
   }
 }
 

@@ -90,8 +90,18 @@ interface PlainError {
 
 /** Errors are rare: JSON. The cause stays where it was logged. */
 export function writeError(writer: HeadWriter, error: MillraceError): void {
-  const plain: PlainError = { reason: error.reason, code: error.code, message: error.message, details: error.details };
-  writer.string(JSON.stringify(plain));
+  const { reason, code, message, details } = error;
+  const plain: PlainError = { reason, code, message, details };
+  writer.string(toJson(plain) ?? JSON.stringify({ ...plain, details: {} }));
+}
+
+/** Undefined for what JSON cannot say, such as a bigint among the details of a user's error. */
+function toJson(value: object): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }
 
 export function readError(head: HeadReader): MillraceError {

@@ -56,7 +56,7 @@ export class HostServer {
         return this.#sessions.get(channel)?.push(readRequest(body, head, tensorsAt));
       case MESSAGE.INFER: {
         const loadId = head.varint();
-        return this.#infer(channel, loadId, readRequest(body, head, tensorsAt));
+        return void this.#infer(channel, loadId, readRequest(body, head, tensorsAt));
       }
       case MESSAGE.OPEN:
         return this.#open(channel, body, head, tensorsAt);
@@ -72,10 +72,10 @@ export class HostServer {
       case MESSAGE.UNLOAD:
         return this.#handler.unload(head.varint());
       case MESSAGE.HELLO:
-        return this.#answer(MESSAGE.WELCOME, channel, this.#hello(head));
+        return void this.#answer(MESSAGE.WELCOME, channel, this.#hello(head));
       case MESSAGE.LOAD: {
         const { loadId, spec } = JSON.parse(head.string()) as { loadId: number; spec: unknown };
-        return this.#answer(MESSAGE.LOADED, channel, this.#handler.load(loadId, spec));
+        return void this.#answer(MESSAGE.LOADED, channel, this.#handler.load(loadId, spec));
       }
       default:
         return;
@@ -91,30 +91,37 @@ export class HostServer {
     return {};
   }
 
-  #answer(type: typeof MESSAGE.WELCOME | typeof MESSAGE.LOADED, channel: number, result: Promise<object>): void {
-    result.then(
-      (reply) => this.#connection.send(type, channel, (writer) => writer.string(JSON.stringify(reply))),
-      (error: unknown) => this.#end(channel, error),
-    );
+  async #answer(
+    type: typeof MESSAGE.WELCOME | typeof MESSAGE.LOADED,
+    channel: number,
+    result: Promise<object>,
+  ): Promise<void> {
+    try {
+      const reply = JSON.stringify(await result);
+      this.#connection.send(type, channel, (writer) => writer.string(reply));
+      // Should the next load end this process, the front must know that this one did not.
+      this.#connection.flush();
+    } catch (error) {
+      this.#end(channel, error);
+    }
   }
 
-  #infer(channel: number, loadId: number, request: InferenceRequest): void {
+  /** A response that cannot be encoded is a fault of its servable: it ends the call, never the host. */
+  async #infer(channel: number, loadId: number, request: InferenceRequest): Promise<void> {
     const cancellation = new Cancellation();
     this.#unary.set(channel, cancellation);
-    this.#handler.infer(loadId, request, cancellation).then(
-      (response) => {
-        this.#unary.delete(channel);
-        if (cancellation.error !== undefined) return;
-        this.#connection.send(MESSAGE.RESPONSE, channel, (writer) => {
-          writer.varint(0);
-          return writeResponse(writer, response);
-        });
-      },
-      (error: unknown) => {
-        this.#unary.delete(channel);
-        if (cancellation.error === undefined) this.#end(channel, error);
-      },
-    );
+    try {
+      const response = await this.#handler.infer(loadId, request, cancellation);
+      if (cancellation.error !== undefined) return;
+      this.#connection.send(MESSAGE.RESPONSE, channel, (writer) => {
+        writer.varint(0);
+        return writeResponse(writer, response);
+      });
+    } catch (error) {
+      if (cancellation.error === undefined) this.#end(channel, error);
+    } finally {
+      this.#unary.delete(channel);
+    }
   }
 
   #open(channel: number, body: Buffer, head: HeadReader, tensorsAt: number): void {

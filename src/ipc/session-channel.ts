@@ -23,7 +23,8 @@ export class SessionChannel implements SessionOutput {
   #accepted = 0;
   #isTakenScheduled = false;
   #hasEnded = false;
-  #ending: { error: MillraceError | undefined } | undefined;
+  /** Ended well, once the waiting responses are sent. */
+  #isEnding = false;
 
   constructor(
     connection: Connection,
@@ -74,12 +75,13 @@ export class SessionChannel implements SessionOutput {
       if (next === undefined) break;
       this.#send(next.response, next.latencyUs);
     }
-    if (this.#ending !== undefined && this.#waiting.length === 0) this.#finish(this.#ending.error);
+    if (this.#hasEnded) return;
+    if (this.#isEnding && this.#waiting.length === 0) this.#finish(undefined);
     else if (wasFull && !this.isFull) this.#attempt(() => this.#session?.onRoom());
   }
 
   respond(response: InferenceResponse, latencyUs?: number): void {
-    if (this.#hasEnded || this.#ending !== undefined) return;
+    if (this.#hasEnded || this.#isEnding) return;
     if (this.#waiting.length > 0 || this.isFull) this.#waiting.push({ response, latencyUs });
     else this.#send(response, latencyUs);
   }
@@ -111,8 +113,8 @@ export class SessionChannel implements SessionOutput {
 
   /** A fault overtakes responses that wait for credit; a good end comes after them. */
   end(error: MillraceError | undefined): void {
-    if (this.#hasEnded || this.#ending !== undefined) return;
-    if (error === undefined && this.#waiting.length > 0) this.#ending = { error };
+    if (this.#hasEnded || this.#isEnding) return;
+    if (error === undefined && this.#waiting.length > 0) this.#isEnding = true;
     else this.#finish(error);
   }
 
@@ -125,12 +127,15 @@ export class SessionChannel implements SessionOutput {
     });
   }
 
+  /** A response that cannot be encoded ends the session. */
   #send(response: InferenceResponse, latencyUs: number | undefined): void {
-    this.#unacknowledgedMessages++;
-    this.#unacknowledgedBytes += costOf(response.outputs);
-    this.#connection.send(MESSAGE.RESPONSE, this.#channel, (writer) => {
-      writer.varint(latencyUs === undefined ? 0 : latencyUs + 1);
-      return writeResponse(writer, response);
+    this.#attempt(() => {
+      this.#connection.send(MESSAGE.RESPONSE, this.#channel, (writer) => {
+        writer.varint(latencyUs === undefined ? 0 : latencyUs + 1);
+        return writeResponse(writer, response);
+      });
+      this.#unacknowledgedMessages++;
+      this.#unacknowledgedBytes += costOf(response.outputs);
     });
   }
 
@@ -156,9 +161,8 @@ export class SessionChannel implements SessionOutput {
     } catch (error) {
       const failure = MillraceError.from(error);
       if (failure !== error) this.#onFault(error);
-      const session = this.#session;
-      this.end(failure);
-      session?.abort(failure);
+      if (!this.#hasEnded) this.#finish(failure);
+      this.#session?.abort(failure);
     }
   }
 

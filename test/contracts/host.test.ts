@@ -2,16 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Cancellation } from '../../src/base/cancellation.ts';
 import { MillraceError } from '../../src/base/errors.ts';
-import { silentLogger } from '../../src/base/logger.ts';
-import { serveHost } from '../../src/host/serve-host.ts';
-import { fromStream } from '../../src/ipc/connection.ts';
-import type { HostClient } from '../../src/ipc/host-client.ts';
-import { localLauncher, processLauncher, type Launcher } from '../../src/ipc/launcher.ts';
-import type { SessionSink } from '../../src/ipc/session.ts';
-import { defaultSupervision, Supervisor } from '../../src/ipc/supervisor.ts';
 import { encodeBytes, textData } from '../../src/tensor/bytes.ts';
-import type { InferenceRequest, InferenceResponse } from '../../src/tensor/inference.ts';
+import type { InferenceResponse } from '../../src/tensor/inference.ts';
 import { tensorOf, typedData } from '../../src/tensor/tensor.ts';
+import { Kept, launchers, request, start, type Started } from './host-harness.ts';
 
 const path = (relative: string): string => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 const specs = {
@@ -36,89 +30,9 @@ const specs = {
   anomaly: { kind: 'graph', name: 'anomaly', version: '1', graphPath: path('graphs/anomaly/graph.pbtxt') },
   broken: { kind: 'graph', name: 'broken', version: '1', graphPath: path('test/fixtures/nothing.pbtxt') },
 };
-const limits = { maxMessages: 8, maxBytes: 4_000_000 };
-
-const launchers: Record<string, Launcher> = {
-  'in a process': processLauncher(new URL('../../src/host/main.ts', import.meta.url), {
-    ...process.env,
-    MILLRACE_HOST_LOG_LEVEL: 'error',
-  }),
-  'in this process': localLauncher((stream) => serveHost(fromStream(stream), silentLogger, () => {})),
-};
-
-interface Started {
-  readonly client: HostClient;
-  readonly supervisor: Supervisor;
-  /** The next host that comes up. */
-  readonly nextUp: () => Promise<HostClient>;
-}
-
-async function start(launch: Launcher): Promise<Started> {
-  const ups: HostClient[] = [];
-  let wake: (() => void) | undefined;
-  const supervisor = new Supervisor(
-    launch,
-    { ...defaultSupervision, name: 'test', settings: { hosts: 2 }, limits, maxSilenceMs: 20_000 },
-    {
-      onUp: (client) => {
-        ups.push(client);
-        wake?.();
-      },
-      onDown: () => {},
-      onRun: () => {},
-    },
-    silentLogger,
-  );
-  supervisor.start();
-  const nextUp = async (): Promise<HostClient> => {
-    for (;;) {
-      const client = ups.shift();
-      if (client !== undefined) return client;
-      await new Promise<void>((resolve) => (wake = resolve));
-    }
-  };
-  return { client: await nextUp(), supervisor, nextUp };
-}
-
-const request = (servable: string, inputs: InferenceRequest['inputs'], id = ''): InferenceRequest => ({
-  servable,
-  version: '',
-  id,
-  inputs,
-  outputs: [],
-});
 const number = (name: string, value: number) => tensorOf(name, 'FP32', [1], Float32Array.of(value));
 const numbers = (response: InferenceResponse): number[] =>
   response.outputs.flatMap((o) => [...(typedData(o) as Float32Array)]);
-
-/** A sink that keeps everything. */
-class Kept implements SessionSink {
-  readonly responses: InferenceResponse[] = [];
-  readonly refused: [string, MillraceError][] = [];
-  drains = 0;
-  #end!: (error: MillraceError | undefined) => void;
-  readonly ended = new Promise<MillraceError | undefined>((resolve) => (this.#end = resolve));
-  #wake: (() => void) | undefined;
-
-  onResponse(response: InferenceResponse): void {
-    this.responses.push(response);
-    this.#wake?.();
-  }
-  onRequestError(id: string, error: MillraceError): void {
-    this.refused.push([id, error]);
-    this.#wake?.();
-  }
-  onEnd(error: MillraceError | undefined): void {
-    this.#end(error);
-  }
-  onDrain(): void {
-    this.drains++;
-    this.#wake?.();
-  }
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => (this.#wake = resolve));
-  }
-}
 
 describe.each(Object.entries(launchers))('a host %s', (where, launch) => {
   let started: Started | undefined;

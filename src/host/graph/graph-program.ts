@@ -105,7 +105,10 @@ export function pushPackets(
   return undefined;
 }
 
-/** The response that carries one output packet. */
+/**
+ * The response that carries one output packet.
+ * @throws MillraceError GRAPH_FAILED where the packet cannot be sent
+ */
 export function responseOf(
   program: GraphProgram,
   output: { readonly name: string; readonly form: Form },
@@ -113,13 +116,9 @@ export function responseOf(
   timestamp: bigint,
   id: string,
 ): InferenceResponse {
-  return {
-    servable: program.name,
-    version: program.version,
-    id,
-    parameters: { ...responseParameters(output.form, value), [TIMESTAMP_PARAMETER]: timestamp },
-    outputs: outputTensors(output.name, output.form, value),
-  };
+  const outputs = outputTensors(output.name, output.form, value);
+  const parameters = { ...responseParameters(output.form, value), [TIMESTAMP_PARAMETER]: timestamp };
+  return { servable: program.name, version: program.version, id, parameters, outputs };
 }
 
 function sidePackets(parameters: Parameters | undefined): ReadonlyMap<string, unknown> {

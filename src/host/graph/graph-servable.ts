@@ -12,7 +12,7 @@ import type { HostServable } from '../servable.ts';
 import { describeGraph, graphWarnings } from './describe.ts';
 import { createProgram, type GraphProgram, type TakeModels } from './graph-program.ts';
 import { GraphSession } from './graph-session.ts';
-import { formOf } from './ports.ts';
+import { formOf, isSendable } from './ports.ts';
 import { inferOnce } from './unary.ts';
 
 const registry = new CalculatorRegistry(builtinCalculators);
@@ -73,6 +73,10 @@ function checkServable(graph: ValidatedGraph, path: string): void {
     if (ports.length > 1 && ports.some((port) => formOf(port) === 'request')) {
       fail(`${ports.length} ${side} streams given; a side that carries whole requests or responses has only that one`);
     }
+  }
+  for (const { name, type } of outputStreams) {
+    if (!isSendable(type))
+      fail(`output_stream "${name}" carries ${type.name}; a tensor, an image or a response expected`);
   }
   const takesRequests = inputStreams.some((port) => formOf(port) === 'request');
   if (takesRequests !== outputStreams.some((port) => formOf(port) === 'request')) {

@@ -6,8 +6,9 @@ import {
   ResponsePacketType,
   TensorPacketType,
 } from '../../calculators/packet-types.ts';
-import type { GraphPort } from '../../graph/index.ts';
-import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
+import { anyPacket, OneOfType, SameAsType, type GraphPort, type PacketType } from '../../graph/index.ts';
+import type { InferenceResponse } from '../../tensor/inference.ts';
+import { responseFault, tensorFault } from '../../tensor/tensor-fault.ts';
 import { expectedBytes, shapeFits, type Tensor } from '../../tensor/tensor.ts';
 
 /** What a graph stream carries on the wire (OVMS sheet §5.1): by its calculators' types, else by the prefix of its tag. */
@@ -21,6 +22,8 @@ export function formOf(port: GraphPort): Form {
   if (tag.startsWith('REQUEST') || tag.startsWith('RESPONSE')) return 'request';
   return tag.startsWith('IMAGE') ? 'image' : 'tensor';
 }
+
+const anyRequest = new RequestPacketType();
 
 /** A graph input with what is needed to make its packets; analysed once per load. */
 export interface InputPort {
@@ -64,12 +67,33 @@ function checkTensor({ datatype, shape }: TensorPacketType, tensor: Tensor): voi
   }
 }
 
-/** The tensors of an output packet: one, named after its stream; of a response, all of them as they are. */
+/** Whether what an output carries can be on the wire, as far as its type says; values are checked one by one. */
+export function isSendable(type: PacketType): boolean {
+  if (type === anyPacket || type === imagePacket || type instanceof SameAsType) return true;
+  if (type instanceof OneOfType) return type.alternatives.some(isSendable);
+  return type instanceof TensorPacketType || type instanceof ResponsePacketType;
+}
+
+/**
+ * The tensors of an output packet: one, named after its stream; of a response, all of them as they are.
+ * @throws MillraceError GRAPH_FAILED where the stream's form cannot be made of the value
+ */
 export function outputTensors(stream: string, form: Form, value: unknown): readonly Tensor[] {
+  const fault = outputFault(form, value);
+  if (fault !== undefined) {
+    throw new MillraceError('GRAPH_FAILED', `output "${stream}": ${fault}`, { details: { stream } });
+  }
   if (form === 'request') return (value as InferenceResponse).outputs;
   if (form === 'image') return [fromImage(stream, value as Image)];
   const tensor = value as Tensor;
   return [tensor.name === stream ? tensor : { ...tensor, name: stream }];
+}
+
+function outputFault(form: Form, value: unknown): string | undefined {
+  if (form === 'tensor') return tensorFault(value);
+  if (form === 'image')
+    return imagePacket.accepts(value) ? undefined : 'a packet that is no image given, an image expected';
+  return anyRequest.accepts(value) ? 'a request given, a response expected' : responseFault(value);
 }
 
 /** The value for the one input of a graph that takes whole requests. */
@@ -78,7 +102,7 @@ export function requestPort(inputs: readonly InputPort[]): InputPort | undefined
   return only?.form === 'request' ? only : undefined;
 }
 
-/** What a stream of this form carries beside its tensors. */
+/** What a stream of this form carries beside its tensors; of a value that `outputTensors` took. */
 export function responseParameters(form: Form, value: unknown): InferenceResponse['parameters'] {
-  return form === 'request' ? (value as InferenceResponse | InferenceRequest).parameters : undefined;
+  return form === 'request' ? (value as InferenceResponse).parameters : undefined;
 }
