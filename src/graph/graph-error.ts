@@ -41,8 +41,11 @@ export function codeOf(error: unknown): Code {
   return typeof code === 'string' && code !== 'OK' && Object.hasOwn(CODES, code) ? (code as Code) : 'UNKNOWN';
 }
 
+/** Which of a calculator's functions is called. */
+export type Phase = 'Open' | 'Process' | 'Close';
+
 /** A calculator's failure, named after the phase and the node; keeps the code and the text of what was thrown. */
-export function phaseError(phase: 'Open' | 'Process' | 'Close', node: string, error: unknown): GraphError {
+export function phaseError(phase: Phase, node: string, error: unknown): GraphError {
   return new GraphError(
     codeOf(error),
     `Calculator::${phase}() for node "${node}" failed: ${messageOf(error) || 'no message was given'}`,

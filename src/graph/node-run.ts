@@ -1,5 +1,5 @@
 import type { CalculatorInstance } from './calculator-context.ts';
-import { phaseError, type GraphError } from './graph-error.ts';
+import { phaseError, type GraphError, type Phase } from './graph-error.ts';
 import { InputStream, type InputOwner } from './input-stream.ts';
 import { NodeContext, type ContextHost } from './node-context.ts';
 import type { OutputStream } from './output-stream.ts';
@@ -17,10 +17,12 @@ export interface NodeHost extends ContextHost {
   /** A calculator that is not a source asked for the end. */
   stopSources(): void;
   queueFull(input: InputStream, isFull: boolean): void;
+  readonly sizeOf: ((value: unknown) => number) | undefined;
+  bytesQueued(change: number): void;
   /** A call returned a promise, which has settled when `callEnded` comes. */
   callBegan(): void;
   callEnded(): void;
-  readonly onNodeRun: ((node: string, microseconds: number) => void) | undefined;
+  readonly onNodeRun: ((node: string, microseconds: number, phase: Phase, timestamp: bigint) => void) | undefined;
 }
 
 type State = 'unopened' | 'open' | 'closed';
@@ -116,6 +118,14 @@ export class NodeRun implements InputOwner {
     this.#host.queueFull(input, isFull);
   }
 
+  get sizeOf(): ((value: unknown) => number) | undefined {
+    return this.#host.sizeOf;
+  }
+
+  bytesQueued(change: number): void {
+    this.#host.bytesQueued(change);
+  }
+
   inputFailed(error: GraphError): void {
     this.#host.fail(error);
   }
@@ -136,7 +146,6 @@ export class NodeRun implements InputOwner {
 
   /** Runs the task for which the node was scheduled. */
   run(): void {
-    if (this.#host.onNodeRun !== undefined) this.#startedAt = performance.now();
     if (this.#task === 'process') this.#process();
     else if (this.#task === 'open') this.#open();
     else this.#close();
@@ -148,13 +157,15 @@ export class NodeRun implements InputOwner {
     if (this.#state !== 'open') return undefined;
     this.#state = 'closed';
     this.#context.timestamp = Timestamp.Done;
+    this.#begin();
     const failed = (error: unknown) => this.#host.fail(phaseError('Close', this.plan.name, error));
     try {
       const result = this.#instance.close?.(this.#context);
-      if (isPromise(result)) return result.catch(failed);
+      if (isPromise(result)) return result.catch(failed).then(() => this.#measure('Close'));
     } catch (error) {
       failed(error);
     }
+    this.#measure('Close');
     return undefined;
   }
 
@@ -166,6 +177,7 @@ export class NodeRun implements InputOwner {
 
   #open(): void {
     const context = this.#context;
+    this.#begin();
     try {
       context.bindSidePackets(this.plan);
       context.isOpening = true;
@@ -181,7 +193,7 @@ export class NodeRun implements InputOwner {
     this.#context.isOpening = false;
     this.#instance = instance ?? {};
     this.#state = 'open';
-    this.#measure();
+    this.#measure('Open');
     for (const output of this.outputs) this.#release(output);
     this.#isBusy = false;
     this.#host.opened(this);
@@ -206,6 +218,7 @@ export class NodeRun implements InputOwner {
 
   #call(): void {
     const instance = this.#instance;
+    this.#begin();
     if (instance.process === undefined) return this.#processed();
     let result: void | Promise<void>;
     try {
@@ -218,7 +231,7 @@ export class NodeRun implements InputOwner {
   }
 
   #processed(): void {
-    this.#measure();
+    this.#measure('Process');
     for (const output of this.outputs) this.#release(output);
     const nextTime = this.#host.hasFailed ? undefined : this.#policy?.fillNext?.();
     if (nextTime !== undefined) {
@@ -242,6 +255,7 @@ export class NodeRun implements InputOwner {
   #close(): void {
     this.#context.timestamp = Timestamp.Done;
     for (const input of this.inputs) input.showSettled();
+    this.#begin();
     try {
       const result = this.#instance.close?.(this.#context);
       if (isPromise(result)) this.#await(result, 'Close', () => this.#closed());
@@ -254,7 +268,7 @@ export class NodeRun implements InputOwner {
 
   #closed(): void {
     this.#state = 'closed';
-    this.#measure();
+    this.#measure('Close');
     for (const input of this.inputs) input.shutDown();
     for (const output of this.outputs) {
       output.close();
@@ -264,7 +278,8 @@ export class NodeRun implements InputOwner {
     if (this.plan.isSource) this.#host.sourceIdle(this);
   }
 
-  #failed(phase: 'Open' | 'Process' | 'Close', error: unknown): void {
+  #failed(phase: Phase, error: unknown): void {
+    this.#measure(phase);
     if (phase === 'Open' || this.#state === 'unopened') this.#state = 'closed';
     for (const input of this.inputs) input.release();
     for (const output of this.outputs) output.discard();
@@ -272,7 +287,7 @@ export class NodeRun implements InputOwner {
     this.#host.fail(phaseError(phase, this.plan.name, error));
   }
 
-  #await<T>(promise: PromiseLike<T>, phase: 'Open' | 'Process' | 'Close', then: (value: T) => void): void {
+  #await<T>(promise: PromiseLike<T>, phase: Phase, then: (value: T) => void): void {
     this.#host.callBegan();
     promise.then(
       (value) => {
@@ -300,8 +315,15 @@ export class NodeRun implements InputOwner {
     for (const output of this.outputs) if (!output.isClosed) output.raise(bound);
   }
 
-  #measure(): void {
-    this.#host.onNodeRun?.(this.plan.name, (performance.now() - this.#startedAt) * 1000);
+  /** A call begins; it ends with {@link #measure}. */
+  #begin(): void {
+    if (this.#host.onNodeRun !== undefined) this.#startedAt = performance.now();
+  }
+
+  #measure(phase: Phase): void {
+    if (this.#host.onNodeRun === undefined) return;
+    const microseconds = (performance.now() - this.#startedAt) * 1000;
+    this.#host.onNodeRun(this.plan.name, microseconds, phase, this.#context.timestamp);
   }
 }
 

@@ -21,15 +21,24 @@ export class OutputStream implements OutputPort {
   visibleBound: bigint = Timestamp.PreStream;
   /** The input timestamp of the node's current call, the default time of what is sent. */
   readonly #clock: { readonly timestamp: bigint };
+  readonly #onPackets: ((stream: string, packets: readonly Packet[]) => void) | undefined;
   readonly #pending: Packet[] = [];
   #callBound: bigint | undefined;
   #isClosed = false;
 
-  constructor(plan: StreamPlan, tag: string, index: number, clock: { readonly timestamp: bigint }) {
+  /** `onPackets` is told of what is shown downstream. */
+  constructor(
+    plan: StreamPlan,
+    tag: string,
+    index: number,
+    clock: { readonly timestamp: bigint },
+    onPackets?: (stream: string, packets: readonly Packet[]) => void,
+  ) {
     this.plan = plan;
     this.tag = tag;
     this.index = index;
     this.#clock = clock;
+    this.#onPackets = onPackets;
   }
 
   get name(): string {
@@ -99,6 +108,7 @@ export class OutputStream implements OutputPort {
     this.#callBound = undefined;
     if (bound > this.visibleBound) this.visibleBound = bound;
     if (last === undefined && bound <= told) return;
+    if (last !== undefined) this.#onPackets?.(this.name, packets);
     for (const consumer of this.consumers) {
       if (last !== undefined) consumer.receive(packets);
       if (bound > told) consumer.raiseBound(bound);
@@ -123,6 +133,7 @@ export class OutputStream implements OutputPort {
   feed(packet: Packet): void {
     const packets = [packet];
     this.visibleBound = nextTimestamp(packet.timestamp);
+    this.#onPackets?.(this.name, packets);
     for (const consumer of this.consumers) consumer.receive(packets);
   }
 

@@ -1,9 +1,10 @@
-import { combineErrors, GraphError, codeOf } from './graph-error.ts';
+import { combineErrors, GraphError, codeOf, type Phase } from './graph-error.ts';
 import { messageOf } from '../base/errors.ts';
 import type { InputStream } from './input-stream.ts';
 import type { NodeContext } from './node-context.ts';
 import { NodeRun, type NodeHost } from './node-run.ts';
 import { OutputStream } from './output-stream.ts';
+import type { Packet } from './packet.ts';
 import { RunLoop, type RunLoopHost } from './run-loop.ts';
 import { SidePacketStore } from './side-packet-store.ts';
 import { SourceLayers } from './source-layers.ts';
@@ -14,8 +15,13 @@ import type { NodePlan, StreamPlan, ValidatedGraph } from './validated-graph.ts'
 export interface GraphRunOptions {
   /** What calculators ask for by name. */
   readonly services?: ReadonlyMap<string, unknown>;
-  /** Told of every call of a calculator: `open`, each `process`, `close`; of asynchronous ones until their promise settles. */
-  readonly onNodeRun?: (node: string, microseconds: number) => void;
+  /**
+   * Told of every call of a calculator when it has ended, asynchronous ones when their promise settles.
+   * @param timestamp the call's input timestamp: Unstarted in Open, Done in Close
+   */
+  readonly onNodeRun?: (node: string, microseconds: number, phase: Phase, timestamp: bigint) => void;
+  /** Told of packets when they become visible on a stream of the graph, whoever reads it. */
+  readonly onPackets?: (stream: string, packets: readonly Packet[]) => void;
 }
 
 interface Waiter {
@@ -34,7 +40,8 @@ export class RunCore implements NodeHost, RunLoopHost {
   readonly throttle: Throttle;
   readonly sidePackets: SidePacketStore;
   readonly services: ReadonlyMap<string, unknown>;
-  readonly onNodeRun: ((node: string, microseconds: number) => void) | undefined;
+  readonly onNodeRun: GraphRunOptions['onNodeRun'];
+  readonly #onPackets: GraphRunOptions['onPackets'];
   readonly #graph: ValidatedGraph;
   readonly #streams: OutputStream[];
   readonly #inputs: OutputStream[] = [];
@@ -51,6 +58,7 @@ export class RunCore implements NodeHost, RunLoopHost {
     this.#graph = graph;
     this.services = options.services ?? NO_SERVICES;
     this.onNodeRun = options.onNodeRun;
+    this.#onPackets = options.onPackets;
     this.sidePackets = new SidePacketStore(graph);
     this.loop = new RunLoop(this);
     this.#streams = new Array<OutputStream>(graph.streams.length);
@@ -218,7 +226,7 @@ export class RunCore implements NodeHost, RunLoopHost {
 
   #addStream(name: string, tag: string, index: number, clock: { readonly timestamp: bigint }): OutputStream {
     const at = this.#graph.streamIndex.get(name) ?? -1;
-    const stream = new OutputStream(this.#graph.streams[at] as StreamPlan, tag, index, clock);
+    const stream = new OutputStream(this.#graph.streams[at] as StreamPlan, tag, index, clock, this.#onPackets);
     this.#streams[at] = stream;
     return stream;
   }

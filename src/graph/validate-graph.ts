@@ -1,3 +1,4 @@
+import { messageOf } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import type { CalculatorRegistry } from './calculator-registry.ts';
 import { draftNode, standIn, uniqueNodeNames, type NodeDraft } from './draft-node.ts';
@@ -6,6 +7,7 @@ import { expandSubgraphs } from './expand-subgraphs.ts';
 import { Faults } from './faults.ts';
 import type { GraphConfig } from './graph-config.ts';
 import { anyPacket } from './packet-type.ts';
+import { parseTraceSettings, type TraceSettings } from './profiler-config.ts';
 import { planNodes } from './plan-nodes.ts';
 import { joinSidePackets, type DraftSidePacket } from './side-packets.ts';
 import { joinStreams, resolveTypes, type StreamGraph } from './stream-graph.ts';
@@ -26,6 +28,7 @@ export function validateGraph(
 ): ValidatedGraph {
   const faults = new Faults(options.file ?? config.file);
   refuseUnsupported(config, faults);
+  const trace = readTraceSettings(config, faults);
   const configs = expandSubgraphs(config, registry, faults);
   checkExecutors(config, configs, faults);
   const ports = graphPorts(config, faults);
@@ -61,6 +64,7 @@ export function validateGraph(
     ),
     services: new Set(nodes.flatMap(({ definition }) => definition.services)),
     maxQueueSize: maxQueueSize < 0 ? -1 : Math.max(maxQueueSize, ...hints),
+    trace,
   };
 }
 
@@ -69,6 +73,15 @@ function refuseUnsupported(config: GraphConfig, faults: Faults): void {
     if (config[field].length === 0) continue;
     const name = field.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`);
     faults.add('UNIMPLEMENTED', `${name} is not supported; use a calculator with output side packets`);
+  }
+}
+
+function readTraceSettings(config: GraphConfig, faults: Faults): TraceSettings | undefined {
+  try {
+    return parseTraceSettings(config.profilerConfig);
+  } catch (error) {
+    faults.add('INVALID_ARGUMENT', messageOf(error));
+    return undefined;
   }
 }
 

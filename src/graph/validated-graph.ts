@@ -1,6 +1,7 @@
 import type { CalculatorDefinition } from './calculator.ts';
 import type { GraphConfig } from './graph-config.ts';
 import type { InputPolicyFactory } from './policies/input-policy.ts';
+import type { TraceSettings } from './profiler-config.ts';
 import type { PacketType } from './packet-type.ts';
 import type { TagEntry } from './tag-map.ts';
 
@@ -99,4 +100,6 @@ export interface ValidatedGraph {
   readonly services: ReadonlySet<string>;
   /** Packets per input queue, -1 for no limit. */
   readonly maxQueueSize: number;
+  /** Set where the graph's `profiler_config` asks for traces. */
+  readonly trace: TraceSettings | undefined;
 }
