@@ -1,9 +1,13 @@
 import { CODES, messageOf, type Code } from '../base/errors.ts';
 
+/** What the engine itself finds wrong in a run: a packet's time, the type of its value, or queues that cannot be emptied. */
+export type RunFault = 'timestamp' | 'type' | 'queue';
+
 export interface GraphErrorOptions {
   readonly file?: string | undefined;
   readonly line?: number | undefined;
   readonly cause?: unknown;
+  readonly fault?: RunFault | undefined;
   readonly faults?: readonly GraphError[] | undefined;
 }
 
@@ -13,6 +17,7 @@ export class GraphError extends Error {
   readonly code: Code;
   readonly file: string | undefined;
   readonly line: number | undefined;
+  readonly fault: RunFault | undefined;
   readonly #faults: readonly GraphError[] | undefined;
 
   constructor(code: Code, message: string, options: GraphErrorOptions = {}) {
@@ -20,6 +25,7 @@ export class GraphError extends Error {
     this.code = code;
     this.file = options.file;
     this.line = options.line;
+    this.fault = options.fault;
     this.#faults = options.faults;
   }
 
@@ -61,5 +67,6 @@ export function combineErrors(prefix: string, errors: readonly GraphError[]): Gr
     file: first?.file,
     line: first?.line,
     cause: first?.cause ?? first,
+    fault: first?.fault,
   });
 }

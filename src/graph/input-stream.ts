@@ -11,6 +11,10 @@ export interface InputOwner {
   inputChanged(): void;
   packetQueued?: (() => void) | undefined;
   queueFull(input: InputStream, isFull: boolean): void;
+  /** Bytes of a packet's value; nothing where the run does not count them. */
+  readonly sizeOf: ((value: unknown) => number) | undefined;
+  /** The queues hold so many bytes more, or fewer. */
+  bytesQueued(change: number): void;
   inputFailed(error: GraphError): void;
 }
 
@@ -21,8 +25,12 @@ export class InputStream implements StreamConsumer, InputPort {
   isDone = false;
   /** Packets from this length on throttle the sources; -1: never. */
   limit: number;
+  /** The limit before deadlocks were relieved. */
+  readonly firstLimit: number;
   isFull = false;
   isTimed = true;
+  /** Of the queued packets' values, where the run counts them. */
+  bytes = 0;
   bound: bigint = Timestamp.PreStream;
   readonly #owner: InputOwner;
   #settled: bigint = Timestamp.Unstarted;
@@ -34,6 +42,7 @@ export class InputStream implements StreamConsumer, InputPort {
     this.plan = plan;
     this.#owner = owner;
     this.limit = limit;
+    this.firstLimit = limit;
   }
 
   get tag(): string {
@@ -86,6 +95,7 @@ export class InputStream implements StreamConsumer, InputPort {
         return;
       }
       this.#queue.push(packet);
+      if (this.#owner.sizeOf !== undefined) this.#count(this.#owner.sizeOf(packet.value));
       if (this.isTimed) this.bound = nextTimestamp(packet.timestamp);
     }
     this.updateFull();
@@ -149,6 +159,7 @@ export class InputStream implements StreamConsumer, InputPort {
   /** Drops what is queued and what will still come: the node has closed. */
   shutDown(): void {
     this.#isClosed = true;
+    this.#count(-this.bytes);
     this.#queue.length = 0;
     this.#head = 0;
     this.packet = undefined;
@@ -158,6 +169,7 @@ export class InputStream implements StreamConsumer, InputPort {
   #shift(): Packet | undefined {
     const packet = this.#queue[this.#head];
     this.#queue[this.#head++] = undefined;
+    if (packet !== undefined && this.#owner.sizeOf !== undefined) this.#count(-this.#owner.sizeOf(packet.value));
     if (this.#head === this.#queue.length) {
       this.#queue.length = 0;
       this.#head = 0;
@@ -166,6 +178,12 @@ export class InputStream implements StreamConsumer, InputPort {
       this.#head = 0;
     }
     return packet;
+  }
+
+  #count(bytes: number): void {
+    if (bytes === 0) return;
+    this.bytes += bytes;
+    this.#owner.bytesQueued(bytes);
   }
 
   #fault(t: bigint): GraphError | undefined {
@@ -180,6 +198,7 @@ export function timestampFault(stream: string, t: bigint, bound: bigint): GraphE
     return new GraphError(
       'INVALID_ARGUMENT',
       `In stream "${stream}", timestamp not specified or set to illegal value: ${timestampName(t)}`,
+      { fault: 'timestamp' },
     );
   }
   const isLatePostStream = t === Timestamp.PostStream && bound > Timestamp.Min;
@@ -190,5 +209,6 @@ export function timestampFault(stream: string, t: bigint, bound: bigint): GraphE
       `${timestampName(isLatePostStream ? Timestamp.OneOverPostStream : bound)} but received ${timestampName(t)}. Are you ` +
       'using a custom InputStreamHandler? Note that some InputStreamHandlers allow timestamps that are not strictly ' +
       'monotonically increasing.',
+    { fault: 'timestamp' },
   );
 }

@@ -89,6 +89,7 @@ export class OutputStream implements OutputPort {
       'INVALID_ARGUMENT',
       `Packet type mismatch on calculator outputting to stream "${name}": The Packet stores "${kindOf(packet.value)}", ` +
         `but "${type.name}" was requested.`,
+      { fault: 'type' },
     );
   }
 

@@ -22,6 +22,13 @@ export interface GraphRunOptions {
   readonly onNodeRun?: (node: string, microseconds: number, phase: Phase, timestamp: bigint) => void;
   /** Told of packets when they become visible on a stream of the graph, whoever reads it. */
   readonly onPackets?: (stream: string, packets: readonly Packet[]) => void;
+  /** Bytes of a packet's value, always the same for the same value; asked when a packet is queued and when it leaves. */
+  readonly sizeOf?: (value: unknown) => number;
+  /**
+   * What all input queues together may hold before sources and graph inputs are throttled, in bytes as `sizeOf` says; a value
+   * in several queues counts in each. A run that can go on only by holding more fails with RESOURCE_EXHAUSTED.
+   */
+  readonly maxQueueBytes?: number;
 }
 
 interface Waiter {
@@ -41,6 +48,7 @@ export class RunCore implements NodeHost, RunLoopHost {
   readonly sidePackets: SidePacketStore;
   readonly services: ReadonlyMap<string, unknown>;
   readonly onNodeRun: GraphRunOptions['onNodeRun'];
+  readonly sizeOf: GraphRunOptions['sizeOf'];
   readonly #onPackets: GraphRunOptions['onPackets'];
   readonly #graph: ValidatedGraph;
   readonly #streams: OutputStream[];
@@ -58,6 +66,7 @@ export class RunCore implements NodeHost, RunLoopHost {
     this.#graph = graph;
     this.services = options.services ?? NO_SERVICES;
     this.onNodeRun = options.onNodeRun;
+    this.sizeOf = options.sizeOf;
     this.#onPackets = options.onPackets;
     this.sidePackets = new SidePacketStore(graph);
     this.loop = new RunLoop(this);
@@ -71,7 +80,9 @@ export class RunCore implements NodeHost, RunLoopHost {
         if (consumer !== undefined) this.#streams[at]?.consumers.push(consumer);
       }
     }
-    this.throttle = new Throttle(this.nodes, this.#inputs.length, (source) => this.#runSource(source));
+    this.throttle = new Throttle(this.nodes, this.#inputs.length, options.maxQueueBytes ?? Infinity, (source) =>
+      this.#runSource(source),
+    );
     this.#sources = new SourceLayers(this.nodes);
   }
 
@@ -190,6 +201,10 @@ export class RunCore implements NodeHost, RunLoopHost {
     this.throttle.update(input, isFull);
   }
 
+  bytesQueued(change: number): void {
+    this.throttle.count(change);
+  }
+
   callBegan(): void {
     this.loop.callBegan();
   }
@@ -210,7 +225,7 @@ export class RunCore implements NodeHost, RunLoopHost {
       if (this.#inputs.every((input) => input.isClosed)) return this.#endOrDeadlock();
     }
     if (this.#sources.areActive || this.throttle.holdsBack()) {
-      const deadlock = this.#graph.config.reportDeadlock ? this.throttle.deadlock() : undefined;
+      const deadlock = this.throttle.deadlock(this.#graph.config.reportDeadlock);
       if (deadlock !== undefined) this.fail(deadlock);
       if (deadlock !== undefined || this.throttle.relieve()) return true;
     }

@@ -2,6 +2,9 @@ import { GraphError } from './graph-error.ts';
 import type { InputStream } from './input-stream.ts';
 import type { NodeRun } from './node-run.ts';
 
+/** Packets up to which one queue may grow to relieve a deadlock; twice its own limit where that is more. */
+const MOST_RELIEF = 10_000;
+
 /** Which queues are full, and which sources and graph inputs that holds back. */
 export class Throttle {
   readonly #nodes: readonly NodeRun[];
@@ -10,26 +13,31 @@ export class Throttle {
   readonly #inputs: number[];
   #throttledInputs = 0;
   #isBlocked = false;
+  /** Bytes in all queues. */
+  #bytes = 0;
+  readonly #maxBytes: number;
   #waiters: (() => void)[] = [];
   readonly #resume: (source: NodeRun) => void;
 
-  constructor(nodes: readonly NodeRun[], graphInputs: number, resume: (source: NodeRun) => void) {
+  constructor(nodes: readonly NodeRun[], graphInputs: number, maxBytes: number, resume: (source: NodeRun) => void) {
     this.#nodes = nodes;
+    this.#maxBytes = maxBytes;
     this.#inputs = new Array<number>(graphInputs).fill(0);
     this.#resume = resume;
   }
 
   /** Back-pressure from outside. */
-  get isBlocked(): boolean {
-    return this.#isBlocked;
-  }
-
   setBlocked(isBlocked: boolean): void {
     if (isBlocked === this.#isBlocked) return;
     this.#isBlocked = isBlocked;
-    if (isBlocked) return;
-    for (const node of this.#nodes) if (node.isActive && node.throttles === 0) this.#resume(node);
-    this.#release();
+    if (!isBlocked) this.#resumeAll();
+  }
+
+  /** The queues hold `change` bytes more. */
+  count(change: number): void {
+    const wasFull = this.#hasNoBytesLeft;
+    this.#bytes += change;
+    if (wasFull && !this.#hasNoBytesLeft) this.#resumeAll();
   }
 
   update(input: InputStream, isFull: boolean): void {
@@ -52,12 +60,12 @@ export class Throttle {
   }
 
   mayRun(source: NodeRun): boolean {
-    return source.throttles === 0 && !this.#isBlocked;
+    return source.throttles === 0 && !this.#holdsAllBack;
   }
 
   /** Whether the graph input, or any of them, is held back. */
   holdsBack(graphInput?: number): boolean {
-    if (this.#isBlocked) return true;
+    if (this.#holdsAllBack) return true;
     return graphInput === undefined ? this.#throttledInputs > 0 : (this.#inputs[graphInput] ?? 0) > 0;
   }
 
@@ -84,17 +92,65 @@ export class Throttle {
     return true;
   }
 
-  /** The error of a graph with `report_deadlock`, when some queue is full. */
-  deadlock(): GraphError | undefined {
-    const [input] = this.#full;
-    if (this.#isBlocked || input === undefined) return undefined;
-    const node = this.#nodes.find(({ inputs }) => inputs.includes(input));
+  /**
+   * Everything is idle and held back: what is wrong, where more room is no remedy or, with `report_deadlock`, is not wanted.
+   */
+  deadlock(isReported: boolean): GraphError | undefined {
+    if (this.#isBlocked) return undefined;
+    if (this.#hasNoBytesLeft) return this.#exhausted(this.#largest());
+    for (const input of this.#full) {
+      if (isReported) return this.#throttlingDeadlock(input);
+      if (input.size >= Math.max(MOST_RELIEF, 2 * input.firstLimit)) return this.#exhausted(input);
+    }
+    return undefined;
+  }
+
+  get #hasNoBytesLeft(): boolean {
+    return this.#bytes >= this.#maxBytes;
+  }
+
+  get #holdsAllBack(): boolean {
+    return this.#isBlocked || this.#hasNoBytesLeft;
+  }
+
+  #throttlingDeadlock(input: InputStream): GraphError {
     return new GraphError(
       'UNAVAILABLE',
-      `Detected a deadlock due to input throttling for input stream: "${input.name}" of a node "${node?.plan.debugName}". ` +
+      `Detected a deadlock due to input throttling for input stream: "${input.name}" of a node "${this.#nodeOf(input)?.plan.debugName}". ` +
         'All calculators are idle while packet sources remain active and throttled.  Consider adjusting "max_queue_size" ' +
         'or "report_deadlock".',
     );
+  }
+
+  /** No calculator can run with what the queues hold, and they may not hold more. */
+  #exhausted(input: InputStream | undefined): GraphError {
+    const bytes = this.#hasNoBytesLeft
+      ? `; all queues hold ${this.#bytes} bytes, less than ${this.#maxBytes} expected`
+      : '';
+    return new GraphError(
+      'RESOURCE_EXHAUSTED',
+      `stream "${input?.name}" of node "${input && this.#nodeOf(input)?.plan.name}": ${input?.size} packets wait for packets ` +
+        `of other streams that do not come${bytes}`,
+      { fault: 'queue' },
+    );
+  }
+
+  #largest(): InputStream | undefined {
+    let largest: InputStream | undefined;
+    for (const { inputs } of this.#nodes) {
+      for (const input of inputs) if (input.bytes > (largest?.bytes ?? 0)) largest = input;
+    }
+    return largest;
+  }
+
+  #nodeOf(input: InputStream): NodeRun | undefined {
+    return this.#nodes.find(({ inputs }) => inputs.includes(input));
+  }
+
+  #resumeAll(): void {
+    if (this.#holdsAllBack) return;
+    for (const node of this.#nodes) if (node.isActive && node.throttles === 0) this.#resume(node);
+    this.#release();
   }
 
   #release(): void {

@@ -1,10 +1,16 @@
 import { MillraceError, messageOf, type Reason } from '../../base/errors.ts';
-import { GraphError } from '../../graph/index.ts';
+import { GraphError, type RunFault } from '../../graph/index.ts';
 
 const PREFIXES = {
   GRAPH_INVALID: 'Failed to initialize mediapipe graph - ',
   GRAPH_START_FAILED: 'Failed to start mediapipe graph - ',
 } as const;
+
+const REASONS_OF_FAULTS = {
+  timestamp: 'TIMESTAMP_NOT_INCREASING',
+  type: 'WRONG_DATATYPE',
+  queue: 'LIMIT_REACHED',
+} as const satisfies Record<RunFault, Reason>;
 
 /** A graph that cannot be made or started, with OVMS's text. */
 export function startFault(reason: keyof typeof PREFIXES, error: unknown): MillraceError {
@@ -13,7 +19,7 @@ export function startFault(reason: keyof typeof PREFIXES, error: unknown): Millr
 
 /** A packet that the graph refuses: the end of the session (OVMS sheet §1.3). */
 export function packetFault(stream: string, error: GraphError): MillraceError {
-  const reason: Reason = /timestamp/i.test(error.message) ? 'TIMESTAMP_NOT_INCREASING' : 'WRONG_DATATYPE';
+  const reason: Reason = error.fault === undefined ? 'GRAPH_FAILED' : REASONS_OF_FAULTS[error.fault];
   return new MillraceError(
     reason,
     `Failed to add packet to mediapipe graph input stream - ${error.code}: ${error.message}`,
@@ -29,6 +35,9 @@ export function runFault(error: unknown): MillraceError {
   if (!(error instanceof GraphError)) return MillraceError.from(error);
   if (error.cause instanceof MillraceError && error.cause.reason === 'CANCELLED') return error.cause;
   if (error.code === 'CANCELLED') return new MillraceError('CANCELLED', error.message, { cause: error });
+  if (error.fault === 'queue') {
+    return new MillraceError('LIMIT_REACHED', `Mediapipe execution failed. MP status - ${error.message}`, { cause: error });
+  }
   const isPrecondition = error.code === 'FAILED_PRECONDITION';
   const prefix = isPrecondition ? 'Mediapipe graph precondition failed - ' : 'Mediapipe execution failed. MP status - ';
   return new MillraceError('GRAPH_FAILED', `${prefix}${error.code}: ${error.message}`, {
