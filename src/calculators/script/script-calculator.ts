@@ -1,0 +1,190 @@
+import { z } from 'zod';
+import { messageOf } from '../../base/errors.ts';
+import {
+  defineCalculator,
+  GraphError,
+  optional,
+  PacketType,
+  type CalculatorContext,
+  type CalculatorInstance,
+} from '../../graph/index.ts';
+import type { ScriptContext, ScriptHandler, ScriptOutputs } from '../../runtime/script/define-script.ts';
+import { SCRIPT_SERVICE, type ScriptService } from '../../runtime/script/script-service.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { tensorPacket } from '../packet-types.ts';
+import { kindOf, takeTensor } from './take-tensor.ts';
+
+const LOOPBACK = 'LOOPBACK';
+
+const scriptOptions = z.object({
+  handlerPath: z.string().min(1).describe("The user's module, relative to the graph file's folder."),
+  export: z.string().min(1).default('default').describe('Which of its exports is the script.'),
+  shared: z
+    .boolean()
+    .default(false)
+    .describe('One object for all sessions, initialized when the graph is loaded; else one for each session.'),
+});
+
+/** Options of a ScriptCalculator node, as its graph file gives them. */
+export type ScriptOptions = z.infer<typeof scriptOptions>;
+
+/** Any value: what a loopback packet carries says nothing. */
+const loopbackPacket = new PacketType<boolean>('Loopback', (value) => typeof value === 'boolean');
+
+/**
+ * Runs a user's module (see `ScriptHandler`), as OVMS's PythonExecutorCalculator does with Python (OVMS sheet §5.5). Inputs
+ * and outputs carry tensors, whatever their tags; with an input policy that does not wait for all inputs, those that are
+ * missing are left out. For generators, LOOPBACK ties the node to itself:
+ *
+ * node {
+ *   name: "words"
+ *   calculator: "ScriptCalculator"
+ *   input_stream: "TEXT:text"
+ *   input_stream: "LOOPBACK:again"
+ *   input_stream_info { tag_index: "LOOPBACK:0" back_edge: true }
+ *   input_stream_handler {
+ *     input_stream_handler: "SyncSetInputStreamHandler"
+ *     options { [mediapipe.SyncSetInputStreamHandlerOptions.ext] { sync_set { tag_index: "LOOPBACK:0" } } }
+ *   }
+ *   output_stream: "WORD:word"
+ *   output_stream: "LOOPBACK:again"
+ *   node_options { [type.googleapis.com/millrace.ScriptCalculatorOptions] { handler_path: "words.ts" } }
+ * }
+ */
+export const scriptCalculator = defineCalculator({
+  name: 'ScriptCalculator',
+  options: scriptOptions,
+  inputs: { '*': tensorPacket(), [LOOPBACK]: optional(loopbackPacket) },
+  outputs: { '*': tensorPacket(), [LOOPBACK]: optional(loopbackPacket) },
+  services: [SCRIPT_SERVICE],
+  contract(node) {
+    const sides = [node.inputs.has(LOOPBACK), node.outputs.has(LOOPBACK)];
+    if (sides[0] !== sides[1]) {
+      node.fail(`${LOOPBACK} is on the ${sides[0] === true ? 'input' : 'output'} side only, on both or none expected`);
+    }
+    if (sides[0] === false) node.timestampOffset = 0n;
+  },
+  async open(context) {
+    const service = context.service<ScriptService>(SCRIPT_SERVICE);
+    const { node, options, inputPorts, outputPorts } = context;
+    return guarded(service, async () => {
+      const handler = service.script(node);
+      if (!options.shared) {
+        const { folder, logger, parameters } = service;
+        const inputs = inputPorts.filter(isData).map(({ name }) => name);
+        const outputs = outputPorts.filter(isData).map(({ name }) => name);
+        await handler.initialize?.({ node, inputs, outputs, folder, parameters, logger });
+      }
+      return new ScriptNode(handler, service, !options.shared);
+    });
+  },
+});
+
+type Steps = Iterator<ScriptOutputs> | AsyncIterator<ScriptOutputs>;
+
+/** One node of one run: at most one generator is at work, from one LOOPBACK packet to the next. */
+class ScriptNode implements CalculatorInstance {
+  readonly #handler: ScriptHandler;
+  readonly #service: ScriptService;
+  readonly #isOwner: boolean;
+  #steps: Steps | undefined;
+  /** Of the generator's next outputs. */
+  #timestamp = 0n;
+
+  constructor(handler: ScriptHandler, service: ScriptService, isOwner: boolean) {
+    this.#handler = handler;
+    this.#service = service;
+    this.#isOwner = isOwner;
+  }
+
+  async process(context: CalculatorContext): Promise<void> {
+    const inputs = context.inputPorts.flatMap(({ tag, name, packet }) =>
+      packet === undefined || tag === LOOPBACK ? [] : [{ ...(packet.value as Tensor), name }],
+    );
+    if (this.#steps !== undefined) {
+      if (inputs.length > 0) {
+        throw new GraphError(
+          'RESOURCE_EXHAUSTED',
+          'Node is already processing data. Create new stream for another request.',
+        );
+      }
+      return this.#step(this.#steps, context);
+    }
+    if (inputs.length === 0) return; // the LOOPBACK packet of a generator that has ended
+    const { timestamp, signal } = context;
+    const { logger } = this.#service;
+    const script: ScriptContext = { timestamp, signal, logger, parameters: this.#service.parametersAt(timestamp) };
+    await guarded(this.#service, async () => {
+      const result: unknown = await this.#handler.execute(inputs, script);
+      if (Array.isArray(result)) return this.#send(context, result, timestamp);
+      if (!isIterator(result))
+        throw new Error(`execute gave ${kindOf(result)}, a list of tensors or a generator expected`);
+      if (context.outputPorts.every(isData)) {
+        throw new Error(`execute yields, which needs ${LOOPBACK} among the node's inputs and outputs`);
+      }
+      this.#steps = result;
+      this.#timestamp = timestamp;
+    });
+    if (this.#steps !== undefined) await this.#step(this.#steps, context);
+  }
+
+  async close(): Promise<void> {
+    // Not awaited: a generator that is in the middle of a call ends after that, if ever.
+    if (this.#steps !== undefined) void Promise.resolve(this.#steps.return?.()).catch(() => {});
+    if (!this.#isOwner) return;
+    try {
+      await this.#handler.finalize?.();
+    } catch (error) {
+      this.#service.logger.error({ error: messageOf(error), stack: stackOf(error) }, 'script failed to finalize');
+    }
+  }
+
+  /** One turn of the generator; its LOOPBACK packet asks for the next. */
+  #step(steps: Steps, context: CalculatorContext): Promise<void> {
+    return guarded(this.#service, async () => {
+      const { done, value }: IteratorResult<unknown, unknown> = await steps.next();
+      if (done === true) {
+        this.#steps = undefined;
+        return;
+      }
+      if (!Array.isArray(value)) throw new Error(`execute yielded ${kindOf(value)}, a list of tensors expected`);
+      this.#send(context, value, this.#timestamp);
+      context.outputPorts.find((port) => !isData(port))?.send(true, this.#timestamp++);
+    });
+  }
+
+  #send({ outputPorts }: CalculatorContext, tensors: readonly unknown[], timestamp: bigint): void {
+    const ports = outputPorts.filter(isData);
+    for (const [i, value] of tensors.entries()) {
+      const tensor = takeTensor(value, `execute gave at [${i}]`);
+      const port = ports.find(({ name }) => name === tensor.name) ?? ports.find(({ tag }) => tag === tensor.name);
+      if (port === undefined) {
+        const names = ports.map(({ name }) => `"${name}"`).join(', ');
+        throw new Error(`the node has no output "${tensor.name}"; it has ${names || 'none'}`);
+      }
+      port.send(tensor, timestamp);
+    }
+  }
+}
+
+/** Runs a user's code: what it throws becomes OVMS's text with its message; its stack is only logged. */
+async function guarded<T>(service: ScriptService, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    service.logger.error({ error: messageOf(error), stack: stackOf(error) }, 'script failed');
+    throw new GraphError('INTERNAL', `Error occurred during graph execution - ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function isData({ tag }: { readonly tag: string }): boolean {
+  return tag !== LOOPBACK;
+}
+
+function isIterator(value: unknown): value is Steps {
+  return typeof value === 'object' && value !== null && typeof (value as Partial<Steps>).next === 'function';
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined;
+}
