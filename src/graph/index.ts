@@ -35,6 +35,8 @@ export type {
   OutputSidePacketPort,
 } from './calculator-context.ts';
 export type { ContractPort, ContractPorts, NodeContract } from './node-contract.ts';
+export { readGraphFile, subgraphFiles, type GraphFile } from './graph-file.ts';
+export { describeValidatedGraph, type GraphDescription, type NodeDescription } from './graph-description.ts';
 export { validateGraph } from './validate-graph.ts';
 export type { GraphPort, NodePlan, ValidatedGraph } from './validated-graph.ts';
 export { GraphRun, type QueueSize } from './graph-run.ts';

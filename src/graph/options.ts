@@ -94,6 +94,7 @@ function unwrap(schema: z.core.$ZodType): SchemaDefinition {
   return inner === undefined ? definition : unwrap(inner);
 }
 
-function snakeCase(name: string): string {
+/** `keepEvery` as graph files write it: `keep_every`. */
+export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

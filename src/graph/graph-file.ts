@@ -1,0 +1,89 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { messageOf } from '../base/errors.ts';
+import type { CalculatorRegistry } from './calculator-registry.ts';
+import { Faults } from './faults.ts';
+import type { GraphConfig } from './graph-config.ts';
+import { GraphError } from './graph-error.ts';
+import { parseGraphConfig } from './parse-graph-config.ts';
+
+/** A graph file and what its nodes need of the files beside it. */
+export interface GraphFile {
+  readonly config: GraphConfig;
+  /** Those that the graph uses, directly or through others. */
+  readonly subgraphs: readonly GraphConfig[];
+  /** The registry that was given, with the subgraphs. */
+  readonly registry: CalculatorRegistry;
+}
+
+interface SubgraphFile {
+  readonly type: string;
+  readonly path: string;
+  readonly text: string;
+}
+
+/** `type: "Name"` where a line begins: an executor's own `type` stands further in. */
+const TYPE = /^type\s*:\s*["']([^"']+)["']/m;
+
+/**
+ * Reads a graph file and the subgraphs that it uses: other `*.pbtxt` files of its folder, found by the `type` they have.
+ * @throws GraphError for what cannot be read in any of them, as `parseGraphConfig`
+ */
+export async function readGraphFile(path: string, registry: CalculatorRegistry): Promise<GraphFile> {
+  const text = await readText(path);
+  const faults = new Faults(path);
+  const config = parsed(text, path, faults);
+  const beside = await subgraphFiles(path);
+  const subgraphs: GraphConfig[] = [];
+  const known = new Set(registry.names());
+  const nodes = [...(config?.node ?? [])];
+  for (const { calculator } of nodes) {
+    if (known.has(calculator)) continue;
+    known.add(calculator);
+    const [file, second] = beside.filter(({ type }) => type === calculator);
+    if (second !== undefined && file !== undefined) {
+      faults.add('ALREADY_EXISTS', `${basename(file.path)} is of type "${calculator}" too; rename one of them`, {
+        file: second.path,
+      });
+    }
+    const subgraph = file === undefined ? undefined : parsed(file.text, file.path, faults);
+    if (subgraph === undefined) continue;
+    subgraphs.push(subgraph);
+    nodes.push(...subgraph.node);
+  }
+  faults.throwIfAny();
+  if (config === undefined) throw new Error(`${path} was not read and no fault says why. This is a bug`);
+  return { config, subgraphs, registry: registry.withSubgraph(...subgraphs) };
+}
+
+/** The files beside a graph that may serve it as subgraphs, by name. */
+export async function subgraphFiles(graphPath: string): Promise<SubgraphFile[]> {
+  const folder = dirname(graphPath);
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.pbtxt') && name !== basename(graphPath));
+  const files = await Promise.all(
+    names.toSorted().map(async (name) => {
+      const path = join(folder, name);
+      const text = await readFile(path, 'utf8').catch(() => ''); // gone meanwhile, or a folder
+      return { path, text, type: TYPE.exec(text)?.[1] ?? '' };
+    }),
+  );
+  return files.filter(({ type }) => type !== '');
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new GraphError('NOT_FOUND', `cannot read graph file ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function parsed(text: string, path: string, faults: Faults): GraphConfig | undefined {
+  try {
+    return parseGraphConfig(text, path);
+  } catch (error) {
+    if (!(error instanceof GraphError)) throw error;
+    for (const fault of error.faults) faults.addError(fault);
+    return undefined;
+  }
+}
