@@ -23,6 +23,16 @@ export interface TensorSpec {
   readonly optional?: boolean | undefined;
 }
 
+/** Dimensions that a tensor of a request may have: a dim is one byte on the wire and far more in memory. */
+export const MAX_RANK = 1024;
+
+/** The fault of a tensor with more. */
+export function tooManyDims(): MillraceError {
+  return new MillraceError('REQUEST_TOO_LARGE', `a tensor has more than ${MAX_RANK} dimensions`, {
+    details: { expected: MAX_RANK },
+  });
+}
+
 /** Elements in a shape; 1 for a scalar. Exact up to 2^53. */
 export function elementCount(shape: readonly number[]): number {
   let count = 1;

@@ -21,3 +21,10 @@ test('texts that do not fit in a header are shortened, and the details left out'
   expect(details.length).toBeGreaterThan(100);
   expect(trailers).toEqual({ 'millrace-reason': 'GRAPH_FAILED' });
 });
+
+test('texts whose encoded form would pass the longest string are shortened too', () => {
+  const text = '%'.repeat(200_000_000);
+  const { details, trailers } = toGrpcStatus(new MillraceError('SERVABLE_NOT_FOUND', text, { details: { text } }));
+  expect(encodeURI(details).length).toBeLessThanOrEqual(3072);
+  expect(trailers).toEqual({ 'millrace-reason': 'SERVABLE_NOT_FOUND' });
+});

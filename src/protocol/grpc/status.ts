@@ -1,4 +1,4 @@
-import { CODES, MillraceError, REASONS, type Code, type Reason } from '../../base/errors.ts';
+import { CODES, MillraceError, REASONS, type Code, type ErrorDetails, type Reason } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 
 /** Reasons whose gRPC code is not the catalogue's: gRPC itself answers bytes that are no message with INTERNAL. */
@@ -20,7 +20,7 @@ export function toGrpcStatus(error: MillraceError): GrpcStatus {
   const code = (isDefault ? GRPC_CODES[error.reason] : undefined) ?? error.code;
   const trailers: Record<string, string> = { 'millrace-reason': error.reason };
   const details = asciiJson(error.details);
-  if (details !== '{}' && details.length <= MAX_ENCODED_BYTES) trailers['millrace-details'] = details;
+  if (details !== undefined && details !== '{}') trailers['millrace-details'] = details;
   return { code: CODES[code], details: sendable(error.message), trailers };
 }
 
@@ -31,17 +31,23 @@ export function toCallError(thrown: unknown, logger: Logger, method: string): Mi
   return error;
 }
 
-/** JSON in ASCII, as metadata values must be. */
-function asciiJson(value: object): string {
-  return JSON.stringify(value).replace(
-    /[^\x20-\x7e]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+/** JSON in ASCII, as metadata values must be; undefined where it does not fit in a header. */
+function asciiJson(value: ErrorDetails): string | undefined {
+  let json: string;
+  try {
+    json = JSON.stringify(value);
+  } catch {
+    return undefined; // longer than any string
+  }
+  if (json.length > MAX_ENCODED_BYTES) return undefined;
+  const ascii = json.replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return ascii.length > MAX_ENCODED_BYTES ? undefined : ascii;
 }
 
 /** `text` shortened until its percent-encoded form fits in a header, and without lone surrogates, which cannot be encoded. */
 function sendable(text: string): string {
-  let whole = Buffer.from(text, 'utf8').toString('utf8');
+  // What is cut here cannot fit; encoding all of it might pass the longest string.
+  let whole = Buffer.from(text.slice(0, MAX_ENCODED_BYTES), 'utf8').toString('utf8');
   while (encodeURI(whole).length > MAX_ENCODED_BYTES) {
     whole = Buffer.from(whole.slice(0, Math.floor(whole.length * 0.8)), 'utf8').toString('utf8');
   }

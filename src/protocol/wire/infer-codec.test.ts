@@ -421,3 +421,16 @@ test('an enormous shape with typed contents allocates nothing of its size', () =
   });
   expect(reasonOf(bytes)).toBe('WRONG_BYTE_SIZE');
 });
+
+test('dims and parameters are bounded, however few bytes each has', () => {
+  const withShape = (rank: number): Buffer =>
+    requestType.encode({ inputs: [{ name: 'in', datatype: 'INT8', shape: new Array<number>(rank).fill(1) }] });
+  expect(reasonOf(withShape(1024))).toBe('MISSING_INPUT');
+  expect(reasonOf(withShape(1025))).toBe('REQUEST_TOO_LARGE');
+  const unpacked = Buffer.concat([Buffer.from([42, 130, 16]), Buffer.alloc(2050, Buffer.from([24, 1]))]);
+  expect(reasonOf(unpacked)).toBe('REQUEST_TOO_LARGE');
+
+  const parameter = Buffer.from([34, 7, 10, 1, 112, 18, 2, 8, 1]);
+  expect(() => decodeInferRequest(Buffer.alloc(131_072 * parameter.length, parameter))).not.toThrow();
+  expect(reasonOf(Buffer.alloc(131_073 * parameter.length, parameter))).toBe('REQUEST_TOO_LARGE');
+});

@@ -1,9 +1,10 @@
 import { MillraceError } from '../../base/errors.ts';
 import { Uint64, type ParameterValue } from '../../tensor/parameters.ts';
+import { MAX_RANK, tooManyDims } from '../../tensor/tensor.ts';
 import { ProtoReader } from './proto-reader.ts';
 
-/** Tensors, raw entries and requested outputs in one message; each may be two bytes there and an object here. */
-const MAX_ENTRIES = 65_536;
+/** Tensors, raw contents, requested outputs and parameters of one message, together: each may be two bytes there and an object here. */
+const MAX_ENTRIES = 131_072;
 
 /** A parameter whose oneof is not set, which the wire allows and no server does. */
 export const UNSET = Symbol('unset parameter');
@@ -43,16 +44,31 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Decodes a ModelInferRequest. Throws MALFORMED_REQUEST when the bytes are none. */
 export function decodeRequestEnvelope(message: Buffer): InferEnvelope {
-  return decodeEnvelope(new ProtoReader(message), true);
+  return decodeEnvelope(new EnvelopeReader(message), true);
 }
 
 /** Decodes a ModelInferResponse. Throws MALFORMED_REQUEST when the bytes are none. */
 export function decodeResponseEnvelope(message: Buffer): InferEnvelope {
-  return decodeEnvelope(new ProtoReader(message), false);
+  return decodeEnvelope(new EnvelopeReader(message), false);
+}
+
+/** Counts what the message makes the decoder build. */
+class EnvelopeReader extends ProtoReader {
+  #entries = 0;
+
+  /** Call before each entry. Throws REQUEST_TOO_LARGE above `MAX_ENTRIES`. */
+  countEntry(): void {
+    if (++this.#entries <= MAX_ENTRIES) return;
+    throw new MillraceError(
+      'REQUEST_TOO_LARGE',
+      `more than ${MAX_ENTRIES} tensors, raw contents, requested outputs and parameters in one message`,
+      { details: { expected: MAX_ENTRIES } },
+    );
+  }
 }
 
 /** The messages differ only in fields 6 and 7: requested outputs and raw contents, or raw contents. */
-function decodeEnvelope(reader: ProtoReader, isRequest: boolean): InferEnvelope {
+function decodeEnvelope(reader: EnvelopeReader, isRequest: boolean): InferEnvelope {
   const tensors: TensorEnvelope[] = [];
   const outputs: RequestedOutputEnvelope[] = [];
   const raw: Buffer[] = [];
@@ -72,16 +88,16 @@ function decodeEnvelope(reader: ProtoReader, isRequest: boolean): InferEnvelope 
     else if (tag === 34) readParameter(reader, (envelope.parameters ??= emptyParameters()));
     else if (tag === 42) tensors.push(readTensor(reader));
     else if (tag === 50 && isRequest) outputs.push(readRequestedOutput(reader));
-    else if (tag === (isRequest ? 58 : 50)) raw.push(reader.bytes());
-    else reader.skip(tag);
-    if (tensors.length > MAX_ENTRIES || raw.length > MAX_ENTRIES || outputs.length > MAX_ENTRIES) {
-      throw new MillraceError('REQUEST_TOO_LARGE', `more than ${MAX_ENTRIES} tensors in one message`);
-    }
+    else if (tag === (isRequest ? 58 : 50)) {
+      reader.countEntry();
+      raw.push(reader.bytes());
+    } else reader.skip(tag);
   }
   return envelope;
 }
 
-function readTensor(reader: ProtoReader): TensorEnvelope {
+function readTensor(reader: EnvelopeReader): TensorEnvelope {
+  reader.countEntry();
   const outer = reader.enter();
   const shape: number[] = [];
   const tensor: Mutable<TensorEnvelope> = {
@@ -94,7 +110,7 @@ function readTensor(reader: ProtoReader): TensorEnvelope {
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === 10) tensor.name = reader.string();
     else if (tag === 18) tensor.datatype = reader.string();
-    else if (tag === 24) shape.push(reader.int64());
+    else if (tag === 24) readDim(reader, shape);
     else if (tag === 26) readPackedShape(reader, shape);
     else if (tag === 34) readParameter(reader, (tensor.parameters ??= emptyParameters()));
     else if (tag === 42) {
@@ -107,13 +123,19 @@ function readTensor(reader: ProtoReader): TensorEnvelope {
   return tensor;
 }
 
-function readPackedShape(reader: ProtoReader, shape: number[]): void {
+function readDim(reader: EnvelopeReader, shape: number[]): void {
+  if (shape.length === MAX_RANK) throw tooManyDims();
+  shape.push(reader.int64());
+}
+
+function readPackedShape(reader: EnvelopeReader, shape: number[]): void {
   const outer = reader.enter();
-  while (reader.pos < reader.end) shape.push(reader.int64());
+  while (reader.pos < reader.end) readDim(reader, shape);
   reader.leave(outer);
 }
 
-function readRequestedOutput(reader: ProtoReader): RequestedOutputEnvelope {
+function readRequestedOutput(reader: EnvelopeReader): RequestedOutputEnvelope {
+  reader.countEntry();
   const outer = reader.enter();
   const output: Mutable<RequestedOutputEnvelope> = { name: '', parameters: undefined };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
@@ -126,7 +148,8 @@ function readRequestedOutput(reader: ProtoReader): RequestedOutputEnvelope {
 }
 
 /** One entry of a `map<string, InferParameter>`; a later entry of the same key wins. */
-function readParameter(reader: ProtoReader, into: EnvelopeParameters): void {
+function readParameter(reader: EnvelopeReader, into: EnvelopeParameters): void {
+  reader.countEntry();
   const outer = reader.enter();
   let key = '';
   let value: ParameterValue | typeof UNSET = UNSET;

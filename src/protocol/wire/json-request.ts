@@ -2,7 +2,14 @@ import { MillraceError } from '../../base/errors.ts';
 import { DATATYPE_BYTES, DATATYPES, isDatatype, type Datatype } from '../../tensor/datatype.ts';
 import type { InferenceRequest, RequestedOutput } from '../../tensor/inference.ts';
 import type { Parameters } from '../../tensor/parameters.ts';
-import { elementCount, expectedBytes, type Tensor, type TensorSpec } from '../../tensor/tensor.ts';
+import {
+  elementCount,
+  expectedBytes,
+  MAX_RANK,
+  tooManyDims,
+  type Tensor,
+  type TensorSpec,
+} from '../../tensor/tensor.ts';
 import { BinaryTail, checkHeaderLength, decodeRawBody, wrongByteSize } from './binary-extension.ts';
 import { decodeData } from './json-data.ts';
 import {
@@ -155,7 +162,10 @@ function readInput(reader: JsonReader, index: number): InputField {
 function readShape(reader: JsonReader, where: () => string): number[] {
   const shape: number[] = [];
   if (reader.peek() !== 91) throw wrongType(`${where()}: "shape"`, reader.value(), 'an array of integers');
-  reader.array((index) => shape.push(readDimension(reader, `${where()}: "shape"[${index}]`)));
+  reader.array((index) => {
+    if (index === MAX_RANK) throw tooManyDims();
+    shape.push(readDimension(reader, `${where()}: "shape"[${index}]`));
+  });
   return shape;
 }
 
