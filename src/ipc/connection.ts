@@ -68,6 +68,11 @@ export class Connection {
     this.#outbox.send(type, channel, writer.finish(), tensors, onSent);
   }
 
+  /** As of `Outbox.withdraw`. */
+  withdraw(channel: number): boolean {
+    return this.#outbox.withdraw(channel);
+  }
+
   /** Hands what is small to the operating system now. */
   flush(): void {
     if (!this.#isClosed) this.#outbox.flush();

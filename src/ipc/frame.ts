@@ -45,7 +45,12 @@ export const MESSAGE = {
 
 export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];
 
-/** Messages that may overtake others of their channel: they must not wait behind a big tensor. */
+/** The first message of a call's or session's channel. */
+export function opensChannel(type: number): boolean {
+  return type === MESSAGE.INFER || type === MESSAGE.OPEN;
+}
+
+/** Messages that may overtake others of their channel, but the first: they must not wait behind a big tensor. */
 export function isUrgent(type: number): boolean {
   return (
     type === MESSAGE.ABORT ||

@@ -3,11 +3,12 @@ import type { BufferPool } from '../base/buffer-pool.ts';
 import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { openBody, readError, readResponse, writeError, writeRequest } from './codec.ts';
+import { openBody, readError, readResponse, writeRequest } from './codec.ts';
 import { Connection, fromStream } from './connection.ts';
 import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader, HeadWriter } from './head.ts';
-import { givesBack, RemoteSession } from './remote-session.ts';
+import { readProgress } from './progress-tally.ts';
+import { abortChannel, givesBack, RemoteSession } from './remote-session.ts';
 import type { RunTiming } from './run-timing.ts';
 import type { SessionLimits, SessionPort, SessionSink } from './session.ts';
 
@@ -94,7 +95,7 @@ export class HostClient {
       const channel = this.#newChannel();
       const forget = cancellation.onCancel((error) => {
         if (!this.#unary.delete(channel)) return;
-        this.#connection.send(MESSAGE.ABORT, channel, (writer) => writeError(writer, error));
+        abortChannel(this.#connection, channel, error);
         reject(error);
       });
       if (cancellation.error !== undefined) return reject(cancellation.error);

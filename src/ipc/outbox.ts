@@ -1,5 +1,14 @@
 import type { Duplex } from 'node:stream';
-import { FLAG_FIRST, FLAG_LAST, HEADER_BYTES, isUrgent, MAX_PAYLOAD_BYTES, padded, type MessageType } from './frame.ts';
+import {
+  FLAG_FIRST,
+  FLAG_LAST,
+  HEADER_BYTES,
+  isUrgent,
+  MAX_PAYLOAD_BYTES,
+  opensChannel,
+  padded,
+  type MessageType,
+} from './frame.ts';
 
 const SLAB_BYTES = 64 * 1024;
 /** Messages up to this size are copied into the slab: one write for many of them. */
@@ -47,7 +56,7 @@ export class Outbox {
 
   /**
    * `head` is copied; `tensors` are referenced until they are written and must not change.
-   * @param onSent called when big tensors are no longer looked at; never for a message that is copied, or lost
+   * @param onSent called when big tensors are no longer looked at; never for a message that is copied, withdrawn or lost
    */
   send(
     type: MessageType,
@@ -58,8 +67,8 @@ export class Outbox {
   ): void {
     let total = padded(4 + head.byteLength);
     for (const tensor of tensors) total += padded(tensor.byteLength);
-    const mustWait = this.#backlog.size > 0 && this.#backlog.has(channel) && !isUrgent(type);
-    if (total <= COPY_BYTES && !mustWait) {
+    const queued = this.#backlog.size > 0 ? this.#backlog.get(channel) : undefined;
+    if (total <= COPY_BYTES && (queued === undefined || mayOvertake(type, queued))) {
       this.#copy(type, channel, head, tensors, total);
       return;
     }
@@ -73,10 +82,21 @@ export class Outbox {
       if (padding > 0) parts.push(ZEROS.subarray(0, padding));
     }
     const message: Backlogged = { type, channel, parts, total, onSent, sent: 0, part: 0, offset: 0 };
-    const queued = this.#backlog.get(channel);
     if (queued === undefined) this.#backlog.set(channel, [message]);
     else queued.push(message);
     this.#schedule();
+  }
+
+  /**
+   * Drops the messages of a channel of which nothing was sent yet.
+   * @returns whether the channel's first was among them: the other end has not heard of the channel, nor will it
+   */
+  withdraw(channel: number): boolean {
+    const queued = this.#backlog.get(channel) ?? [];
+    const underWay = queued.filter(({ sent }) => sent > 0);
+    if (underWay.length > 0) this.#backlog.set(channel, underWay);
+    else this.#backlog.delete(channel);
+    return queued.some(({ type, sent }) => sent === 0 && opensChannel(type));
   }
 
   /** Hands all small messages to the operating system now: called before a model run blocks the thread. */
@@ -165,6 +185,10 @@ export class Outbox {
       }
     }
   }
+}
+
+function mayOvertake(type: MessageType, queued: readonly Backlogged[]): boolean {
+  return isUrgent(type) && !queued.some((message) => opensChannel(message.type));
 }
 
 function writeHeader(to: Buffer, at: number, length: number, channel: number, type: number, flags: number): number {

@@ -23,6 +23,12 @@ export function givesBack(pool: BufferPool | undefined, request: InferenceReques
 }
 
 /** The front's end of a session that lives in a host. */
+/** Ends a call or session in its host, which may not have heard of it yet; then it never does. */
+export function abortChannel(connection: Connection, channel: number, error: MillraceError): void {
+  if (connection.withdraw(channel)) return;
+  connection.send(MESSAGE.ABORT, channel, (writer) => writeError(writer, error));
+}
+
 export class RemoteSession implements SessionPort {
   readonly #connection: Connection;
   readonly #channel: number;
@@ -75,7 +81,7 @@ export class RemoteSession implements SessionPort {
 
   abort(error: MillraceError): void {
     if (this.#hasEnded) return;
-    this.#connection.send(MESSAGE.ABORT, this.#channel, (writer) => writeError(writer, error));
+    abortChannel(this.#connection, this.#channel, error);
     this.#hasEnded = true;
     this.#forget();
     queueMicrotask(() => this.#sink.onEnd(error));
