@@ -3,10 +3,17 @@ import { createGunzip, createInflate } from 'node:zlib';
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../base/errors.ts';
-import { HEADER_LENGTH } from '../wire/binary-extension.ts';
+import { HEADER_LENGTH, parseHeaderLength } from '../wire/binary-extension.ts';
 import type { BodyLimits } from './parts.ts';
 
 type Done = (error: Error | null, body?: Buffer) => void;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body may have tensors behind its JSON, so the larger limit holds for it. */
+    takesBinary?: boolean;
+  }
+}
 
 /** A body up to this size gets its memory from its Content-Length; above it grows with what came. */
 const MAX_TRUSTED_LENGTH = 8 * 2 ** 20;
@@ -23,7 +30,13 @@ export function readBodiesAsBuffers(app: FastifyInstance, limits: BodyLimits): v
     done();
   });
   app.addContentTypeParser('*', (request: FastifyRequest, _payload: IncomingMessage, done: Done) => {
-    readBody(request.raw, limits, done);
+    let limit: number;
+    try {
+      limit = bodyLimit(request, limits);
+    } catch (error) {
+      return done(error as MillraceError);
+    }
+    readBody(request.raw, limit, done);
   });
 }
 
@@ -32,9 +45,17 @@ export function bodyOf(request: FastifyRequest): Buffer {
   return (request.body as Buffer | undefined) ?? NOTHING;
 }
 
-function readBody(message: IncomingMessage, limits: BodyLimits, done: Done): void {
+/** How many bytes the body may have, decompressed. @throws MillraceError REQUEST_TOO_LARGE for too long a JSON part */
+function bodyLimit(request: FastifyRequest, { maxJsonBytes, maxBinaryBytes }: BodyLimits): number {
+  if (request.routeOptions.config.takesBinary !== true) return maxJsonBytes;
+  const jsonBytes = parseHeaderLength(request.raw.headers[HEADER_LENGTH] as string | undefined);
+  if (jsonBytes === undefined) return maxJsonBytes;
+  if (jsonBytes > maxJsonBytes) throw tooLarge(maxJsonBytes, 'JSON part of the request body');
+  return maxBinaryBytes;
+}
+
+function readBody(message: IncomingMessage, limit: number, done: Done): void {
   const { headers } = message;
-  const limit = headers[HEADER_LENGTH] === undefined ? limits.maxJsonBytes : limits.maxBinaryBytes;
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity' || encoding === '') {
     const length = Number(headers['content-length'] ?? 0);
@@ -99,8 +120,8 @@ function collect(source: Readable, limit: number, length: number, done: Done): v
   });
 }
 
-function tooLarge(limit: number): MillraceError {
-  return new MillraceError('REQUEST_TOO_LARGE', `the request body exceeds the maximum allowed size of ${limit} bytes`, {
+function tooLarge(limit: number, what = 'request body'): MillraceError {
+  return new MillraceError('REQUEST_TOO_LARGE', `the ${what} exceeds the maximum allowed size of ${limit} bytes`, {
     details: { expected: limit },
   });
 }

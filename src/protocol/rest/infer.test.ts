@@ -132,6 +132,19 @@ describe('infer', () => {
     expect(tooLarge.statusCode).toBe(413);
   });
 
+  it('holds the JSON part, and other routes, to the limit for JSON', async () => {
+    const body = Buffer.alloc(5000, ' ');
+    const part = await infer(body, { 'inference-header-content-length': '4001' });
+    expect(part.json()).toMatchObject({
+      error: 'the JSON part of the request body exceeds the maximum allowed size of 4000 bytes',
+      reason: 'REQUEST_TOO_LARGE',
+    });
+    for (const url of ['/v2/models/m/generate', '/v2/models/m/generate_stream', '/v2/repository/index']) {
+      const reply = await infer(body, { 'inference-header-content-length': '0' }, url);
+      expect(reply.statusCode, url).toBe(413);
+    }
+  });
+
   it('refuses other encodings and says which it takes', async () => {
     const reply = await infer(SIMPLE, { 'content-encoding': 'br' });
     expect(reply.statusCode).toBe(501);

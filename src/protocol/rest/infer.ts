@@ -20,7 +20,7 @@ export async function inferRoutes(app: FastifyInstance, { dataPlane }: RestParts
     response: { 200: jsonSchema(InferResponse), ...failures },
   };
   for (const path of MODEL_PATHS) {
-    app.post(`${path}/infer`, { schema }, async (request, reply) => {
+    app.post(`${path}/infer`, { schema, config: { takesBinary: true } }, async (request, reply) => {
       const { headers } = request.raw;
       const headerLength = parseHeaderLength(headers[HEADER_LENGTH] as string | undefined);
       const ref = modelOf(request);
