@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { defineCalculator, oneOf, repeated, type CalculatorDefinition, type PacketType } from '../../graph/index.ts';
-import { float, floatVector } from './packet-types.ts';
 
 /**
  * Makes a calculator that joins values and vectors of all inputs, in the order of the inputs, skipping those without a
  * packet. `vector` packets are arrays (or typed arrays) of values of type `element`.
+ *
+ * node { calculator: "ConcatenateFloatVectorCalculator" input_stream: "a" input_stream: "b" output_stream: "ab" }
  */
 export function defineConcatenateVector<T>(
   name: string,
@@ -26,8 +27,8 @@ export function defineConcatenateVector<T>(
           if (packets.length === 0 || (options.onlyEmitIfAllPresent && packets.length < inputs[''].length)) return;
           const joined: T[] = [];
           for (const { value } of packets) {
-            if (element.accepts(value)) joined.push(value as T);
-            else for (const item of value as Iterable<T>) joined.push(item);
+            if (vector.accepts(value)) for (const item of value as Iterable<T>) joined.push(item);
+            else joined.push(value as T);
           }
           outputs[''].send(joined);
         },
@@ -35,6 +36,3 @@ export function defineConcatenateVector<T>(
     },
   });
 }
-
-/** node { calculator: "ConcatenateFloatVectorCalculator" input_stream: "a" input_stream: "b" output_stream: "ab" } */
-export const concatenateFloatVector = defineConcatenateVector('ConcatenateFloatVectorCalculator', float, floatVector);

@@ -1,32 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  CalculatorRegistry,
-  GraphRun,
-  parseGraphConfig,
-  runCalculator,
-  validateGraph,
-  type CalculatorCase,
-  type CalculatorDefinition,
-} from '../../graph/index.ts';
-import { coreCalculators } from './index.ts';
-
-const registry = new CalculatorRegistry(coreCalculators);
-
-function named(name: string): CalculatorDefinition {
-  const found = registry.get(`${name}Calculator`);
-  if (found === undefined) throw new Error(`no ${name}`);
-  return found;
-}
-
-/** Outputs as `[timestamp, value]`. */
-async function run(name: string, run: CalculatorCase): Promise<Record<string, [number, unknown][]>> {
-  const { outputs } = await runCalculator(named(name), run);
-  return Object.fromEntries(
-    Object.entries(outputs).map(([port, packets]) => [port, packets.map((p) => [Number(p.timestamp), p.value])]),
-  );
-}
-
-const at = (...times: number[]) => times.map((t) => [t, t] as const);
+import { GraphRun, parseGraphConfig, runCalculator, validateGraph, type CalculatorCase } from '../../graph/index.ts';
+import { at, named, registry, run } from './test-kit.ts';
 
 test('PacketCloner repeats the latest value per tick, nothing before the first', async () => {
   const inputs = {
@@ -190,15 +164,6 @@ test('PacketResampler refuses a gap that would take more than 100,000 packets', 
   await expect(result).rejects.toThrow(/from 0 to 1800000000000000 .*53999999999 packets, at most 100000/);
 });
 
-test('ConcatenateFloatVector takes vectors of any length', async () => {
-  const long = new Float32Array(300_000).fill(1);
-  const { '': joined } = await run('ConcatenateFloatVector', {
-    inputs: { '': [[0, long]], ':1': [[0, 2]] },
-    outputs: [''],
-  });
-  expect(joined?.[0]?.[1]).toHaveLength(300_001);
-});
-
 test('PacketThinner keeps packets a period apart, or those nearest the centres', async () => {
   const inputs = { '': at(2, 4, 6, 8, 10, 12, 14, 15, 21, 29) };
   const thin = (options: Record<string, string | number | boolean>) =>
@@ -243,43 +208,6 @@ test('ImmediateMux drops what is superseded and counts all', async () => {
   expect(seen).toEqual(['o@5', 'f@5', 'f@6', 'o@6', 'f@7']);
 });
 
-describe('loops', () => {
-  test('an empty collection and a mere bound use up a tick', async () => {
-    const result = await run('BeginLoopFloat', {
-      inputs: {
-        ITERABLE: [
-          [0, []],
-          [10, [1, 2]],
-        ],
-        CLONE: [[10, 'k']],
-      },
-      outputs: ['ITEM', 'CLONE', 'BATCH_END'],
-    });
-    expect(result['ITEM']?.map(([, value]) => value)).toEqual([1, 2]);
-    expect(result['CLONE']?.map(([, value]) => value)).toEqual(['k', 'k']);
-    expect(result['BATCH_END']?.map(([, value]) => value)).toContain(0n);
-    expect(result['BATCH_END']?.at(-1)?.[0]).toBe(result['ITEM']?.at(-1)?.[0]);
-  });
-
-  test('EndLoop collects until the end of the batch', async () => {
-    const result = await run('EndLoopFloat', {
-      inputs: {
-        ITEM: at(0, 1, 3),
-        BATCH_END: [
-          [1, 100n],
-          [2, 200n],
-          [3, 300n],
-        ],
-      },
-      outputs: ['ITERABLE'],
-    });
-    expect(result['ITERABLE']).toEqual([
-      [100, [0, 1]],
-      [300, [3]],
-    ]);
-  });
-});
-
 describe('nodes that are refused', () => {
   test.each([
     [
@@ -298,23 +226,7 @@ describe('nodes that are refused', () => {
       { inputs: { TICK: [] }, sidePackets: { '': 1 }, outputs: ['AT_ZERO'] },
     ],
     ['two times', 'SidePacketToStream', { sidePackets: { '': 1 }, outputs: ['AT_ZERO', 'AT_PRESTREAM'] }],
-    [
-      'ranges that overlap',
-      'SplitFloatVector',
-      {
-        inputs: { '': [] },
-        outputs: [''],
-        options: { combine_outputs: true, ranges: [{ end: 2 }, { begin: 1, end: 3 }] },
-      },
-    ],
-    ['a vector without ranges', 'SplitFloatVector', { inputs: { '': [] }, outputs: [''] }],
   ] as const satisfies readonly (readonly [string, string, CalculatorCase])[])('%s', async (_, name, node) => {
     await expect(runCalculator(named(name), node)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-  });
-
-  test('a vector that is too short fails the run', async () => {
-    await expect(
-      run('SplitFloatVector', { inputs: { '': [[0, [1]]] }, outputs: [''], options: { ranges: { begin: 0, end: 2 } } }),
-    ).rejects.toThrow(/at least 2 elements expected, 1 given/);
   });
 });

@@ -2,16 +2,21 @@ import {
   anyPacket,
   defineCalculator,
   nextTimestamp,
+  optional,
   repeated,
   sameAs,
   type CalculatorDefinition,
   type PacketType,
 } from '../../graph/index.ts';
-import { float, floatVector, timestamp as timestampType } from './packet-types.ts';
+import { timestamp as timestampType } from './packet-types.ts';
 
 /**
  * Makes a calculator that sends the items of a collection one by one, on a clock of its own that begins at 0. CLONE inputs
- * are repeated beside each item; BATCH_END carries the collection's timestamp at the last item's time.
+ * are repeated beside each item; BATCH_END carries the collection's timestamp at the last item's time. TICK, of no effect
+ * here, is what older graphs have.
+ *
+ * node { calculator: "BeginLoopFloatCalculator" input_stream: "ITERABLE:values" input_stream: "CLONE:frame"
+ *        output_stream: "ITEM:value" output_stream: "CLONE:frame_again" output_stream: "BATCH_END:end" }
  */
 export function defineBeginLoop<T>(
   name: string,
@@ -20,7 +25,7 @@ export function defineBeginLoop<T>(
 ): CalculatorDefinition {
   return defineCalculator({
     name,
-    inputs: { ITERABLE: iterable, CLONE: repeated(anyPacket, { min: 0 }) },
+    inputs: { ITERABLE: iterable, CLONE: repeated(anyPacket, { min: 0 }), TICK: optional(anyPacket) },
     outputs: { ITEM: item, CLONE: repeated(anyPacket, { min: 0 }), BATCH_END: timestampType },
     processTimestampBounds: true,
     contract({ inputs, outputs, fail }) {
@@ -50,7 +55,12 @@ export function defineBeginLoop<T>(
   });
 }
 
-/** Makes a calculator that collects ITEM packets until BATCH_END, and sends the collection at the time that it carries. */
+/**
+ * Makes a calculator that collects ITEM packets until BATCH_END, and sends the collection at the time that it carries.
+ *
+ * node { calculator: "EndLoopFloatCalculator" input_stream: "ITEM:result" input_stream: "BATCH_END:end"
+ *        output_stream: "ITERABLE:results" }
+ */
 export function defineEndLoop<T>(
   name: string,
   item: PacketType<T>,
@@ -75,15 +85,3 @@ export function defineEndLoop<T>(
     },
   });
 }
-
-/**
- * node { calculator: "BeginLoopFloatCalculator" input_stream: "ITERABLE:values" output_stream: "ITEM:value"
- *        output_stream: "BATCH_END:end" }
- */
-export const beginLoopFloat = defineBeginLoop('BeginLoopFloatCalculator', float, floatVector);
-
-/**
- * node { calculator: "EndLoopFloatCalculator" input_stream: "ITEM:result" input_stream: "BATCH_END:end"
- *        output_stream: "ITERABLE:results" }
- */
-export const endLoopFloat = defineEndLoop('EndLoopFloatCalculator', float, floatVector);

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { defineCalculator, repeated, type CalculatorDefinition, type PacketType } from '../../graph/index.ts';
-import { float, floatVector } from './packet-types.ts';
 
 interface Range {
   readonly begin: number;
@@ -16,7 +15,12 @@ const splitVectorOptions = z.object({
   combineOutputs: z.boolean().default(false).describe('One output with all ranges, in the order given.'),
 });
 
-/** Makes a calculator that cuts ranges out of a vector. */
+/**
+ * Makes a calculator that cuts ranges out of a vector.
+ *
+ * node { calculator: "SplitFloatVectorCalculator" input_stream: "v" output_stream: "x" output_stream: "y"
+ *        options { [mediapipe.SplitVectorCalculatorOptions.ext] { ranges { begin: 0 end: 1 } ranges { begin: 1 end: 4 } } } }
+ */
 export function defineSplitVector<T>(
   name: string,
   element: PacketType<T>,
@@ -60,9 +64,3 @@ function rangesFault(ranges: readonly Range[], elementOnly: boolean, combineOutp
   const overlap = sorted.some(({ begin }, at) => begin < (sorted[at - 1]?.end ?? 0));
   return combineOutputs && overlap ? 'ranges must not overlap when outputs are combined' : undefined;
 }
-
-/**
- * node { calculator: "SplitFloatVectorCalculator" input_stream: "v" output_stream: "x" output_stream: "y"
- *        options { [mediapipe.SplitVectorCalculatorOptions.ext] { ranges { begin: 0 end: 1 } ranges { begin: 1 end: 4 } } } }
- */
-export const splitFloatVector = defineSplitVector('SplitFloatVectorCalculator', float, floatVector);

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { start } from './test-kit.ts';
+
+describe('RealTimeFlowLimiter', () => {
+  const graph = `
+    input_stream: "a" input_stream: "b" input_stream: "done"
+    node { calculator: "RealTimeFlowLimiterCalculator" input_stream: "a" input_stream: "b" input_stream: "FINISHED:done"
+           input_stream_info { tag_index: "FINISHED" back_edge: true }
+           output_stream: "a2" output_stream: "b2" output_stream: "ALLOW:allow" }`;
+
+  test('one in flight: what comes before FINISHED is dropped, on both streams alike', async () => {
+    const { add, finish, seen } = start(graph, ['a2', 'b2', 'allow']);
+    await add('a', 10, 'x');
+    await add('b', 10, 'y');
+    await add('a', 20, 'x'); // dropped: one is in flight
+    await add('done', 10, 0);
+    await add('b', 20, 'y'); // its partner was dropped
+    await add('b', 30, 'y');
+    await add('a', 30, 'x');
+    expect(seen).toEqual([
+      'a2@10=x',
+      'allow@1=false',
+      'b2@10=y',
+      'allow@2=true',
+      'b2@30=y',
+      'allow@3=false',
+      'a2@30=x',
+    ]);
+    await finish();
+  });
+
+  test('outputs and the back edge close with the inputs', async () => {
+    const { add, finish, seen } = start(
+      `input_stream: "in"
+       node { calculator: "RealTimeFlowLimiterCalculator" input_stream: "in" input_stream: "FINISHED:out"
+              input_stream_info { tag_index: "FINISHED" back_edge: true } output_stream: "some" }
+       node { calculator: "PassThroughCalculator" input_stream: "some" output_stream: "out" }`,
+      ['out'],
+    );
+    for (const t of [1, 2, 3]) await add('in', t, t);
+    await finish();
+    expect(seen).toEqual(['out@1=1', 'out@2=2', 'out@3=3']);
+  });
+
+  test('two in flight by side packet; a FINISHED without a packet in flight is an error', async () => {
+    const { add, finish, seen } = start(
+      `input_stream: "a" input_stream: "done"
+       node { calculator: "RealTimeFlowLimiterCalculator" input_stream: "a" input_stream: "FINISHED:done"
+              input_side_packet: "MAX_IN_FLIGHT:most" output_stream: "a2" }`,
+      ['a2'],
+      { sidePackets: { most: 2 } },
+    );
+    for (const t of [1, 2, 3]) await add('a', t, t);
+    expect(seen).toEqual(['a2@1=1', 'a2@2=2']);
+    for (const t of [1, 2]) await add('done', t, t);
+    await expect(add('done', 3, 3).then(finish)).rejects.toThrow(/none was in flight/);
+  });
+});
