@@ -15,6 +15,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   media: ['base', 'tensor'],
   calculators: ['base', 'tensor', 'graph', 'runtime', 'media'],
   host: ['base', 'tensor', 'graph', 'ipc', 'runtime', 'media', 'calculators'],
+  'graph-tools': ['base', 'tensor', 'graph', 'runtime', 'media', 'calculators', 'host', 'protocol/wire'],
   serving: ['base', 'tensor', 'graph', 'ipc'],
   pipelines: ['base', 'tensor', 'media', 'ipc', 'serving'],
   'protocol/wire': ['base', 'tensor'],
@@ -40,7 +41,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'config',
   ],
   client: ['base', 'tensor', 'protocol/wire'],
-  cli: ['base', 'config', 'app', 'client', 'graph', 'calculators', 'media'],
+  cli: ['base', 'config', 'app', 'client', 'graph', 'calculators', 'media', 'graph-tools'],
 };
 
 /** Single imports that the table does not allow, each with its reason. */
