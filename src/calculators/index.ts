@@ -2,6 +2,7 @@ import type { CalculatorDefinition } from '../graph/index.ts';
 import { coreCalculators } from './core/index.ts';
 import { inference } from './model/inference.ts';
 import { modelSession } from './model/session.ts';
+import { scriptCalculator } from './script/script-calculator.ts';
 import { constantTensor } from './tensor/constant-tensor.ts';
 import { counter } from './tensor/counter.ts';
 import { identity } from './tensor/identity.ts';
@@ -16,6 +17,7 @@ export const builtinCalculators: readonly CalculatorDefinition[] = [
   constantTensor,
   modelSession,
   inference,
+  scriptCalculator,
   yoloImageToTensor,
   yoloTensorToDetections,
 ];

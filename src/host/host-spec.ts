@@ -16,6 +16,12 @@ export interface GraphLoad extends Load {
   /** The `*.pbtxt` file. */
   readonly graphPath: string;
   readonly automaticTimestamps?: 'request' | 'wall_clock' | { readonly stepUs: number } | undefined;
+  /** Users' modules whose calculators the graph may name. */
+  readonly calculators?: readonly string[] | undefined;
+  /** Longest call of a user's code; 0 and undefined: none. */
+  readonly callDeadlineMs?: number | undefined;
+  /** Of a graph with a host of its own, which must load itself what the graph names. */
+  readonly models?: readonly ModelLoad[] | undefined;
 }
 
 export interface ModelLoad extends Load {

@@ -142,7 +142,8 @@ class ScriptNode implements CalculatorInstance {
   /** One turn of the generator; its LOOPBACK packet asks for the next. */
   #step(steps: Steps, context: CalculatorContext): Promise<void> {
     return guarded(this.#service, async () => {
-      const { done, value }: IteratorResult<unknown, unknown> = await steps.next();
+      const turn: IteratorResult<unknown, unknown> = await steps.next();
+      const { done, value } = turn;
       if (done === true) {
         this.#steps = undefined;
         return;

@@ -34,6 +34,9 @@ export function packetFault(stream: string, error: GraphError): MillraceError {
 export function runFault(error: unknown): MillraceError {
   if (!(error instanceof GraphError)) return MillraceError.from(error);
   if (error.cause instanceof MillraceError && error.cause.reason === 'CANCELLED') return error.cause;
+  if (error.cause instanceof MillraceError && error.cause.reason === 'CALL_TIMED_OUT') {
+    return new MillraceError('CALL_TIMED_OUT', error.message, { cause: error });
+  }
   if (error.code === 'CANCELLED') return new MillraceError('CANCELLED', error.message, { cause: error });
   if (error.fault === 'queue') {
     return new MillraceError('LIMIT_REACHED', `Mediapipe execution failed. MP status - ${error.message}`, { cause: error });

@@ -1,0 +1,109 @@
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { messageOf, MillraceError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { scriptCalculator, type ScriptOptions } from '../../calculators/script/script-calculator.ts';
+import type { NodePlan, ValidatedGraph } from '../../graph/index.ts';
+import type { ScriptHandler } from '../../runtime/script/define-script.ts';
+import type { ScriptService } from '../../runtime/script/script-service.ts';
+import { exportOf, type ImportModule } from '../../runtime/script/user-modules.ts';
+import type { Parameters } from '../../tensor/parameters.ts';
+import { settledWithin } from './call-deadline.ts';
+
+export interface GraphScriptsParts {
+  /** Absolute path of the graph file, from whose folder `handler_path` starts. */
+  readonly graphPath: string;
+  readonly importModule: ImportModule;
+  /** 0: none. */
+  readonly callDeadlineMs: number;
+  readonly logger: Logger;
+}
+
+/** The scripts of a loaded graph, by its ScriptCalculator nodes. */
+export class GraphScripts {
+  readonly #folder: string;
+  readonly #logger: Logger;
+  readonly #makers = new Map<string, () => ScriptHandler>();
+  readonly #shared: ScriptHandler[] = [];
+
+  private constructor({ graphPath, logger }: GraphScriptsParts) {
+    this.#folder = dirname(graphPath);
+    this.#logger = logger;
+  }
+
+  /** @throws MillraceError GRAPH_INVALID naming the node, the module and the fault; nothing stays initialized then */
+  static async load(graph: ValidatedGraph, parts: GraphScriptsParts): Promise<GraphScripts> {
+    const scripts = new GraphScripts(parts);
+    for (const node of graph.nodes) {
+      if (node.definition.name !== scriptCalculator.name) continue;
+      const path = resolve(dirname(parts.graphPath), (node.options as ScriptOptions).handlerPath);
+      try {
+        await scripts.#add(node, path, parts);
+      } catch (error) {
+        await scripts.close();
+        const problem = `node "${node.name}": script ${path}: ${messageOf(error)}`;
+        throw new MillraceError('GRAPH_INVALID', problem, { details: { file: path }, cause: error });
+      }
+    }
+    return scripts;
+  }
+
+  /**
+   * For one run.
+   * @param parameters of the first request
+   * @param parametersAt of the request at a timestamp
+   */
+  service(parameters: Parameters, parametersAt: (timestamp: bigint) => Parameters | undefined): ScriptService {
+    return {
+      folder: this.#folder,
+      logger: this.#logger,
+      parameters,
+      script: (node) => {
+        const make = this.#makers.get(node);
+        if (make === undefined) throw new MillraceError('INTERNAL', `node "${node}" has no script: this is a bug`);
+        return make();
+      },
+      parametersAt: (timestamp) => parametersAt(timestamp) ?? {},
+    };
+  }
+
+  /** Finalizes those that all sessions share; failures are only logged. */
+  async close(): Promise<void> {
+    for (const handler of this.#shared.splice(0)) {
+      try {
+        await handler.finalize?.();
+      } catch (error) {
+        this.#logger.error({ error: messageOf(error) }, 'script failed to finalize');
+      }
+    }
+  }
+
+  async #add(node: NodePlan, path: string, parts: GraphScriptsParts): Promise<void> {
+    const { export: name, shared } = node.options as ScriptOptions;
+    if ((await stat(path).catch(() => undefined))?.isFile() !== true) throw new Error('there is no such file');
+    const make = makerOf(exportOf(await parts.importModule(path), name), name);
+    if (!shared) {
+      this.#makers.set(node.name, make);
+      return;
+    }
+    const handler = make();
+    const [inputs, outputs] = [node.inputs, node.outputs].map((ports) =>
+      ports.filter(({ tag }) => tag !== 'LOOPBACK').map((port) => port.name),
+    ) as [string[], string[]];
+    const setup = { node: node.name, inputs, outputs, folder: this.#folder, parameters: {}, logger: this.#logger };
+    await settledWithin(Promise.resolve(handler.initialize?.(setup)), parts.callDeadlineMs, 'initialize');
+    this.#shared.push(handler);
+    this.#makers.set(node.name, () => handler);
+  }
+}
+
+/** @throws Error when it is no script */
+function makerOf(exported: unknown, name: string): () => ScriptHandler {
+  const isClass = typeof exported === 'function';
+  const methods: unknown = isClass ? exported.prototype : exported;
+  if (typeof methods !== 'object' || methods === null || typeof (methods as ScriptHandler).execute !== 'function') {
+    throw new Error(`export "${name}" has no method execute; a class or an object with one expected`);
+  }
+  if (!isClass) return () => exported as ScriptHandler;
+  return () => new (exported as new () => ScriptHandler)();
+}
