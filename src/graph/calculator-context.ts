@@ -14,6 +14,8 @@ export interface InputPort<T = unknown> {
   readonly timestamp: bigint;
   /** Nothing will come after this call. */
   readonly isDone: boolean;
+  /** What the producer says about the whole stream, from before `open` on; nothing when there is none or over a back edge. */
+  readonly header: unknown;
 }
 
 /** An output of a node. What is sent becomes visible downstream when the call returns (its promise settles). */
@@ -33,6 +35,8 @@ export interface OutputPort<T = unknown> {
   setBound(t: bigint): void;
   /** Ends the stream after what was sent. Idempotent. */
   close(): void;
+  /** Says something about the whole stream, a value without timestamp. Only in `open`. */
+  setHeader(value: unknown): void;
 }
 
 export interface OutputSidePacketPort<T = unknown> {
@@ -114,7 +118,10 @@ export interface CalculatorContext<
   readonly setTimestampOffset: (offset: bigint) => void;
 }
 
-/** What `open` returns. Calls of one node never overlap, also when they return promises. */
+/**
+ * What `open` returns. Calls of one node do not overlap, also when they return promises, unless its `max_in_flight` in the
+ * graph is above 1; then each call has a context of its own.
+ */
 export interface CalculatorInstance<Context = CalculatorContext> {
   /** Once per input set, as the node's input policy says; of a source, again and again. */
   process?(context: Context): void | Promise<void>;

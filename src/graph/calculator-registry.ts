@@ -42,6 +42,11 @@ export class CalculatorRegistry {
     return new CalculatorRegistry([...this.#calculators.values()], [...this.#subgraphs.values(), ...subgraphs]);
   }
 
+  /** A registry that also knows these calculators. */
+  withCalculators(...definitions: readonly CalculatorDefinition[]): CalculatorRegistry {
+    return new CalculatorRegistry([...this.#calculators.values(), ...definitions], [...this.#subgraphs.values()]);
+  }
+
   #refuseTaken(name: string): void {
     if (this.has(name)) throw new GraphError('ALREADY_EXISTS', `two calculators or subgraphs are named "${name}"`);
   }

@@ -81,7 +81,7 @@ export function standIn(config: NodeConfig, index: number, name: string): NodeDr
     backEdges: new Set(inputs.map((port) => tagIndexName(port.tag, port.index))),
     timestampOffset: undefined,
     policyName: '',
-    policy: createPolicyFactory({ handler: '', options: [] }, [], false),
+    policy: createPolicyFactory({ handler: '', options: [] }, [], false, 1),
   };
 }
 
@@ -181,7 +181,7 @@ function fitContract(identity: Identity, entries: Entries, graph: GraphConfig): 
     options,
     timestampOffset: contract.timestampOffset,
     policyName: policy.handler || 'DefaultInputStreamHandler',
-    policy: createPolicyFactory(policy, ports.inputs, contract.processTimestampBounds),
+    policy: createPolicyFactory(policy, ports.inputs, contract.processTimestampBounds, config.maxInFlight),
   };
 }
 

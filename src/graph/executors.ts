@@ -1,10 +1,52 @@
+import { z } from 'zod';
+import { messageOf } from '../base/errors.ts';
 import type { Faults } from './faults.ts';
 import type { GraphConfig, NodeConfig } from './graph-config.ts';
+import { parseOptions } from './options.ts';
 
-/** Executors are accepted and checked; everything runs on one thread all the same. */
+const TYPES: readonly string[] = ['ThreadPoolExecutor', 'ApplicationThreadExecutor'];
+
+const threadPoolOptions = z.object({
+  numThreads: z.int().min(1).optional().describe('Asynchronous calls under way at once.'),
+  stackSize: z.int().optional().describe('Without effect here.'),
+  nicePriorityLevel: z.int().optional().describe('Without effect here.'),
+  requireProcessorPerformance: z.string().optional().describe('Without effect here.'),
+  threadNamePrefix: z.string().optional().describe('Without effect here.'),
+});
+
+/**
+ * How many asynchronous calls each executor runs at once; those without a limit are left out. A pool's number of threads is
+ * its limit, the application's thread is one.
+ */
+export function executorLimits(config: GraphConfig): ReadonlyMap<string, number> {
+  const limits = new Map<string, number>();
+  if (config.numThreads > 0) limits.set('', config.numThreads);
+  for (const { name, type, options } of config.executor) {
+    const threads = type === 'ApplicationThreadExecutor' ? 1 : parseOptions(threadPoolOptions, options).numThreads;
+    if (threads !== undefined) limits.set(name, threads);
+  }
+  return limits;
+}
+
+/** Names are checked, and types: executors that the application provides do not exist here. */
 export function checkExecutors(config: GraphConfig, nodes: readonly NodeConfig[], faults: Faults): void {
   const declared = new Set<string>();
-  for (const { name } of config.executor) {
+  for (const { name, type, options } of config.executor) {
+    if (!TYPES.includes(type)) {
+      const given = type === '' ? 'no type' : `type "${type}"`;
+      faults.add('INVALID_ARGUMENT', `The executor "${name}" has ${given}; ${TYPES.join(' or ')} expected.`);
+    } else if (type === 'ApplicationThreadExecutor' && name !== '') {
+      faults.add(
+        'INVALID_ARGUMENT',
+        `Only the default executor, of empty name, can be an ApplicationThreadExecutor; "${name}" given.`,
+      );
+    } else {
+      try {
+        parseOptions(threadPoolOptions, options);
+      } catch (error) {
+        faults.add('INVALID_ARGUMENT', `The executor "${name}": ${messageOf(error)}`);
+      }
+    }
     if (isReserved(name)) faults.add('INVALID_ARGUMENT', `"${name}" is a reserved executor name; choose another.`);
     if (declared.has(name))
       faults.add('INVALID_ARGUMENT', `The executor "${name}" is declared twice; remove one of the two.`);
@@ -21,7 +63,7 @@ export function checkExecutors(config: GraphConfig, nodes: readonly NodeConfig[]
     if (executor === '' || declared.has(executor)) continue;
     const problem = isReserved(executor)
       ? `"${executor}" is a reserved executor name; choose another.`
-      : `The executor "${executor}" is not declared in an ExecutorConfig; add executor { name: "${executor}" } or leave the field out.`;
+      : `The executor "${executor}" is not declared in an ExecutorConfig; add executor { name: "${executor}" type: "ThreadPoolExecutor" } or leave the field out.`;
     faults.add('INVALID_ARGUMENT', problem, node);
   }
 }

@@ -44,7 +44,7 @@ export interface NodeConfig {
   readonly inputStreamHandler?: HandlerConfig | undefined;
   readonly outputStreamHandler?: HandlerConfig | undefined;
   readonly executor: string;
-  /** Accepted; Process calls of one node never overlap here. */
+  /** Calls of `process` that may be under way at once, where they are asynchronous. */
   readonly maxInFlight: number;
   readonly sourceLayer: number;
   readonly bufferSizeHint: number;

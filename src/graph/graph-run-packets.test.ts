@@ -40,7 +40,7 @@ describe('packets', () => {
     const { run, add, idle, finish } = startGraph(oneNode, []);
     for (let t = 0; t < 5; t++) add('a', t, { big: true });
     await idle();
-    expect(run.queueSizes).toEqual([{ node: 'Copy', stream: 'a', size: 0 }]);
+    expect(run.queueSizes).toEqual([{ node: 'Copy', stream: 'a', size: 0, bytes: 0 }]);
     await finish();
   });
 

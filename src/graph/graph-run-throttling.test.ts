@@ -52,7 +52,7 @@ describe('throttling', () => {
       { sidePackets: { n: 100 } },
     );
     await sleep(2);
-    expect(run.queueSizes).toEqual([{ node: 'Slow', stream: 'c', size: 1 }]);
+    expect(run.queueSizes).toEqual([{ node: 'Slow', stream: 'c', size: 1, bytes: 0 }]);
     run.setOutputBlocked(true);
     waiting[0]?.();
     await sleep(2);

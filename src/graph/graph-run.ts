@@ -12,9 +12,11 @@ export interface QueueSize {
   readonly node: string;
   readonly stream: string;
   readonly size: number;
+  /** Of the packets' values; 0 where the run has no `sizeOf`. */
+  readonly bytes: number;
 }
 
-const NO_SIDE_PACKETS: ReadonlyMap<string, unknown> = new Map();
+const NOTHING: ReadonlyMap<string, unknown> = new Map();
 
 /**
  * One live instance of a graph: observe, `start`, feed, wait. Single-threaded; nodes run in a microtask after what made
@@ -41,10 +43,11 @@ export class GraphRun {
   /**
    * Begins the run; nodes open asynchronously. Throws `INVALID_ARGUMENT` when a required side packet is missing or of a wrong
    * type, `FAILED_PRECONDITION` when a service is missing; then the run has not begun.
+   * @param headers of graph inputs, by name
    */
-  start(sidePackets: ReadonlyMap<string, unknown> = NO_SIDE_PACKETS): void {
+  start(sidePackets: ReadonlyMap<string, unknown> = NOTHING, headers: ReadonlyMap<string, unknown> = NOTHING): void {
     if (this.#isStarted) throw new GraphError('FAILED_PRECONDITION', 'the run has been started before');
-    this.#core.start(sidePackets);
+    this.#core.start(sidePackets, headers);
     this.#isStarted = true;
   }
 
@@ -165,7 +168,7 @@ export class GraphRun {
 
   get queueSizes(): readonly QueueSize[] {
     return this.#core.nodes.flatMap(({ plan, inputs }) =>
-      inputs.map(({ name, size }) => ({ node: plan.name, stream: name, size })),
+      inputs.map(({ name, size, bytes }) => ({ node: plan.name, stream: name, size, bytes })),
     );
   }
 

@@ -29,6 +29,7 @@ export class InputStream implements StreamConsumer, InputPort {
   readonly firstLimit: number;
   isFull = false;
   isTimed = true;
+  header: unknown = undefined;
   /** Of the queued packets' values, where the run counts them. */
   bytes = 0;
   bound: bigint = Timestamp.PreStream;

@@ -1,13 +1,13 @@
 import type { PortDeclarations } from './calculator.ts';
 import type {
   CalculatorContext,
+  InputPort,
   InputPorts,
   OutputPorts,
   OutputSidePackets,
   SidePackets,
 } from './calculator-context.ts';
 import { GraphError } from './graph-error.ts';
-import type { InputStream } from './input-stream.ts';
 import type { OutputStream } from './output-stream.ts';
 import { kindOf } from './output-stream.ts';
 import { Timestamp } from './timestamp.ts';
@@ -29,7 +29,7 @@ export class NodeContext implements CalculatorContext {
   readonly options: unknown;
   readonly inputs: InputPorts<PortDeclarations>;
   readonly outputs: OutputPorts<PortDeclarations>;
-  readonly inputPorts: readonly InputStream[];
+  readonly inputPorts: readonly InputPort[];
   outputPorts: readonly OutputStream[] = [];
   sidePackets: SidePackets<PortDeclarations> = {};
   outputSidePackets: OutputSidePackets<PortDeclarations> = {};
@@ -47,6 +47,9 @@ export class NodeContext implements CalculatorContext {
   readonly hasService = (name: string): boolean => this.#host.services.has(name);
 
   readonly stop = (): void => {
+    if (this.isOpening || this.timestamp === Timestamp.Done) {
+      throw new GraphError('FAILED_PRECONDITION', 'stop is only allowed in process');
+    }
     this.stopRequested = true;
   };
 
@@ -58,7 +61,7 @@ export class NodeContext implements CalculatorContext {
   /** `makeOutputs` is called with the context, the clock of its outputs. */
   constructor(
     plan: NodePlan,
-    inputs: readonly InputStream[],
+    inputs: readonly InputPort[],
     makeOutputs: (clock: NodeContext) => readonly OutputStream[],
     host: ContextHost,
   ) {

@@ -1,4 +1,6 @@
 import type { CalculatorInstance } from './calculator-context.ts';
+import { CallSlots } from './call-slots.ts';
+import type { Executor } from './executor.ts';
 import { phaseError, type GraphError, type Phase } from './graph-error.ts';
 import { InputStream, type InputOwner } from './input-stream.ts';
 import { NodeContext, type ContextHost } from './node-context.ts';
@@ -20,8 +22,8 @@ export interface NodeHost extends ContextHost {
   readonly sizeOf: ((value: unknown) => number) | undefined;
   bytesQueued(change: number): void;
   /** A call returned a promise, which has settled when `callEnded` comes. */
-  callBegan(): void;
-  callEnded(): void;
+  callBegan(node: NodeRun): void;
+  callEnded(node: NodeRun): void;
   readonly onNodeRun: ((node: string, microseconds: number, phase: Phase, timestamp: bigint) => void) | undefined;
 }
 
@@ -34,6 +36,7 @@ export class NodeRun implements InputOwner {
   readonly inputs: readonly InputStream[];
   readonly outputs: readonly OutputStream[];
   readonly packetQueued: (() => void) | undefined;
+  readonly executor: Executor | undefined;
   /** Opened producers and side packets that are still missing. */
   waitsFor: number;
   /** In a source: how many full queues hold it back. */
@@ -43,26 +46,33 @@ export class NodeRun implements InputOwner {
   readonly #host: NodeHost;
   readonly #context: NodeContext;
   readonly #policy: InputPolicy | undefined;
+  /** In a node whose calls may overlap. */
+  readonly #slots: CallSlots | undefined;
   #instance: CalculatorInstance = {};
   #state: State = 'unopened';
   #task: Task = 'open';
+  /** Scheduled, or with as many calls under way as there may be. */
   #isBusy = false;
+  #isScheduled = false;
   #wasCalled = false;
   #startedAt = 0;
 
   constructor(
     plan: NodePlan,
     host: NodeHost,
+    executor: Executor | undefined,
     limit: number,
     makeOutputs: (clock: NodeContext) => readonly OutputStream[],
   ) {
     this.plan = plan;
     this.waitsFor = plan.waitsFor;
     this.#host = host;
+    this.executor = executor;
     this.inputs = plan.inputs.map((input) => new InputStream(input, this, limit));
     this.#context = new NodeContext(plan, this.inputs, makeOutputs, host);
     this.outputs = this.#context.outputPorts;
     if (plan.isSource) return;
+    if (plan.maxInFlight > 1) this.#slots = new CallSlots(plan, this.#context, this.inputs, host);
     const policy = plan.policy(this.inputs);
     this.#policy = policy;
     if (policy.isUntimed === true) for (const input of this.inputs) input.isTimed = false;
@@ -75,10 +85,6 @@ export class NodeRun implements InputOwner {
 
   get isClosed(): boolean {
     return this.#state === 'closed';
-  }
-
-  get isBusy(): boolean {
-    return this.#isBusy;
   }
 
   /** Opening comes first (lower index first), then later nodes before earlier ones. Higher runs first. */
@@ -134,6 +140,8 @@ export class NodeRun implements InputOwner {
     if (this.#state !== 'open' || this.#isBusy || this.#policy === undefined) return;
     try {
       const readiness = this.#policy.readiness();
+      // Calls under way come first: what follows them is looked at again when the last has ended.
+      if (readiness !== 'process' && this.#slots?.isEmpty === false) return;
       if (readiness === 'wait') return this.#passBound(this.#policy.timestamp);
       if (readiness === 'process' && this.#policy.isLate !== true) {
         this.#context.timestamp = this.#policy.fill(this.#policy.timestamp);
@@ -146,6 +154,7 @@ export class NodeRun implements InputOwner {
 
   /** Runs the task for which the node was scheduled. */
   run(): void {
+    this.#isScheduled = false;
     if (this.#task === 'process') this.#process();
     else if (this.#task === 'open') this.#open();
     else this.#close();
@@ -172,6 +181,7 @@ export class NodeRun implements InputOwner {
   #schedule(task: Task): void {
     this.#task = task;
     this.#isBusy = true;
+    this.#isScheduled = true;
     this.#host.schedule(this);
   }
 
@@ -207,7 +217,8 @@ export class NodeRun implements InputOwner {
       this.#wasCalled = true;
       context.timestamp = 0n;
     } else if (this.#policy?.isLate === true) context.timestamp = this.#policy.fill(this.#policy.timestamp);
-    this.#call();
+    if (this.#slots === undefined) this.#call();
+    else this.#callInSlot(this.#slots);
   }
 
   /** Of a source. One that has begun gets a call even if it was asked to end before. */
@@ -228,6 +239,44 @@ export class NodeRun implements InputOwner {
     }
     if (isPromise(result)) this.#await(result, 'Process', () => this.#processed());
     else this.#processed();
+  }
+
+  /** Begins a call beside others; what they send is shown in the order in which they began. */
+  #callInSlot(slots: CallSlots): void {
+    const slot = slots.begin(this.#context);
+    if (this.#host.onNodeRun !== undefined) slot.startedAt = performance.now();
+    for (const input of this.inputs) input.release();
+    const ended = () => {
+      slot.hasEnded = true;
+      this.#report('Process', slot.context.timestamp, slot.startedAt);
+      this.#showEnded(slots);
+      if (this.#isScheduled) return;
+      this.#isBusy = slots.isFull;
+      this.inputChanged();
+    };
+    let result: void | Promise<void>;
+    try {
+      result = this.#instance.process?.(slot.context);
+    } catch (error) {
+      return this.#failed('Process', error);
+    }
+    if (!isPromise(result)) return ended();
+    this.#isBusy = slots.isFull;
+    this.#await(result, 'Process', ended);
+    this.inputChanged();
+  }
+
+  /** Shows what the oldest calls sent, as far as they have ended. */
+  #showEnded(slots: CallSlots): void {
+    for (let slot = slots.takeEnded(); slot !== undefined; slot = slots.takeEnded()) {
+      for (const [at, output] of this.outputs.entries()) {
+        const sent = slot.outputs[at];
+        if (sent !== undefined) output.takeFrom(sent);
+        this.#release(output, slot.context.timestamp);
+      }
+      if (slot.context.stopRequested && !this.#host.hasFailed) this.#host.stopSources();
+      slots.release(slot);
+    }
   }
 
   #processed(): void {
@@ -288,23 +337,23 @@ export class NodeRun implements InputOwner {
   }
 
   #await<T>(promise: PromiseLike<T>, phase: Phase, then: (value: T) => void): void {
-    this.#host.callBegan();
+    this.#host.callBegan(this);
     promise.then(
       (value) => {
         then(value);
-        this.#host.callEnded();
+        this.#host.callEnded(this);
       },
       (error: unknown) => {
         if (phase === 'Close') this.#state = 'closed';
         this.#failed(phase, error);
-        this.#host.callEnded();
+        this.#host.callEnded(this);
       },
     );
   }
 
-  #release(output: OutputStream): void {
+  #release(output: OutputStream, timestamp = this.#context.timestamp): void {
     if (this.#host.hasFailed) return output.discard();
-    output.release(this.#context.timestamp, this.plan.isSource ? undefined : this.#context.timestampOffset);
+    output.release(timestamp, this.plan.isSource ? undefined : this.#context.timestampOffset);
   }
 
   /** Not ready: the timestamp offset passes on what the inputs promise. */
@@ -321,9 +370,12 @@ export class NodeRun implements InputOwner {
   }
 
   #measure(phase: Phase): void {
+    this.#report(phase, this.#context.timestamp, this.#startedAt);
+  }
+
+  #report(phase: Phase, timestamp: bigint, startedAt: number): void {
     if (this.#host.onNodeRun === undefined) return;
-    const microseconds = (performance.now() - this.#startedAt) * 1000;
-    this.#host.onNodeRun(this.plan.name, microseconds, phase, this.#context.timestamp);
+    this.#host.onNodeRun(this.plan.name, (performance.now() - startedAt) * 1000, phase, timestamp);
   }
 }
 

@@ -9,6 +9,15 @@ import type { StreamPlan } from './validated-graph.ts';
 export interface StreamConsumer {
   receive(packets: readonly Packet[]): void;
   raiseBound(bound: bigint): void;
+  /** The stream's header, set before its reader opens. */
+  header?: unknown;
+}
+
+/** The context of the node that produces a stream. */
+export interface OutputClock {
+  /** The input timestamp of the node's current call, the default time of what is sent. */
+  readonly timestamp: bigint;
+  readonly isOpening: boolean;
 }
 
 /** The producer's side of a graph stream. What a call sends is held back until {@link release}. */
@@ -19,8 +28,7 @@ export class OutputStream implements OutputPort {
   readonly consumers: StreamConsumer[] = [];
   /** What consumers have been told. */
   visibleBound: bigint = Timestamp.PreStream;
-  /** The input timestamp of the node's current call, the default time of what is sent. */
-  readonly #clock: { readonly timestamp: bigint };
+  readonly #clock: OutputClock;
   readonly #onPackets: ((stream: string, packets: readonly Packet[]) => void) | undefined;
   readonly #pending: Packet[] = [];
   #callBound: bigint | undefined;
@@ -31,7 +39,7 @@ export class OutputStream implements OutputPort {
     plan: StreamPlan,
     tag: string,
     index: number,
-    clock: { readonly timestamp: bigint },
+    clock: OutputClock,
     onPackets?: (stream: string, packets: readonly Packet[]) => void,
   ) {
     this.plan = plan;
@@ -78,6 +86,38 @@ export class OutputStream implements OutputPort {
 
   close(): void {
     this.#isClosed = true;
+  }
+
+  setHeader(value: unknown): void {
+    if (!this.#clock.isOpening) {
+      throw new GraphError('FAILED_PRECONDITION', `stream "${this.name}": a header can only be set in open`);
+    }
+    this.showHeader(value);
+  }
+
+  /** Gives the header to all who read the stream. */
+  showHeader(value: unknown): void {
+    if (isPacket(value)) {
+      throw new GraphError(
+        'INVALID_ARGUMENT',
+        `stream "${this.name}": a header has no timestamp, but ${timestampName(value.timestamp)} was given`,
+      );
+    }
+    for (const consumer of this.consumers) consumer.header = value;
+  }
+
+  /** Begins to hold what a call sends that will be shown on `stream`. */
+  follow(stream: OutputStream | undefined): void {
+    this.visibleBound = stream?.visibleBound ?? this.visibleBound;
+    this.#isClosed = stream?.isClosed ?? false;
+  }
+
+  /** Takes over what was sent on `other`, which is left empty. */
+  takeFrom(other: OutputStream): void {
+    for (const packet of other.#pending) this.#pending.push(packet);
+    this.#callBound = other.#callBound;
+    if (other.#isClosed) this.#isClosed = true;
+    other.discard();
   }
 
   /** What is wrong with a packet, its order in time apart. */

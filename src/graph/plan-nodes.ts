@@ -19,6 +19,7 @@ export function planNodes(
   graph: StreamGraph,
   sides: ReadonlyMap<string, DraftSidePacket>,
   order: readonly number[],
+  executors: ReadonlyMap<string, number>,
 ): NodePlan[] {
   const ancestors = findAncestors(nodes, graph, order);
   const position = new Map(order.map((at, place) => [at, place]));
@@ -48,6 +49,8 @@ export function planNodes(
       policy: node.policy,
       isSource: node.inputs.length === 0,
       sourceLayer: node.config.sourceLayer,
+      maxInFlight: node.inputs.length === 0 ? 1 : Math.max(1, node.config.maxInFlight),
+      executor: executors.get(node.config.executor),
       waitsFor: (producers[at]?.size ?? 0) + sideInputs.filter((side) => side.isProduced).length,
       opensBefore: producers.flatMap((before, other) => (before.has(at) ? [other] : [])),
     };

@@ -1,9 +1,10 @@
 import { combineErrors, GraphError, codeOf, type Phase } from './graph-error.ts';
 import { messageOf } from '../base/errors.ts';
+import { Executor } from './executor.ts';
 import type { InputStream } from './input-stream.ts';
 import type { NodeContext } from './node-context.ts';
 import { NodeRun, type NodeHost } from './node-run.ts';
-import { OutputStream } from './output-stream.ts';
+import { OutputStream, type OutputClock } from './output-stream.ts';
 import type { Packet } from './packet.ts';
 import { RunLoop, type RunLoopHost } from './run-loop.ts';
 import { SidePacketStore } from './side-packet-store.ts';
@@ -38,7 +39,7 @@ interface Waiter {
 }
 
 const NO_SERVICES: ReadonlyMap<string, unknown> = new Map();
-const NO_CLOCK = { timestamp: Timestamp.Unset };
+const NO_CLOCK = { timestamp: Timestamp.Unset, isOpening: false };
 
 /** The machinery of a run: joins nodes, loop, sources, throttling and errors. {@link GraphRun} is its face. */
 export class RunCore implements NodeHost, RunLoopHost {
@@ -73,7 +74,10 @@ export class RunCore implements NodeHost, RunLoopHost {
     this.#streams = new Array<OutputStream>(graph.streams.length);
     for (const { name, tag, index } of graph.inputStreams)
       this.#inputs.push(this.#addStream(name, tag, index, NO_CLOCK));
-    this.nodes = graph.nodes.map((plan) => this.#createNode(plan));
+    const executors = graph.executors.map((limit) => new Executor(limit));
+    this.nodes = graph.nodes.map((plan) =>
+      this.#createNode(plan, plan.executor === undefined ? undefined : executors[plan.executor]),
+    );
     for (const [at, { consumers }] of graph.streams.entries()) {
       for (const { node, input } of consumers) {
         const consumer = this.nodes[node]?.inputs[input];
@@ -122,10 +126,15 @@ export class RunCore implements NodeHost, RunLoopHost {
     return this.stream(name)?.plan.graphInput;
   }
 
-  start(sidePackets: ReadonlyMap<string, unknown>): void {
+  start(sidePackets: ReadonlyMap<string, unknown>, headers: ReadonlyMap<string, unknown>): void {
     for (const name of this.#graph.services) {
       if (!this.services.has(name))
         throw new GraphError('FAILED_PRECONDITION', `the graph needs the service "${name}"`);
+    }
+    for (const [name, header] of headers) {
+      const input = this.input(name);
+      if (input === undefined) throw new GraphError('NOT_FOUND', `header given for "${name}", which is no graph input`);
+      input.showHeader(header);
     }
     this.sidePackets.give(sidePackets);
     this.#isStarted = true;
@@ -205,12 +214,12 @@ export class RunCore implements NodeHost, RunLoopHost {
     this.throttle.count(change);
   }
 
-  callBegan(): void {
-    this.loop.callBegan();
+  callBegan(node: NodeRun): void {
+    this.loop.callBegan(node);
   }
 
-  callEnded(): void {
-    this.loop.callEnded();
+  callEnded(node: NodeRun): void {
+    this.loop.callEnded(node);
   }
 
   // What the loop asks for
@@ -233,13 +242,13 @@ export class RunCore implements NodeHost, RunLoopHost {
     return false;
   }
 
-  #createNode(plan: NodePlan): NodeRun {
-    return new NodeRun(plan, this, this.#graph.maxQueueSize, (clock: NodeContext) =>
+  #createNode(plan: NodePlan, executor: Executor | undefined): NodeRun {
+    return new NodeRun(plan, this, executor, this.#graph.maxQueueSize, (clock: NodeContext) =>
       plan.outputs.map(({ name, tag, index }) => this.#addStream(name, tag, index, clock)),
     );
   }
 
-  #addStream(name: string, tag: string, index: number, clock: { readonly timestamp: bigint }): OutputStream {
+  #addStream(name: string, tag: string, index: number, clock: OutputClock): OutputStream {
     const at = this.#graph.streamIndex.get(name) ?? -1;
     const stream = new OutputStream(this.#graph.streams[at] as StreamPlan, tag, index, clock, this.#onPackets);
     this.#streams[at] = stream;

@@ -40,12 +40,14 @@ export class RunLoop {
     queueMicrotask(this.#drain);
   }
 
-  callBegan(): void {
+  callBegan(node: NodeRun): void {
     this.#calls++;
+    node.executor?.callBegan();
   }
 
-  callEnded(): void {
+  callEnded(node: NodeRun): void {
     this.#calls--;
+    if (node.executor !== undefined) for (const waiting of node.executor.callEnded()) this.#ready.add(waiting);
     if (this.#isAwake) return;
     this.#isAwake = true;
     this.#run();
@@ -56,6 +58,7 @@ export class RunLoop {
       if (this.#host.hasFailed) this.#ready.clear();
       const node = this.#ready.take();
       if (node !== undefined) {
+        if (node.executor?.admits(node) === false) continue;
         node.run();
         if (++this.#steps < STEPS_PER_TURN) continue;
         this.#steps = 0;

@@ -103,6 +103,7 @@ export function startGraph(
   options: GraphRunOptions & {
     readonly observe?: readonly string[];
     readonly sidePackets?: Readonly<Record<string, unknown>>;
+    readonly headers?: Readonly<Record<string, unknown>>;
   } = {},
 ): TestRun {
   const graph = validateGraph(parseGraphConfig(text, 'test.pbtxt'), new CalculatorRegistry([copy, ...calculators]));
@@ -111,7 +112,7 @@ export function startGraph(
   for (const stream of options.observe ?? []) {
     run.observe(stream, ({ value, timestamp }) => seen.push(`${stream}@${timestampName(timestamp)}=${String(value)}`));
   }
-  run.start(new Map(Object.entries(options.sidePackets ?? {})));
+  run.start(new Map(Object.entries(options.sidePackets ?? {})), new Map(Object.entries(options.headers ?? {})));
   return {
     run,
     seen,

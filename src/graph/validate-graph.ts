@@ -2,7 +2,7 @@ import { messageOf } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import type { CalculatorRegistry } from './calculator-registry.ts';
 import { draftNode, standIn, uniqueNodeNames, type NodeDraft } from './draft-node.ts';
-import { checkExecutors } from './executors.ts';
+import { checkExecutors, executorLimits } from './executors.ts';
 import { expandSubgraphs } from './expand-subgraphs.ts';
 import { Faults } from './faults.ts';
 import type { GraphConfig } from './graph-config.ts';
@@ -45,6 +45,7 @@ export function validateGraph(
   faults.throwIfAny();
   if (order === undefined) throw new Error('a cycle was not reported. This is a bug');
 
+  const limits = executorLimits(config);
   const typed = (entry: TagEntry): GraphPort => ({ ...entry, type: graph.byName.get(entry.name)?.type ?? anyPacket });
   const hints = configs.map(({ bufferSizeHint }) => bufferSizeHint);
   const maxQueueSize = config.maxQueueSize === 0 ? DEFAULT_QUEUE_SIZE : config.maxQueueSize;
@@ -56,7 +57,8 @@ export function validateGraph(
       .filter(({ producer }) => producer === undefined)
       .map(({ name, type, optional }) => ({ name, type, optional })),
     measuresTime: nodes.some(({ definition }) => definition.measuresTime),
-    nodes: planNodes(nodes, graph, sides, order),
+    nodes: planNodes(nodes, graph, sides, order, new Map([...limits.keys()].map((name, at) => [name, at]))),
+    executors: [...limits.values()],
     streams: graph.streams.map(({ name, type, graphInput, consumers }) => ({ name, type, graphInput, consumers })),
     streamIndex: new Map(graph.streams.map(({ name, index }) => [name, index])),
     sidePacketWaiters: new Map(

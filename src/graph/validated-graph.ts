@@ -62,6 +62,10 @@ export interface NodePlan {
   readonly policy: InputPolicyFactory;
   readonly isSource: boolean;
   readonly sourceLayer: number;
+  /** Calls of `process` that may be under way at once. */
+  readonly maxInFlight: number;
+  /** Index into {@link ValidatedGraph.executors}; nothing where calls are not limited. */
+  readonly executor: number | undefined;
   /** How many things must be there before the node opens: opened producers of its inputs, side packets of other nodes. */
   readonly waitsFor: number;
   /** Nodes (by index) that wait for this one to open. */
@@ -92,6 +96,8 @@ export interface ValidatedGraph {
   }[];
   readonly measuresTime: boolean;
   readonly nodes: readonly NodePlan[];
+  /** Per executor with a limit: how many asynchronous calls of its nodes may be under way at once. */
+  readonly executors: readonly number[];
   readonly streams: readonly StreamPlan[];
   readonly streamIndex: ReadonlyMap<string, number>;
   /** Nodes (by index) that wait for a side packet which another node makes; once per port. */

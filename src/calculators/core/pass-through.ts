@@ -2,7 +2,7 @@ import { anyPacket, defineCalculator, sameAs, type ContractPorts, type NodeContr
 import type { OutputSidePacketPort } from '../../graph/index.ts';
 
 /**
- * Copies each input to the output of the same tag and index, side packets too.
+ * Copies each input to the output of the same tag and index, headers and side packets too.
  *
  * node { calculator: "PassThroughCalculator" input_stream: "A:a" output_stream: "A:b" }
  */
@@ -20,7 +20,10 @@ export const passThrough = defineCalculator({
     }
     for (const output of node.outputs) output.type = sameAs(output.tag, output.index);
   },
-  open({ sidePackets, outputSidePackets }) {
+  open({ sidePackets, outputSidePackets, inputPorts, outputPorts }) {
+    inputPorts.forEach(({ header }, at) => {
+      if (header !== undefined) outputPorts[at]?.setHeader(header);
+    });
     copySidePackets(sidePackets, outputSidePackets);
     return {
       process({ inputPorts, outputPorts, stop }) {

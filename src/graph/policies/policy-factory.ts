@@ -30,11 +30,16 @@ type MakeFactory = (
   options: readonly OptionMessage[],
   inputs: readonly TagEntry[],
   processBounds: boolean,
+  maxInFlight: number,
 ) => InputPolicyFactory;
 
 const POLICIES: Readonly<Record<string, MakeFactory>> = {
-  DefaultInputStreamHandler(messages, _, processBounds) {
+  DefaultInputStreamHandler(messages, _, processBounds, maxInFlight) {
     const { batchSize } = parseOptions(defaultOptions, messages);
+    if (batchSize > 1 && maxInFlight > 1) {
+      const given = `max_in_flight ${maxInFlight} and batch_size ${batchSize} given`;
+      throw new GraphError('INVALID_ARGUMENT', `${given}, at most one of them above 1 expected`);
+    }
     if (batchSize > 1) return (inputs) => new BatchPolicy(inputs, processBounds, batchSize);
     return (inputs) => new DefaultPolicy(inputs, processBounds);
   },
@@ -73,6 +78,7 @@ export function createPolicyFactory(
   { handler, options }: HandlerConfig,
   inputs: readonly TagEntry[],
   processBounds: boolean,
+  maxInFlight: number,
 ): InputPolicyFactory {
   const name = handler || 'DefaultInputStreamHandler';
   const make = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
@@ -80,7 +86,7 @@ export function createPolicyFactory(
     const suggestion = didYouMean(name, Object.keys(POLICIES));
     throw new GraphError('INVALID_ARGUMENT', `no input stream handler is named "${name}"${suggestion}`);
   }
-  return make(options, inputs, processBounds);
+  return make(options, inputs, processBounds, maxInFlight);
 }
 
 function positionOf(tagIndex: string, entries: readonly TagEntry[]): number {
