@@ -1,5 +1,5 @@
 import type { ServableDescription } from '../ipc/description.ts';
-import type { Cancellation } from '../base/cancellation.ts';
+import { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import { checkInputs } from '../runtime/check-inputs.ts';
@@ -19,11 +19,11 @@ export class ModelServable implements HostServable {
     this.description = { platform: 'onnxruntime_onnx', decoupled: false, inputs, outputs, provider };
   }
 
-  async infer(request: InferenceRequest, cancellation?: Cancellation): Promise<InferenceResponse> {
+  async infer(request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
     checkInputs(request.servable, this.session.inputs, request.inputs, request.id);
     checkRequestedOutputs(request, this.session.outputs);
-    const outputs = await this.session.run(request.inputs);
-    if (cancellation?.error !== undefined) throw cancellation.error;
+    const outputs = await this.session.run(request.inputs, () => cancellation.error === undefined);
+    if (cancellation.error !== undefined) throw cancellation.error;
     const { name, version } = this.session;
     return { servable: name, version, id: request.id, outputs: selectOutputs(request, outputs) };
   }
@@ -42,6 +42,7 @@ class ModelStream implements HostSession {
   readonly #servable: ModelServable;
   readonly #output: SessionOutput;
   readonly #queue: InferenceRequest[] = [];
+  readonly #cancellation = new Cancellation();
   #isRunning = false;
   #isHalfClosed = false;
   #isOver = false;
@@ -61,8 +62,9 @@ class ModelStream implements HostSession {
     void this.#run();
   }
 
-  abort(): void {
+  abort(error: MillraceError): void {
     this.#isOver = true;
+    this.#cancellation.cancel(error);
   }
 
   onRoom(): void {
@@ -87,7 +89,7 @@ class ModelStream implements HostSession {
   async #answer(request: InferenceRequest): Promise<void> {
     const startedAt = performance.now();
     try {
-      const response = await this.#servable.infer(request);
+      const response = await this.#servable.infer(request, this.#cancellation);
       if (this.#isOver) return;
       this.#output.taken(request);
       this.#output.respond(response, Math.round((performance.now() - startedAt) * 1000));

@@ -13,10 +13,11 @@ export interface ModelSession extends AsyncDisposable {
   readonly provider: string;
   /**
    * Runs the model once. The caller has checked the inputs with `checkInputs`; they may come in any order.
+   * @param isWanted asked right before the run starts, since it cannot be stopped; absent: it is wanted
    * @returns the outputs in the model's order, over memory of their own
-   * @throws MillraceError MODEL_FAILED with the backend's message
+   * @throws MillraceError MODEL_FAILED with the backend's message, CANCELLED for a run that nobody wants any more
    */
-  run(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  run(inputs: readonly Tensor[], isWanted?: () => boolean): Promise<Tensor[]>;
 }
 
 export type ExecutionProvider = 'cpu' | 'cuda' | 'tensorrt' | 'webgpu' | 'coreml';

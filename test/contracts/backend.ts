@@ -56,6 +56,18 @@ export function describeBackend({ backend, add, truncated, missing }: BackendCas
       expect(session.outputs).toEqual([spec('SUM')]);
     });
 
+    it('does not start a run that nobody waits for when its turn comes', async () => {
+      const monitor = createMonitor();
+      await using session = await load(add, monitor);
+      monitor.events.length = 0;
+      let isWanted = true;
+      const runs = [session.run(inputs), session.run(inputs, () => isWanted)];
+      isWanted = false;
+      await expect(runs[1]).rejects.toMatchObject({ reason: 'CANCELLED' });
+      expect(await runs[0]).toHaveLength(1);
+      expect(monitor.events).toEqual(['started 500', 'ended']);
+    });
+
     it('takes inputs in any order and leaves them alone', async () => {
       await using session = await load();
       const outputs = await session.run(inputs);

@@ -23,10 +23,13 @@ export interface Started {
   readonly supervisor: Supervisor;
   /** The next host that comes up. */
   readonly nextUp: () => Promise<HostClient>;
+  /** Runs of models so far, of any host. */
+  readonly runs: { count: number };
 }
 
 export async function start(launch: Launcher): Promise<Started> {
   const ups: HostClient[] = [];
+  const runs = { count: 0 };
   let wake: (() => void) | undefined;
   const supervisor = new Supervisor(
     launch,
@@ -37,7 +40,7 @@ export async function start(launch: Launcher): Promise<Started> {
         wake?.();
       },
       onDown: () => {},
-      onRun: () => {},
+      onRun: () => void runs.count++,
     },
     silentLogger,
   );
@@ -49,7 +52,7 @@ export async function start(launch: Launcher): Promise<Started> {
       await new Promise<void>((resolve) => (wake = resolve));
     }
   };
-  return { client: await nextUp(), supervisor, nextUp };
+  return { client: await nextUp(), supervisor, nextUp, runs };
 }
 
 export const request = (servable: string, inputs: InferenceRequest['inputs'], id = ''): InferenceRequest => ({

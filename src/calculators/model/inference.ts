@@ -74,7 +74,12 @@ export const inference = defineCalculator({
       async process(context) {
         const tensors = gather(inWires, context.inputPorts);
         checkInputs(name, inputs, tensors);
-        scatter(await session.run(tensors), outWires, context.outputPorts);
+        try {
+          const results = await session.run(tensors, () => !context.isCancelled);
+          scatter(results, outWires, context.outputPorts);
+        } catch (error) {
+          if (!context.isCancelled) throw error; // else it has failed before, and that is the fault to tell
+        }
       },
     };
   },

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { MillraceError } from '../../base/errors.ts';
-import { runCalculator, type CalculatorCase } from '../../graph/index.ts';
+import {
+  CalculatorRegistry,
+  GraphRun,
+  parseGraphConfig,
+  runCalculator,
+  validateGraph,
+  type CalculatorCase,
+} from '../../graph/index.ts';
 import type { ModelService } from '../../runtime/model-service.ts';
 import type { ModelSession } from '../../runtime/model-session.ts';
 import { tensorOf, typedData, type Tensor } from '../../tensor/tensor.ts';
@@ -77,6 +84,33 @@ describe('OpenVINOInferenceCalculator', () => {
     const work = infer({ inputs, outputs: ['SUM'], options: byTags }, session);
     await expect(work).rejects.toThrow(/unexpected shape for input 'a' for model 'adder'. Expected \[2\], got \[1\]/);
     expect(session.runs).toBe(0);
+  });
+
+  it('tells the model when the result of a queued run is wanted no more; then that is not the fault told', async () => {
+    const config = parseGraphConfig(
+      `input_stream: "a" input_side_packet: "s" node {
+         calculator: "OpenVINOInferenceCalculator" input_side_packet: "SESSION:s"
+         input_stream: "A:a" output_stream: "SUM:sum"
+       }`,
+      'test',
+    );
+    const run = new GraphRun(validateGraph(config, new CalculatorRegistry([inference])));
+    const wanted: boolean[] = [];
+    const session: ModelSession = {
+      ...createAdder(),
+      inputs: [{ name: 'A', datatype: 'FP32', shape: [2] }],
+      outputs: [{ name: 'SUM', datatype: 'FP32', shape: [2] }],
+      run(_inputs, isWanted = () => true) {
+        wanted.push(isWanted());
+        run.cancel(new MillraceError('DEADLINE_EXCEEDED', 'too late'));
+        wanted.push(isWanted());
+        throw new MillraceError('CANCELLED', 'not run');
+      },
+    };
+    run.start(new Map([['s', session]]));
+    run.addPacket('a', { value: vector('a', 1, 2), timestamp: 0n });
+    await expect(run.waitUntilDone()).rejects.toThrow(/: \ntoo late$/);
+    expect(wanted).toEqual([true, false]);
   });
 
   it('refuses to start for a tensor that the model lacks', async () => {

@@ -36,13 +36,16 @@ export class OnnxSession implements ModelSession {
     this.#runDeadlineMs = options.runDeadlineMs;
   }
 
-  async run(inputs: readonly Tensor[]): Promise<Tensor[]> {
+  async run(inputs: readonly Tensor[], isWanted: () => boolean = () => true): Promise<Tensor[]> {
     if (this.#closed !== undefined) throw this.#failure('it was unloaded');
     const asked = performance.now();
     const feeds: Feeds = {};
     for (const tensor of inputs) feeds[tensor.name] = this.#feed(tensor);
     const queued = performance.now();
-    return this.#parts.queue.run(() => this.#runNow(feeds, toNs(queued - asked), queued));
+    return this.#parts.queue.run(() => {
+      if (!isWanted()) throw new MillraceError('CANCELLED', 'nobody waits for the result of the run any more');
+      return this.#runNow(feeds, toNs(queued - asked), queued);
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
