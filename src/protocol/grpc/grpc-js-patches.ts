@@ -151,13 +151,17 @@ export class DirectCall extends BaseCall {
     const last = message.length - 1;
     if (last > 0) this.stream.cork();
     for (let i = 0; i < last; i++) this.stream.write(message[i]);
-    this.stream.write(message[last], last === 0 ? callback : () => this.#sent(message, callback));
+    this.stream.write(message[last], last === 0 ? callback : (error) => this.#sent(message, callback, error));
     if (last > 0) this.stream.uncork();
   }
 
-  /** Big tensors, sent by reference, may lie in memory of the pool. */
-  #sent(message: MessageParts, callback: () => void): void {
-    if (this.#pool !== undefined) for (const part of message) this.#pool.give(part);
+  /**
+   * Big tensors, sent by reference, may lie in memory of the pool. The writes of a stream that was reset are called done at
+   * once, though the socket may still be reading from it.
+   */
+  #sent(message: MessageParts, callback: () => void, error: Error | null | undefined): void {
+    const isWritten = (error ?? null) === null && this.stream.rstCode === constants.NGHTTP2_NO_ERROR;
+    if (isWritten && this.#pool !== undefined) for (const part of message) this.#pool.give(part);
     callback();
   }
 }

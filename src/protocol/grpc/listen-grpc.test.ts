@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { connect, constants, type ClientHttp2Stream } from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { BufferPool } from '../../base/buffer-pool.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { InferenceResponse } from '../../tensor/inference.ts';
@@ -10,6 +13,7 @@ import { BytesClient, echo, FakeDataPlane, requestTo, tensor, type BytesStream }
 
 const SERVICE = '/inference.GRPCInferenceService/';
 const STREAM = `${SERVICE}ModelStreamInfer`;
+const GRPC_HEADERS = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
 const messages = new Messages();
 
 let plane: FakeDataPlane;
@@ -172,20 +176,45 @@ test.each(['v1', 'v1alpha'])('reflection %s lists services and serves files with
 
 test('compressed requests are read', async () => {
   const body = gzipSync(bytesOf('m', 'zip'));
-  const { connect } = await import('node:http2');
   const session = connect(`http://127.0.0.1:${listener.port}`);
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': `${SERVICE}ModelInfer`,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-    'grpc-encoding': 'gzip',
-  });
+  const stream = session.request({ ...GRPC_HEADERS, ':path': `${SERVICE}ModelInfer`, 'grpc-encoding': 'gzip' });
   const head = Buffer.from([1, 0, 0, 0, body.length]);
   stream.end(Buffer.concat([head, body]));
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   expect(decodeInferResponse(Buffer.concat(chunks).subarray(5)).id).toBe('zip');
+  session.close();
+});
+
+test('memory of a message goes back to the pool once written, and not when its stream was reset', async () => {
+  const pool = new BufferPool(64 * 2 ** 20);
+  await using pooled = await listenGrpc({ ...options, pool }, plane, silentLogger);
+  const bytes = 16 * 2 ** 20;
+  let memory: ArrayBufferLike | undefined;
+  plane.answer = (request) => {
+    const data = pool.take(bytes);
+    memory = data.buffer;
+    return Promise.resolve({ ...echo(request), outputs: [{ name: 'o', datatype: 'UINT8', shape: [bytes], data }] });
+  };
+  const session = connect(`http://127.0.0.1:${pooled.port}`, { settings: { initialWindowSize: 2 ** 20 } });
+  const body = bytesOf('m', '');
+  const call = (): ClientHttp2Stream => {
+    const stream = session.request({ ...GRPC_HEADERS, ':path': `${SERVICE}ModelInfer` });
+    stream.end(Buffer.concat([Buffer.from([0, 0, 0, 0, body.length]), body]));
+    return stream;
+  };
+  const roundTrip = (): Promise<void> => new Promise((resolve) => session.ping(() => resolve()));
+
+  const reset = call();
+  await once(reset, 'data');
+  reset.close(constants.NGHTTP2_CANCEL);
+  for (let i = 0; i < 5; i++) await roundTrip();
+  expect(pool.take(bytes).buffer === memory).toBe(false);
+
+  const read = call();
+  read.resume();
+  await once(read, 'end');
+  expect(pool.take(bytes).buffer === memory).toBe(true);
   session.close();
 });
 
