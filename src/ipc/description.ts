@@ -9,6 +9,8 @@ export interface ServableDescription {
   readonly outputs: readonly TensorSpec[];
   /** The execution provider of a model. */
   readonly provider?: string;
+  /** Names of the models that a graph runs, and whose tensors its description tells. */
+  readonly models?: readonly string[];
   /** For the log: what works, but perhaps not as meant. */
   readonly warnings?: readonly string[];
 }

@@ -75,7 +75,10 @@ export class HostClient {
     await this.#ask(MESSAGE.HELLO, { protocol: PROTOCOL_VERSION, settings });
   }
 
-  /** Loads a servable under a number of the front's choice. Resolves with what the host says of it. */
+  /**
+   * Loads a servable under a number of the front's choice. Resolves with what the host says of it.
+   * @throws MillraceError HOST_LOST with `details.whileLoading` where it was this load that the host ended in
+   */
   loadServable(loadId: number, spec: object): Promise<unknown> {
     return this.#ask(MESSAGE.LOAD, { loadId, spec });
   }
@@ -210,7 +213,14 @@ export class HostClient {
   #lose(): void {
     const error = new MillraceError('HOST_LOST', `the servable is unavailable: ${this.lossReason}`);
     this.#lost = error;
-    for (const waiting of [...this.#unary.values(), ...this.#replies.values()]) waiting.reject(error);
+    // Loads are done one after another and each is answered before the next begins: the first open one was under way.
+    const [loading, ...queued] = this.#replies.values();
+    loading?.reject(
+      new MillraceError('HOST_LOST', `while it was being loaded, ${this.lossReason}`, {
+        details: { whileLoading: true },
+      }),
+    );
+    for (const waiting of [...this.#unary.values(), ...queued]) waiting.reject(error);
     this.#unary.clear();
     this.#replies.clear();
     for (const session of [...this.#sessions.values()]) session.end(error);

@@ -33,7 +33,10 @@ export interface SessionOutput {
 /** What a host does; the protocol is not its concern. */
 export interface HostHandler {
   start(settings: object): Promise<void>;
-  /** @returns what the front should know of the servable, as JSON */
+  /**
+   * Loads follow each other: the next one begins when the one before was answered.
+   * @returns what the front should know of the servable, as JSON
+   */
   load(loadId: number, spec: unknown): Promise<object>;
   unload(loadId: number): void;
   infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse>;

@@ -7,6 +7,9 @@ import type { ServableSpec } from './servable-spec.ts';
 const SHORT_QUEUE_MS = 5;
 const SERVICE_WEIGHT = 0.05;
 
+/** Hosts that may end in a row, in one place, while they load it; then it is taken for the cause. */
+const MAX_LOSSES = 2;
+
 type Settled = 'loading' | 'ready' | 'failed' | 'down';
 
 /** One generation of a servable on the hosts that serve it. A changed file makes another generation. */
@@ -15,6 +18,8 @@ export class Deployment {
   readonly loadId: number;
   readonly slots: readonly HostSlot[];
   readonly #states = new Map<HostSlot, Settled>();
+  /** Hosts that ended in a row while they loaded it. */
+  readonly #losses = new Map<HostSlot, number>();
   #description: ServableDescription | undefined;
   #reason = '';
   #isRetired = false;
@@ -28,7 +33,7 @@ export class Deployment {
     for (const slot of slots) this.#states.set(slot, 'loading');
   }
 
-  /** Of the first host that loaded it; undefined until then. */
+  /** Of the host that loaded it last; undefined until one has. */
   get description(): ServableDescription | undefined {
     return this.#description;
   }
@@ -49,30 +54,30 @@ export class Deployment {
     return ![...this.#states.values()].includes('loading');
   }
 
-  get hasFailed(): boolean {
-    return [...this.#states.values()].every((state) => state === 'failed');
+  /** Nothing serves it, and loading it again may mend that. */
+  get mayLoadAgain(): boolean {
+    const isFailed = this.isSettled && !this.isReady && [...this.#states.values()].includes('failed');
+    return isFailed && !this.slots.some((slot) => this.#isGivenUp(slot));
   }
 
   /** Loads it in the host that is in `slot` now. @returns whether that succeeded */
   async load(slot: HostSlot, client: HostClient): Promise<boolean> {
-    if (this.#isRetired) return false;
+    if (this.#isRetired || this.#isGivenUp(slot)) return false;
     this.#states.set(slot, 'loading');
     try {
-      const description = (await client.loadServable(this.loadId, this.spec)) as ServableDescription;
-      this.#description ??= description;
+      this.#description = (await client.loadServable(this.loadId, this.spec)) as ServableDescription;
       this.#states.set(slot, 'ready');
+      this.#losses.delete(slot);
       this.#reason = '';
       return true;
     } catch (error) {
-      const failure = MillraceError.from(error);
-      this.#states.set(slot, failure.reason === 'HOST_LOST' ? 'down' : 'failed');
-      this.#reason = failure.message;
+      this.#fail(slot, MillraceError.from(error));
       return false;
     }
   }
 
   down(slot: HostSlot, reason: string): void {
-    if (!this.#states.has(slot)) return;
+    if (!this.#states.has(slot) || this.#isGivenUp(slot)) return;
     this.#states.set(slot, 'down');
     this.#reason = reason;
   }
@@ -121,5 +126,21 @@ export class Deployment {
   retire(): void {
     this.#isRetired = true;
     for (const slot of this.slots) slot.client?.unload(this.loadId);
+  }
+
+  #fail(slot: HostSlot, error: MillraceError): void {
+    this.#states.set(slot, error.reason === 'HOST_LOST' ? 'down' : 'failed');
+    this.#reason = error.message;
+    if (error.details['whileLoading'] !== true) return;
+    const losses = (this.#losses.get(slot) ?? 0) + 1;
+    this.#losses.set(slot, losses);
+    if (losses < MAX_LOSSES) return;
+    this.#states.set(slot, 'failed');
+    this.#reason = `${error.message}, ${losses} times in a row; it is not loaded again until its files or entry change`;
+  }
+
+  /** Loading it ends the host, and all else with it. */
+  #isGivenUp(slot: HostSlot): boolean {
+    return (this.#losses.get(slot) ?? 0) >= MAX_LOSSES;
   }
 }

@@ -115,12 +115,18 @@ export class ModelRepository implements AsyncDisposable {
     const present = entry.next ?? entry.current;
     const wasBroken = entry.brokenReason !== '';
     entry.brokenReason = '';
-    if (present?.spec.fingerprint === spec.fingerprint) return wasBroken;
-    if (entry.current?.spec.fingerprint === spec.fingerprint) {
+    if (present?.spec.fingerprint === spec.fingerprint && !present.mayLoadAgain) return wasBroken;
+    if (entry.current?.spec.fingerprint === spec.fingerprint && !entry.current.mayLoadAgain) {
       this.#retire(entry.next);
       entry.next = undefined;
       return true;
     }
+    this.#deploy(entry, spec);
+    return true;
+  }
+
+  /** Starts to load a new generation in the place of one that is not done. */
+  #deploy(entry: Entry, spec: ServableSpec): void {
     this.#retire(entry.next);
     const isOwn = spec.kind === 'runtime' && spec.isolation === 'own';
     const loadId = this.#nextLoadId++;
@@ -128,7 +134,6 @@ export class ModelRepository implements AsyncDisposable {
     entry.next = new Deployment(spec, loadId, slots);
     this.#byLoadId.set(loadId, entry);
     for (const slot of slots) if (slot.client !== undefined) this.#load(entry, entry.next, slot, slot.client);
-    return true;
   }
 
   #break(broken: BrokenServable): boolean {
@@ -171,6 +176,16 @@ export class ModelRepository implements AsyncDisposable {
     versions?.delete(entry.version);
     if (versions?.size === 0) this.#entries.delete(entry.name);
     this.#logger.info({ servable: entry.name, version: entry.version }, 'servable removed');
+    if (entry.kind === 'model') this.#reloadGraphsOf(entry.name, this.#nextLoadId);
+  }
+
+  /** A graph's description comes from its models: loads anew those that were loaded before `loadId`. */
+  #reloadGraphsOf(model: string, loadId: number): void {
+    for (const entry of this.entries()) {
+      const newest = entry.next ?? entry.current;
+      if (newest === undefined || newest.loadId > loadId) continue;
+      if (newest.description?.models?.includes(model) === true) this.#deploy(entry, newest.spec);
+    }
   }
 
   #retire(deployment: Deployment | undefined): void {
@@ -192,20 +207,21 @@ export class ModelRepository implements AsyncDisposable {
   #load(entry: Entry, deployment: Deployment, slot: HostSlot, client: HostClient): void {
     void deployment.load(slot, client).then((isLoaded) => {
       const fields = { servable: entry.name, version: entry.version, kind: entry.kind, host: slot.name };
-      if (isLoaded) {
-        this.#logger.debug(fields, 'servable loaded');
-        if (entry.next === deployment && deployment.isSettled) this.#promote(entry, deployment);
-      } else {
-        this.#logger.error({ ...fields, reason: deployment.reason }, 'servable failed to load');
-        // The old generation goes on serving; without one, the failure is the state.
-        if (entry.next === deployment && deployment.isSettled && !deployment.hasFailed)
-          this.#promote(entry, deployment);
-      }
-      this.#removeSuperseded(entry.name);
-      const waiters = this.#waiters;
-      this.#waiters = [];
-      for (const wake of waiters) wake();
+      if (isLoaded) this.#logger.debug(fields, 'servable loaded');
+      else this.#logger.error({ ...fields, reason: deployment.reason }, 'servable failed to load');
+      this.#settle(entry);
     });
+  }
+
+  /** After each change of a state: what is ready takes over, and those who wait for the end of loading look again. */
+  #settle(entry: Entry): void {
+    const { next } = entry;
+    // One that is nowhere ready does not end the generation that serves.
+    if (next?.isSettled === true && next.isReady) this.#promote(entry, next);
+    this.#removeSuperseded(entry.name);
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
   }
 
   #promote(entry: Entry, deployment: Deployment): void {
@@ -218,6 +234,7 @@ export class ModelRepository implements AsyncDisposable {
     const fields = { servable: entry.name, version: entry.version, kind: entry.kind, provider };
     this.#logger.info(fields, old === undefined ? 'servable ready' : 'servable reloaded');
     for (const warning of warnings ?? []) this.#logger.warn(fields, warning);
+    if (entry.kind === 'model') this.#reloadGraphsOf(entry.name, deployment.loadId);
   }
 
   #loadAll(slot: HostSlot, client: HostClient): void {
@@ -233,6 +250,7 @@ export class ModelRepository implements AsyncDisposable {
     for (const entry of this.entries()) {
       entry.current?.down(slot, reason);
       entry.next?.down(slot, reason);
+      this.#settle(entry);
     }
   }
 

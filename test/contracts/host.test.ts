@@ -28,6 +28,14 @@ const specs = {
     runDeadlineMs: 0,
   },
   anomaly: { kind: 'graph', name: 'anomaly', version: '1', graphPath: path('graphs/anomaly/graph.pbtxt') },
+  lethal: {
+    kind: 'runtime',
+    name: 'lethal',
+    version: '1',
+    module: path('test/fixtures/runtimes/ends-its-host.js'),
+    export: 'default',
+    parameters: {},
+  },
   broken: { kind: 'graph', name: 'broken', version: '1', graphPath: path('test/fixtures/nothing.pbtxt') },
 };
 const number = (name: string, value: number) => tensorOf(name, 'FP32', [1], Float32Array.of(value));
@@ -147,7 +155,7 @@ describe.each(Object.entries(launchers))('a host %s', (where, launch) => {
     const { client } = (started = await start(launch));
     await client.loadServable(1, specs.model);
     await client.loadServable(2, specs.model);
-    await client.loadServable(3, specs.anomaly);
+    expect(await client.loadServable(3, specs.anomaly)).toMatchObject({ models: ['sensor_gru'] });
     client.unload(2);
     const signal = tensorOf('signal', 'FP32', [1, 8], new Float32Array(8));
     const response = await client.infer(3, request('anomaly', [signal]), new Cancellation());
@@ -165,6 +173,19 @@ describe.each(Object.entries(launchers))('a host %s', (where, launch) => {
     cancellation.cancel(new MillraceError('CANCELLED', 'gone'));
     await expect(call).rejects.toMatchObject({ reason: 'CANCELLED' });
     expect(client.callCount).toBe(0);
+  });
+
+  it('that dies while it loads says which load it was', async () => {
+    if (where === 'in this process') return;
+    const { client } = (started = await start(launch));
+    const [counter, lethal, queued] = await Promise.allSettled([
+      client.loadServable(1, specs.counter),
+      client.loadServable(2, specs.lethal),
+      client.loadServable(3, specs.identity),
+    ]);
+    expect(counter).toMatchObject({ status: 'fulfilled' });
+    expect(lethal).toMatchObject({ reason: { reason: 'HOST_LOST', details: { whileLoading: true } } });
+    expect(queued).toMatchObject({ reason: { reason: 'HOST_LOST', details: {} } });
   });
 
   it('that dies ends its own calls and sessions with the reason, and is replaced', async () => {

@@ -234,3 +234,53 @@ it('POST /v1/config/reload: 201 when something changed, 200 when nothing did, an
   await folder.put('config.json', { mediapipe_config_list: [{ name: 'kept' }] });
   expect((await reload()).status).toBe(200);
 });
+
+it('what ends every host that loads it is given up; all others serve, and it does too once it is mended', async () => {
+  await using folder = await ScratchFolder.create();
+  await folder.put('kept/graph.pbtxt', COUNTER);
+  const implementation = await folder.put('lethal.js', 'process.exit(7);');
+  const config = await folder.put('config.json', {
+    mediapipe_config_list: [{ name: 'kept' }],
+    runtimes: [{ name: 'lethal', implementation, isolation: 'shared' }],
+  });
+  await using server = await startServer({
+    config,
+    flags: ['--file_system_poll_wait_seconds', '0', '--hosts', '2'],
+  });
+  await expect.poll(() => reasonOf(server, 'lethal'), SEEN).toMatch(/being loaded, .* 2 times in a row/);
+  await expect.poll(() => versionStates(server, 'kept'), SEEN).toEqual(['1 READY']);
+  expect(await secondAnswer(server, 'kept')).toBe(3);
+  await folder.put('lethal.js', timesRuntime(10));
+  await fetch(`${server.restUrl}/v1/config/reload`, { method: 'POST' });
+  expect(await versionStates(server, 'lethal')).toEqual(['1 READY']);
+});
+
+it('a graph tells the shape of the model that it runs now, also after that changed', async () => {
+  await using folder = await ScratchFolder.create();
+  const tensors = ['INPUT', 'OUTPUT'].map(
+    (name) => `tag_to_${name.toLowerCase()}_tensor_names { key: "${name}" value: "${name}" }`,
+  );
+  await folder.put(
+    'g/graph.pbtxt',
+    `input_stream: "in" output_stream: "out"
+     node { calculator: "OpenVINOModelServerSessionCalculator" output_side_packet: "SESSION:session"
+       node_options { [type.googleapis.com/mediapipe.OpenVINOModelServerSessionCalculatorOptions] { servable_name: "m" } } }
+     node { calculator: "OpenVINOInferenceCalculator" input_side_packet: "SESSION:session"
+       input_stream: "INPUT:in" output_stream: "OUTPUT:out"
+       node_options { [type.googleapis.com/mediapipe.OpenVINOInferenceCalculatorOptions] { ${tensors.join(' ')} } } }`,
+  );
+  await folder.copy(model('identity_fp32'), 'm.onnx');
+  const config = await folder.put('config.json', {
+    mediapipe_config_list: [{ name: 'g' }],
+    model_config_list: [{ config: { name: 'm', base_path: 'm.onnx' } }],
+  });
+  await using server = await startServer({ config, flags: ['--file_system_poll_wait_seconds', '0', '--hosts', '1'] });
+  const datatype = async (): Promise<string | undefined> => {
+    const response = await fetch(`${server.restUrl}/v2/models/g`);
+    return ((await response.json()) as { inputs: { datatype: string }[] }).inputs[0]?.datatype;
+  };
+  expect(await datatype()).toBe('FP32');
+  await folder.copy(model('identity_int32'), 'm.onnx');
+  await fetch(`${server.restUrl}/v1/config/reload`, { method: 'POST' });
+  expect(await datatype()).toBe('INT32');
+});

@@ -21,6 +21,7 @@ export function describeGraph(graph: ValidatedGraph, models: ModelService): Serv
   return {
     platform: 'millrace_graph',
     decoupled: false,
+    models: [...new Set(graph.nodes.filter(isSession).map((node) => modelOf(node).name))],
     inputs: graph.inputStreams.flatMap((port) => specsOf(port, () => modelSpec(graph, models, port.name, 'inputs'))),
     outputs: graph.outputStreams.flatMap((port) => specsOf(port, () => modelSpec(graph, models, port.name, 'outputs'))),
   };
@@ -28,16 +29,14 @@ export function describeGraph(graph: ValidatedGraph, models: ModelService): Serv
 
 /** Models that the graph names and that are not there: its sessions will fail to open. */
 export function graphWarnings(graph: ValidatedGraph, models: ModelService): string[] {
-  return graph.nodes
-    .filter((node) => node.definition.name === SESSION)
-    .flatMap((node) => {
-      try {
-        sessionOf(node, models);
-        return [];
-      } catch (error) {
-        return [`node "${node.name}": ${messageOf(error)}; requests to the graph will fail until it is there`];
-      }
-    });
+  return graph.nodes.filter(isSession).flatMap((node) => {
+    try {
+      sessionOf(node, models);
+      return [];
+    } catch (error) {
+      return [`node "${node.name}": ${messageOf(error)}; requests to the graph will fail until it is there`];
+    }
+  });
 }
 
 function specsOf(port: GraphPort, ofModel: () => TensorSpec | undefined): TensorSpec[] {
@@ -72,8 +71,7 @@ function modelSpec(
 function inferenceSession(graph: ValidatedGraph, models: ModelService, node: NodePlan): ModelSession | undefined {
   const packet = node.sideInputs.find((entry) => entry.tag === 'SESSION')?.name;
   const maker = graph.nodes.find(
-    (candidate) =>
-      candidate.definition.name === SESSION && candidate.sideOutputs.some((entry) => entry.name === packet),
+    (candidate) => isSession(candidate) && candidate.sideOutputs.some((entry) => entry.name === packet),
   );
   try {
     return maker && sessionOf(maker, models);
@@ -82,9 +80,18 @@ function inferenceSession(graph: ValidatedGraph, models: ModelService, node: Nod
   }
 }
 
+function isSession(node: NodePlan): boolean {
+  return node.definition.name === SESSION;
+}
+
 function sessionOf(node: NodePlan, models: ModelService): ModelSession {
+  const { name, version } = modelOf(node);
+  return models.session(name, version);
+}
+
+function modelOf(node: NodePlan): { name: string; version: string } {
   const { servableName, servableVersion } = node.options as { servableName: string; servableVersion: string };
-  return models.session(servableName, servableVersion);
+  return { name: servableName, version: servableVersion };
 }
 
 function tensorName(node: NodePlan, tag: string, side: 'inputs' | 'outputs'): string {

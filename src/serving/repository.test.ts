@@ -1,0 +1,186 @@
+import { describe, expect, it } from 'vitest';
+import { MillraceError } from '../base/errors.ts';
+import { silentLogger } from '../base/logger.ts';
+import { descriptionOf, fakeHosts, type FakeHost, type FakeHostScript } from '../../test/support/fake-host.ts';
+import { ModelRepository } from './repository.ts';
+import type { ServableSpec } from './servable-spec.ts';
+
+const graph = (name: string, fingerprint = 'a'): ServableSpec => ({
+  kind: 'graph',
+  name,
+  version: '1',
+  fingerprint,
+  files: [],
+  graphPath: `${name}.pbtxt`,
+  automaticTimestamps: undefined,
+});
+
+const model = (name: string, fingerprint = 'a'): ServableSpec => ({
+  kind: 'model',
+  name,
+  version: '1',
+  fingerprint,
+  files: [],
+  path: `${name}.onnx`,
+  executionProviders: ['cpu'],
+  runDeadlineMs: 0,
+});
+
+interface Started extends AsyncDisposable {
+  readonly repository: ModelRepository;
+  readonly hosts: readonly FakeHost[];
+  /** Applies and waits until all have settled. @returns whether anything changed */
+  serve(...specs: ServableSpec[]): Promise<boolean>;
+  /** "ready", or the state and its reason. */
+  state(name: string): string;
+}
+
+function start(script: FakeHostScript, shared = 1): Started {
+  const { options, hosts } = fakeHosts(script, shared);
+  const repository = new ModelRepository(options, { onRun: () => {}, onReady: () => {} }, silentLogger);
+  return {
+    repository,
+    hosts,
+    serve: async (...specs) => {
+      const hasChanged = repository.apply({ specs, broken: [], files: [], warnings: [] });
+      await repository.settled();
+      return hasChanged;
+    },
+    state: (name) => {
+      const entry = repository.entries().find((candidate) => candidate.name === name);
+      if (entry === undefined) return 'none';
+      const { state, reason } = repository.status(entry);
+      return reason === '' ? state : `${state}: ${reason}`;
+    },
+    [Symbol.asyncDispose]: () => repository[Symbol.asyncDispose](),
+  };
+}
+
+const fails = (): never => {
+  throw new MillraceError('MODEL_INVALID', 'damaged');
+};
+
+describe('hosts that end', () => {
+  it('one that ends before it greets keeps no other from serving', async () => {
+    await using started = start({ isMute: (host) => host > 0 }, 2);
+    const served = started.serve(graph('g'));
+    await expect.poll(() => started.repository.entries()[0]?.next?.isReady).toBe(true);
+    started.hosts[1]?.end();
+    await served;
+    expect(started.state('g')).toBe('ready');
+  });
+
+  it('an own host that ends while a new generation loads leaves the old one serving', async () => {
+    const runtime = (fingerprint: string): ServableSpec => ({
+      kind: 'runtime',
+      name: 'r',
+      version: '1',
+      fingerprint,
+      files: [],
+      module: 'r.js',
+      export: 'default',
+      parameters: {},
+      isolation: 'own',
+    });
+    await using started = start({
+      load: (spec, host) => {
+        if (spec.fingerprint === 'b') host.end();
+        return descriptionOf();
+      },
+    });
+    await started.serve(runtime('a'));
+    await started.serve(runtime('b'));
+    await expect.poll(() => started.state('r')).toMatch(/^ready: while it was being loaded.*, 2 times in a row/);
+    expect(started.repository.resolve('r', '').current?.spec.fingerprint).toBe('a');
+  });
+
+  it('what ends its host twice while it loads is given up, and all others serve', async () => {
+    await using started = start({
+      load: (spec, host) => {
+        if (spec.name === 'killer') host.end();
+        return descriptionOf();
+      },
+    });
+    await started.serve(graph('before'), graph('killer'), graph('later'));
+    await expect.poll(() => started.state('later')).toBe('ready');
+    expect(started.state('before')).toBe('ready');
+    expect(started.state('killer')).toBe(
+      'unavailable: while it was being loaded, its host process ended unexpectedly, 2 times in a row; ' +
+        'it is not loaded again until its files or entry change',
+    );
+    expect(started.hosts).toHaveLength(3);
+    expect(started.hosts[2]?.log).toEqual(['LOAD before', 'LOAD later']);
+
+    expect(await started.serve(graph('before'), graph('killer'), graph('later'))).toBe(false);
+    expect(started.hosts).toHaveLength(3);
+  });
+
+  it('one that ends while it loads and then does not is served', async () => {
+    await using started = start({
+      load: (_spec, host) => {
+        if (host.number === 0) host.end();
+        return descriptionOf();
+      },
+    });
+    await started.serve(graph('g'));
+    await expect.poll(() => started.state('g')).toBe('ready');
+  });
+});
+
+describe('loads that fail', () => {
+  it('are tried again at the next reload, and are then a change', async () => {
+    let isDamaged = true;
+    await using started = start({ load: () => (isDamaged ? fails() : descriptionOf()) });
+    await started.serve(model('m'));
+    expect(started.state('m')).toBe('unavailable: damaged');
+    isDamaged = false;
+    expect(await started.serve(model('m'))).toBe(true);
+    expect(started.state('m')).toBe('ready');
+    expect(await started.serve(model('m'))).toBe(false);
+  });
+
+  it('of a new generation leave the old one serving, with the reason', async () => {
+    await using started = start({ load: (spec) => (spec.fingerprint === 'b' ? fails() : descriptionOf()) });
+    await started.serve(model('m'));
+    await started.serve(model('m', 'b'));
+    expect(started.state('m')).toBe('ready: damaged');
+    expect(await started.serve(model('m'))).toBe(true);
+    expect(started.state('m')).toBe('ready');
+  });
+});
+
+describe('graphs that use a model', () => {
+  /** The graph `g` says what its model `m` was when it was loaded. */
+  const script = (): FakeHostScript => {
+    let present = 'none';
+    return {
+      load: (spec) => {
+        if (spec.kind === 'model') present = spec.fingerprint;
+        return spec.kind === 'graph' ? descriptionOf({ platform: `of ${present}`, models: ['m'] }) : descriptionOf();
+      },
+    };
+  };
+  const described = ({ repository }: Started): string | undefined =>
+    repository.resolve('g', '').current?.description?.platform;
+
+  it('are described anew when it changes, appears or goes', async () => {
+    await using started = start(script());
+    await started.serve(graph('g'));
+    expect(described(started)).toBe('of none');
+    await started.serve(graph('g'), model('m', 'a'));
+    await started.serve(graph('g'), model('m', 'a'));
+    expect(described(started)).toBe('of a');
+    await started.serve(graph('g'), model('m', 'b'));
+    expect(described(started)).toBe('of b');
+    const loads = started.hosts[0]?.log.filter((line) => line === 'LOAD g').length ?? 0;
+    await started.serve(graph('g'));
+    expect(started.hosts[0]?.log.filter((line) => line === 'LOAD g')).toHaveLength(loads + 1);
+  });
+
+  it('are loaded once where both are new, and not for another model', async () => {
+    await using started = start(script());
+    await started.serve(graph('g'), model('m'));
+    await started.serve(graph('g'), model('m'), model('n'));
+    expect(started.hosts[0]?.log.filter((line) => line === 'LOAD g')).toHaveLength(1);
+  });
+});
