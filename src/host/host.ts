@@ -34,6 +34,8 @@ export class Host implements HostHandler {
   readonly #loaded = new Map<number, Lease<HostServable>>();
   /** The generations of each model, the newest last, for graphs: by name and version. */
   readonly #models = new Map<string, readonly Lease<HostServable>[]>();
+  /** Servables that were retired and have not closed yet. */
+  readonly #closing = new Set<Promise<void>>();
   /** Loads happen one after another: models before the graphs that name them. */
   #loading: Promise<unknown> = Promise.resolve();
   #intraOpThreads = 1;
@@ -64,7 +66,7 @@ export class Host implements HostHandler {
         if (left.length > 0) this.#models.set(key, left);
         else this.#models.delete(key);
       }
-      lease?.retire();
+      if (lease !== undefined) this.#retire(lease);
     });
   }
 
@@ -116,7 +118,7 @@ export class Host implements HostHandler {
 
   async stop(): Promise<void> {
     await this.#loading;
-    for (const lease of this.#loaded.values()) lease.retire();
+    for (const lease of this.#loaded.values()) this.#retire(lease);
     this.#loaded.clear();
     this.#models.clear();
   }
@@ -125,6 +127,12 @@ export class Host implements HostHandler {
     const servable = await this.#loadServable(loadId, spec);
     const lease = new Lease(servable, (error) => {
       this.#logger.error({ servable: spec.name, error: String(error) }, 'servable failed to close');
+    await Promise.all(this.#closing);
+  }
+
+  #retire(lease: Lease<HostServable>): void {
+    const closed = lease.retire().finally(() => this.#closing.delete(closed));
+    this.#closing.add(closed);
     });
     this.#loaded.set(loadId, lease);
     const key = `${spec.name}/${spec.version}`;

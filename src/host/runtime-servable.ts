@@ -23,6 +23,8 @@ export class RuntimeServable implements HostServable {
   readonly description: ServableDescription;
   readonly #parts: RuntimeServableParts;
   readonly #life = new Cancellation();
+  /** Streams that have not ended, aborted ones too. */
+  readonly #streams = new Set<Promise<void>>();
 
   private constructor(parts: RuntimeServableParts) {
     this.#parts = parts;
@@ -56,16 +58,14 @@ export class RuntimeServable implements HostServable {
   }
 
   open(_first: InferenceRequest, output: SessionOutput): HostSession {
-    const { definition } = this.#parts;
     const requests = new RequestQueue(
       (request) => output.taken(request),
       (request) => this.#finish(request, output),
     );
     const cancellation = new Cancellation();
-    const context = this.#context(cancellation);
-    const stream = definition.predictStream?.(requests, context) ?? predictEach(definition, requests, context);
     const room = new Room();
-    void this.#pump(stream, requests, output, room, cancellation);
+    const stream = this.#pump(requests, output, room, cancellation).finally(() => this.#streams.delete(stream));
+    this.#streams.add(stream);
     return {
       push: (request) => {
         try {
@@ -79,14 +79,16 @@ export class RuntimeServable implements HostServable {
       halfClose: () => requests.end(),
       abort: (error) => {
         cancellation.cancel(error);
-        requests.end();
+        requests.abort();
         room.open();
       },
       onRoom: () => room.open(),
     };
   }
 
+  /** Waits for aborted streams whose code has not ended yet. */
   async close(): Promise<void> {
+    await Promise.all(this.#streams);
     this.#life.cancel(new MillraceError('SHUTTING_DOWN', `'${this.#parts.name}' is being unloaded`));
     try {
       await this.#parts.definition.unload?.();
@@ -95,15 +97,9 @@ export class RuntimeServable implements HostServable {
     }
   }
 
-  async #pump(
-    stream: AsyncIterable<RuntimeResponse>,
-    requests: RequestQueue,
-    output: SessionOutput,
-    room: Room,
-    cancellation: Cancellation,
-  ): Promise<void> {
+  async #pump(requests: RequestQueue, output: SessionOutput, room: Room, cancellation: Cancellation): Promise<void> {
     try {
-      for await (const answer of stream) {
+      for await (const answer of this.#answers(requests, this.#context(cancellation))) {
         if (cancellation.error !== undefined) return;
         const { last } = requests;
         output.respond(this.#response(last?.request, answer), last && Math.round((performance.now() - last.at) * 1000));
@@ -111,8 +107,14 @@ export class RuntimeServable implements HostServable {
       }
       output.end(undefined);
     } catch (error) {
-      output.end(this.#failure(error));
+      if (cancellation.error === undefined) output.end(this.#failure(error));
     }
+  }
+
+  #answers(requests: RequestQueue, context: RuntimeContext): AsyncIterable<RuntimeResponse> {
+    const { definition } = this.#parts;
+    if (definition.predictStream === undefined) return predictEach(definition, requests, context);
+    return definition.predictStream(requests, context);
   }
 
   /** The runtime asks for the next request, so this one has all its responses; Triton's clients may ask to be told. */
@@ -203,6 +205,12 @@ class RequestQueue implements AsyncIterable<InferenceRequest> {
   end(): void {
     this.#hasEnded = true;
     this.#wake?.();
+  }
+
+  /** Ends without the requests that were not taken yet. */
+  abort(): void {
+    this.#waiting.length = 0;
+    this.end();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<InferenceRequest> {

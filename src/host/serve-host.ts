@@ -3,7 +3,13 @@ import type { OpenStream } from '../ipc/connection.ts';
 import { HostServer } from '../ipc/host-server.ts';
 import { Host } from './host.ts';
 
-/** Runs a host over a stream until the front goes away; then everything in it ends and `onClose` is called. */
+/** More than a front waits for its hosts: a host whose front died ends too, whatever its servables do. */
+const STOP_MS = 5000;
+
+/**
+ * Runs a host over a stream until the front goes away; then everything in it ends, and `onClose` is called when it has, after
+ * 5 s at the latest.
+ */
 export function serveHost(open: OpenStream, logger: Logger, onClose: () => void): void {
   const host = new Host(
     {
@@ -19,6 +25,9 @@ export function serveHost(open: OpenStream, logger: Logger, onClose: () => void)
       const error = fault instanceof Error ? fault : new Error(String(fault));
       logger.error({ error: error.message, stack: error.stack }, 'fault in a host');
     },
-    () => void host.stop().finally(onClose),
+    () => {
+      const limit = new Promise((resolve) => setTimeout(resolve, STOP_MS).unref());
+      void Promise.race([host.stop(), limit]).finally(onClose);
+    },
   );
 }

@@ -1,8 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cancellation } from '../../src/base/cancellation.ts';
 import { MillraceError } from '../../src/base/errors.ts';
+import type { HostClient } from '../../src/ipc/host-client.ts';
+import { encodeBytes } from '../../src/tensor/bytes.ts';
 import { tensorOf } from '../../src/tensor/tensor.ts';
+import { ScratchFolder } from '../support/scratch-folder.ts';
 import { Kept, launchers, request, start, type Started } from './host-harness.ts';
 
 const path = (relative: string): string => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
@@ -15,6 +19,29 @@ const model = {
   runDeadlineMs: 0,
 };
 const gone = new MillraceError('CANCELLED', 'gone');
+
+const diary = {
+  kind: 'runtime',
+  name: 'diary',
+  version: '1',
+  module: path('test/fixtures/runtimes/diary.js'),
+  export: 'default',
+};
+const text = (value: string) =>
+  request('diary', [{ name: 'text', datatype: 'BYTES', shape: [1], data: encodeBytes([value]) }]);
+
+let scratch: ScratchFolder;
+beforeEach(async () => {
+  scratch = await ScratchFolder.create();
+});
+afterEach(() => scratch[Symbol.asyncDispose]());
+
+/** A runtime that writes down what happens to it; what it wrote so far. */
+async function keepDiary(client: HostClient): Promise<() => Promise<string[]>> {
+  const file = await scratch.put('diary', '');
+  await client.loadServable(1, { ...diary, parameters: { file } });
+  return async () => (await readFile(file, 'utf8')).split('\n').slice(0, -1);
+}
 
 describe.each(Object.entries(launchers))('a host %s', (_where, launch) => {
   let started: Started;
@@ -40,5 +67,26 @@ describe.each(Object.entries(launchers))('a host %s', (_where, launch) => {
     await first;
     await client.infer(1, request('sensor_gru', values), new Cancellation());
     expect(runs.count).toBe(2);
+  });
+
+  it.each(['unloaded before', 'still loaded'])('waits for the unload of a runtime when it stops: %s', async (which) => {
+    const { client, supervisor } = (started = await start(launch));
+    const read = await keepDiary(client);
+    if (which === 'unloaded before') client.unload(1);
+    await supervisor.close(5000);
+    await expect.poll(read).toEqual(['unloaded']);
+  });
+
+  it('gives an aborted stream no more requests, and unloads its runtime after its end', async () => {
+    const { client } = (started = await start(launch));
+    const read = await keepDiary(client);
+    const session = client.openSession(1, text(''), new Kept());
+    session.push(text('one'));
+    session.push(text('two'));
+    await expect.poll(read).toEqual(['took one']);
+    session.abort(gone);
+    client.unload(1);
+    await expect.poll(async () => (await read()).at(-1)).toBe('unloaded');
+    expect(await read()).toEqual(['took one', 'stream ended', 'unloaded']);
   });
 });

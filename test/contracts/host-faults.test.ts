@@ -90,6 +90,20 @@ describe.each(Object.entries(launchers))('a host %s outlives', (_where, launch) 
   });
 
   it.each([
+    ['early', /^as you asked$/],
+    ['streamless', /asyncIterator/],
+  ])('a runtime whose stream fails before its first answer, and tells its message: %s', async (name, message) => {
+    const { client } = (started = await start(launch));
+    await client.loadServable(9, unsound);
+    await client.loadServable(1, { ...unsound, export: name });
+    const kept = new Kept();
+    client.openSession(1, request('unsound', []), kept);
+    const failure = { reason: 'RUNTIME_FAILED', message: expect.stringMatching(message) as string };
+    expect(await kept.ended).toMatchObject(failure);
+    await expectAlive(started);
+  });
+
+  it.each([
     ['parameter', [], /output "p": string given, a tensor expected/],
     ['request', [{ name: 'y' }], /output "p": a request given, a response expected/],
   ] as const)("a graph's packet that no response can carry: %s", async (name, outputs, message) => {
