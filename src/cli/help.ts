@@ -10,6 +10,8 @@ Usage: millrace [command] [options]
 Commands:
   serve            Start the server (the default).
   config explain   Show every option's value and where it came from.
+  graph …          Check, draw, run and replay graph files: millrace graph --help.
+  trace            Run a graph and write a Chrome trace: millrace trace --help.
   help, version    Also as --help (-h) and --version.
 
 Each option is a flag (--port 9000), an environment variable (MILLRACE_PORT=9000) or, where not said otherwise, a

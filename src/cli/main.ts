@@ -31,6 +31,10 @@ export async function main(args: readonly string[], environment: Environment = p
 }
 
 async function runCommand(args: readonly string[], environment: Environment): Promise<number> {
+  if (args[0] === 'graph' || args[0] === 'trace') {
+    const { graphCommand } = await import('./graph/graph-commands.ts');
+    return graphCommand(args, { ...environment, logger: createLogger('error') });
+  }
   const { command, flags } = parseArguments(args);
   switch (command) {
     case 'help':

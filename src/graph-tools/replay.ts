@@ -2,14 +2,13 @@ import {
   GraphError,
   GraphRun,
   parseGraphConfig,
-  Timestamp,
-  timestampName,
   validateGraph,
   type CalculatorRegistry,
   type Packet,
   type ValidatedGraph,
 } from '../graph/index.ts';
 import { messageOf } from '../base/errors.ts';
+import { printTimestamp, toTimestamp } from './packet-times.ts';
 
 /** A value with its type: int, bool, float, double, string or floats. */
 export type TypedValue = readonly [type: string, value: unknown];
@@ -52,14 +51,6 @@ export interface CaseOutcome {
 
 const MAX_CASE_MS = 20_000;
 const MESSAGE_LENGTH = 600;
-
-const TIMES: Readonly<Record<string, bigint>> = {
-  PRESTREAM: Timestamp.PreStream,
-  POSTSTREAM: Timestamp.PostStream,
-  MIN: Timestamp.Min,
-  MAX: Timestamp.Max,
-};
-const TIME_NAMES = new Map(Object.entries(TIMES).map(([name, t]) => [t, name]));
 
 /** Runs a case on this engine. A case that does not end within 20 s is given up. */
 export async function replayCase(replayed: GraphCase, registry: CalculatorRegistry): Promise<CaseOutcome> {
@@ -146,7 +137,7 @@ class Replay {
     this.#isStarted = true;
     for (const [stream, type, bounds] of this.#case.observe ?? []) {
       const seen = ({ value, timestamp }: Packet) => {
-        this.#streams[stream]?.push([fromTime(timestamp), fromValue(type, value)]);
+        this.#streams[stream]?.push([JSON.parse(printTimestamp(timestamp)) as CaseTime, fromValue(type, value)]);
       };
       this.#run.observe(stream, seen, { bounds: bounds === 'bounds' });
     }
@@ -161,7 +152,7 @@ class Replay {
       }
       await run.whenNotThrottled();
     }
-    run.addPacket(stream, { value: toValue([type, value]), timestamp: toTime(time) });
+    run.addPacket(stream, { value: toValue([type, value]), timestamp: toTimestamp(time) });
   }
 
   #counts(): Counts {
@@ -173,19 +164,6 @@ function failureOf(error: unknown): CaseFailure {
   const isArgument = error instanceof GraphError && error.code === 'INVALID_ARGUMENT';
   const message = messageOf(error).replaceAll('\n', ' ').slice(0, MESSAGE_LENGTH);
   return { class: isArgument ? 'ValueError' : 'RuntimeError', message };
-}
-
-function toTime(time: CaseTime): bigint {
-  const t = typeof time === 'number' ? BigInt(time) : TIMES[time];
-  if (t === undefined) {
-    throw new GraphError('INVALID_ARGUMENT', `timestamp "${time}": ${Object.keys(TIMES).join(', ')} or µs expected`);
-  }
-  return t;
-}
-
-function fromTime(t: bigint): CaseTime {
-  const name = TIME_NAMES.get(t) ?? timestampName(t);
-  return /^-?\d+$/.test(name) ? Number(name) : name;
 }
 
 /** Ints travel as bigint here, so that an int is not a float. */

@@ -1,0 +1,147 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { messageOf, MillraceError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { describeValidatedGraph, GraphError, TRACE_CAPACITY, TraceRecorder } from '../../graph/index.ts';
+import { checkGraph } from '../../graph-tools/check.ts';
+import { toDiagram } from '../../graph-tools/diagram.ts';
+import { toMermaid } from '../../graph-tools/mermaid.ts';
+import { printPacketLine } from '../../graph-tools/packet-lines.ts';
+import { replayCase, type GraphCase } from '../../graph-tools/replay.ts';
+import { UsageError } from '../usage-error.ts';
+import { nameOf, parseGraphArguments, type GraphArguments } from './graph-arguments.ts';
+import { GRAPH_HELP, GRAPH_OVERVIEW, type GraphCommand } from './graph-help.ts';
+import { graphParts, runWithModels, runInputs } from './graph-parts.ts';
+
+/** What the graph commands use of the process. */
+export interface GraphEnvironment {
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  readonly logger: Logger;
+}
+
+type Run = (args: GraphArguments, environment: GraphEnvironment) => Promise<number>;
+
+const COMMANDS: Readonly<Record<GraphCommand, Run>> = { check, draw, run, replay, trace };
+
+/** Runs `millrace graph …` or `millrace trace …`. @returns the exit code: 1 for a graph with faults and for a failed run */
+export async function graphCommand(args: readonly string[], environment: GraphEnvironment): Promise<number> {
+  const parsed = parseGraphArguments(args);
+  const { command, isHelp, files } = parsed;
+  if (command === undefined || isHelp) {
+    environment.stdout(command === undefined ? GRAPH_OVERVIEW : GRAPH_HELP[command]);
+    return 0;
+  }
+  if (files.length === 0) throw new UsageError(`${nameOf(command)}: a file is missing`);
+  if (files.length > 1 && command !== 'check') {
+    throw new UsageError(`${nameOf(command)}: one file expected, ${files.length} given`);
+  }
+  try {
+    return await COMMANDS[command](parsed, environment);
+  } catch (error) {
+    if (!(error instanceof GraphError)) throw error;
+    environment.stderr(`${error.message}\n`);
+    return 1;
+  }
+}
+
+async function check({ files, flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
+  const { registry } = graphParts(flags, environment.variables);
+  let count = 0;
+  for (const file of files) {
+    const { faults, graph, subgraphs } = await checkGraph(file, registry);
+    count += faults.length;
+    for (const { message } of faults) environment.stdout(`${message}\n`);
+    if (graph === undefined) continue;
+    const used = subgraphs.length === 0 ? '' : `, subgraphs ${subgraphs.join(', ')}`;
+    environment.stdout(`${file}: no faults (${graph.nodes.length} nodes, ${graph.streams.length} streams${used})\n`);
+  }
+  if (count > 0) environment.stderr(`millrace: ${count === 1 ? '1 fault' : `${count} faults`}\n`);
+  return count > 0 ? 1 : 0;
+}
+
+async function draw({ files: [file = ''], flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
+  const output = flags['output']?.at(-1);
+  const format = flags['format']?.at(-1) ?? (output?.endsWith('.svg') === true ? 'svg' : 'mermaid');
+  if (format !== 'mermaid' && format !== 'svg') {
+    throw new UsageError(`--format: "${format}" given, mermaid or svg expected`);
+  }
+  const { graph } = await graphParts(flags, environment.variables).load(file);
+  const diagram = toDiagram(describeValidatedGraph(graph));
+  const text =
+    format === 'mermaid' ? toMermaid(diagram) : await (await import('../../graph-tools/svg.ts')).toSvg(diagram);
+  await write(text, output, environment);
+  return 0;
+}
+
+async function run({ files: [file = ''], flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
+  const parts = graphParts(flags, environment.variables);
+  await runWithModels(await parts.load(file), runInputs(flags), environment.logger, {}, (stream, packet) =>
+    environment.stdout(`${printPacketLine(stream, packet)}\n`),
+  );
+  return 0;
+}
+
+async function trace({ files: [file = ''], flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
+  const parts = graphParts(flags, environment.variables);
+  const loaded = await parts.load(file);
+  const { graph } = loaded;
+  const recorder = new TraceRecorder(graph, capacityOf(flags) ?? graph.trace?.capacity ?? TRACE_CAPACITY);
+  try {
+    await runWithModels(loaded, runInputs(flags), environment.logger, recorder.hooks, () => {});
+  } finally {
+    const chromeTrace = recorder.toChromeTrace();
+    const output = flags['output']?.at(-1);
+    await write(`${JSON.stringify(chromeTrace)}\n`, output, environment);
+    if (output !== undefined) environment.stderr(`millrace: ${chromeTrace.traceEvents.length} events in ${output}\n`);
+  }
+  return 0;
+}
+
+function capacityOf(flags: GraphArguments['flags']): number | undefined {
+  const text = flags['capacity']?.at(-1);
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`--capacity: "${text}" given, a number above 0 expected`);
+  return Number(text);
+}
+
+async function replay({ files: [file = ''] }: GraphArguments, environment: GraphEnvironment): Promise<number> {
+  const { registry } = graphParts({}, {});
+  const results: object[] = [];
+  for (const replayed of await readCases(file)) {
+    results.push({ name: replayed.name, expected: await replayCase(replayed, registry) });
+  }
+  environment.stdout(`${JSON.stringify(results, undefined, 1)}\n`);
+  return 0;
+}
+
+async function readCases(file: string): Promise<readonly GraphCase[]> {
+  let cases: unknown;
+  try {
+    cases = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new MillraceError('CONFIG_INVALID', `cannot read cases from ${file}: ${messageOf(error)}`, { cause: error });
+  }
+  const list: readonly unknown[] = Array.isArray(cases) ? cases : [cases];
+  list.forEach((entry, at) => {
+    const { name, graph, steps } = (entry ?? {}) as Partial<Record<keyof GraphCase, unknown>>;
+    if (typeof name === 'string' && typeof graph === 'string' && Array.isArray(steps)) return;
+    throw new MillraceError(
+      'CONFIG_INVALID',
+      `${file}: case ${at}: "name", "graph" (texts) and "steps" (a list) expected`,
+    );
+  });
+  return list as readonly GraphCase[];
+}
+
+async function write(text: string, output: string | undefined, environment: GraphEnvironment): Promise<void> {
+  if (output === undefined) {
+    environment.stdout(text);
+    return;
+  }
+  try {
+    await writeFile(output, text);
+  } catch (error) {
+    throw new MillraceError('CONFIG_INVALID', `cannot write ${output}: ${messageOf(error)}`, { cause: error });
+  }
+}
