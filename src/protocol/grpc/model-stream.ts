@@ -1,9 +1,10 @@
-import { MillraceError } from '../../base/errors.ts';
+import { MillraceError, type Reason } from '../../base/errors.ts';
 import type { CallContext, DataPlane } from '../../serving/data-plane.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import {
   encodeStreamError,
   encodeStreamResponse,
+  partsSize,
   toInferenceRequest,
   type InferEnvelope,
   type MessageParts,
@@ -13,13 +14,30 @@ import { FRAME_BYTES, type StreamCall } from './transport.ts';
 
 /** Requests under way in one stream before reading stops; enough to fill a batcher, bounded for memory. */
 const MAX_IN_FLIGHT = 256;
-/** The same in bytes of requests; one request is always let in. */
+/** The same until an answer has shown how large they are. */
+const MAX_IN_FLIGHT_AT_FIRST = 8;
+/** The same in bytes, of requests or of their answers, whichever are more; one request is always let in. */
 const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
+
+/** Found before anything ran, so `error_message` whatever the client asked for (KServe sheet §2.3). */
+const REQUEST_FAULTS: ReadonlySet<Reason> = new Set<Reason>([
+  'UNEXPECTED_INPUT',
+  'MISSING_INPUT',
+  'DUPLICATE_INPUT',
+  'UNEXPECTED_OUTPUT',
+  'WRONG_DATATYPE',
+  'WRONG_SHAPE',
+  'WRONG_BYTE_SIZE',
+  'MALFORMED_BYTES',
+  'INVALID_PARAMETER',
+]);
 
 /** The place of a request's answer: answers go out in the order of the requests. */
 interface Slot {
-  readonly bytes: number;
+  readonly requestBytes: number;
   answer: MessageParts | undefined;
+  /** 0 until answered. */
+  answerBytes: number;
 }
 
 /**
@@ -30,15 +48,20 @@ export class ModelStream implements Conversation {
   readonly #call: StreamCall;
   readonly #dataPlane: DataPlane;
   readonly #context: CallContext;
-  /** Metadata `triton_grpc_error: true`: the first failed inference ends the call with its status. */
+  /** Metadata `triton_grpc_error: true`: the first inference that fails in running ends the call with its status. */
   readonly #failsWhole: boolean;
   /** From the oldest unanswered request on; those before `#head` are answered. */
   #slots: Slot[] = [];
   #head = 0;
-  #bytes = 0;
+  #unanswered = 0;
+  #unansweredBytes = 0;
+  /** Of answers that wait for an earlier one. */
+  #heldBytes = 0;
+  /** Of one response so far; 0: there was none. What is unanswered is taken to become as large. */
+  #largestAnswer = 0;
   #callIsFull = false;
   #halfClosed = false;
-  /** The servable that was last found to be no graph. */
+  /** The servable that was last found to take inferences one by one. */
   #known: { readonly servable: string; readonly version: string } | undefined;
 
   constructor(call: StreamCall, dataPlane: DataPlane) {
@@ -49,15 +72,17 @@ export class ModelStream implements Conversation {
   }
 
   onRequest(envelope: InferEnvelope, messageBytes: number): void {
-    const slot: Slot = { bytes: messageBytes, answer: undefined };
+    const slot: Slot = { requestBytes: messageBytes, answer: undefined, answerBytes: 0 };
     this.#slots.push(slot);
-    this.#bytes += messageBytes;
+    this.#unanswered++;
+    this.#unansweredBytes += messageBytes;
     let request: InferenceRequest;
     try {
-      this.#refuseGraph(envelope);
+      this.#refuseSessions(envelope);
       request = toInferenceRequest(envelope, 'triton');
     } catch (error) {
-      this.#settle(slot, encodeStreamError(envelope.id, MillraceError.from(error).message, FRAME_BYTES));
+      if (!(error instanceof MillraceError)) throw error;
+      this.#settle(slot, encodeStreamError(envelope.id, error.message, FRAME_BYTES));
       return;
     }
     this.#infer(request, slot);
@@ -78,7 +103,7 @@ export class ModelStream implements Conversation {
     this.#dataPlane
       .infer(request, this.#context)
       .then(
-        (response) => this.#settle(slot, encodeStreamResponse(final(response), FRAME_BYTES)),
+        (response) => this.#answer(slot, encodeStreamResponse(final(response), FRAME_BYTES)),
         (error: unknown) => this.#failed(request.id, slot, error),
       )
       .catch((error: unknown) => this.#call.end(MillraceError.from(error)));
@@ -86,15 +111,26 @@ export class ModelStream implements Conversation {
 
   #failed(requestId: string, slot: Slot, thrown: unknown): void {
     const error = MillraceError.from(thrown);
-    if (this.#failsWhole) this.#call.end(error);
+    // The end of a call logs what only the log may say.
+    const isOurs = error.reason === 'INTERNAL' && error.cause !== undefined;
+    if (isOurs || (this.#failsWhole && !REQUEST_FAULTS.has(error.reason))) this.#call.end(error);
     else this.#settle(slot, encodeStreamError(requestId, error.message, FRAME_BYTES));
+  }
+
+  #answer(slot: Slot, answer: MessageParts): void {
+    this.#largestAnswer = Math.max(this.#largestAnswer, partsSize(answer));
+    this.#settle(slot, answer);
   }
 
   #settle(slot: Slot, answer: MessageParts): void {
     slot.answer = answer;
+    slot.answerBytes = partsSize(answer);
+    this.#unanswered--;
+    this.#unansweredBytes -= slot.requestBytes;
+    this.#heldBytes += slot.answerBytes;
     for (let next = this.#slots[this.#head]; next?.answer !== undefined; next = this.#slots[this.#head]) {
       this.#head++;
-      this.#bytes -= next.bytes;
+      this.#heldBytes -= next.answerBytes;
       if (!this.#call.write(next.answer)) this.#callIsFull = true;
     }
     if (this.#head === this.#slots.length) {
@@ -109,8 +145,10 @@ export class ModelStream implements Conversation {
   }
 
   #regulateReading(): void {
-    const isFull =
-      this.#callIsFull || this.#slots.length - this.#head >= MAX_IN_FLIGHT || this.#bytes >= MAX_IN_FLIGHT_BYTES;
+    const inFlight = this.#slots.length - this.#head;
+    const most = this.#largestAnswer === 0 ? MAX_IN_FLIGHT_AT_FIRST : MAX_IN_FLIGHT;
+    const bytes = this.#heldBytes + Math.max(this.#unansweredBytes, this.#unanswered * this.#largestAnswer);
+    const isFull = this.#callIsFull || inFlight >= most || (inFlight > 0 && bytes >= MAX_IN_FLIGHT_BYTES);
     if (isFull) this.#call.pause();
     else this.#call.resume();
   }
@@ -119,13 +157,15 @@ export class ModelStream implements Conversation {
     if (this.#halfClosed && this.#slots.length === 0) this.#call.end();
   }
 
-  /** Throws for a graph, and for what is not there. */
-  #refuseGraph({ servable, version }: InferEnvelope): void {
+  /** Throws for a graph, for a servable with any number of responses, and for what is not there. */
+  #refuseSessions({ servable, version }: InferEnvelope): void {
     if (this.#known?.servable === servable && this.#known.version === version) return;
-    if (this.#dataPlane.metadata(servable, version).kind === 'graph') {
+    const { kind, decoupled } = this.#dataPlane.metadata(servable, version);
+    if (kind === 'graph' || decoupled) {
+      const what = kind === 'graph' ? 'is a graph' : 'streams its responses';
       throw new MillraceError(
         'SERVABLE_MISMATCH',
-        `'${servable}' is a graph and needs a stream of its own; this stream's first request named a model`,
+        `'${servable}' ${what} and needs a stream of its own; this stream's first request named a model`,
         { details: { servable } },
       );
     }

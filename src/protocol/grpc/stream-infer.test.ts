@@ -9,10 +9,14 @@ import { BytesClient, echo, FakeDataPlane, requestTo, tensor, type BytesStream }
 let plane: FakeDataPlane;
 let listener: GrpcListener;
 let client: BytesClient;
+/** Fields of logged errors. */
+let logged: object[];
 
 beforeEach(async () => {
   plane = new FakeDataPlane();
-  listener = await listenGrpc({ host: '127.0.0.1', port: 0, writeHighWaterBytes: 256 * 1024 }, plane, silentLogger);
+  logged = [];
+  const logger = { ...silentLogger, error: (fields: object) => void logged.push(fields) };
+  listener = await listenGrpc({ host: '127.0.0.1', port: 0, writeHighWaterBytes: 256 * 1024 }, plane, logger);
   client = new BytesClient(listener.port);
 });
 
@@ -177,25 +181,54 @@ test('a model stream refuses graphs, unknown models and bad requests one by one'
   stream.send('m', '1');
   stream.send('g', '2');
   stream.send('nope', '3');
+  stream.send('r', 'r');
   stream.send('m', '4', wrongSize);
   stream.send('m', '5');
   stream.call.end();
-  const texts = (await stream.received(5)).map((m) => m.errorMessage);
+  const texts = (await stream.received(6)).map((m) => m.errorMessage);
   expect(texts).toEqual([
     '',
     expect.stringContaining("'g' is a graph") as string,
     "Request for unknown model: 'nope' is not found",
+    expect.stringContaining("'r' streams its responses and needs a stream of its own") as string,
     "[request id: 4] input byte size mismatch for input 'in' for model 'm'. Expected 4, got 0",
     '',
   ]);
   expect((await stream.status).code).toBe(0);
 });
 
-test('with triton_grpc_error the first failed inference ends the call', async () => {
-  plane.answer = () => Promise.reject(new MillraceError('MODEL_FAILED', 'the model failed'));
+test('with triton_grpc_error the first inference that fails in running ends the call', async () => {
+  plane.answer = (request) =>
+    Promise.reject(
+      request.id === '1'
+        ? new MillraceError('WRONG_SHAPE', 'unexpected shape')
+        : new MillraceError('MODEL_FAILED', 'the model failed'),
+    );
   const stream = open({ triton_grpc_error: 'true' });
   stream.send('m', '1');
+  expect(await stream.received(1)).toMatchObject([{ errorMessage: 'unexpected shape' }]);
+  stream.send('m', '2');
   expect(await stream.status).toMatchObject({ code: 13, details: 'the model failed' });
+});
+
+test('an unexpected exception in a model stream is logged, and ends the call with a generic text', async () => {
+  const stream = open();
+  const cause = new TypeError('secret');
+  plane.answer = () => Promise.reject(cause);
+  stream.send('m', '1');
+  expect(await stream.status).toMatchObject({ code: 13, details: expect.not.stringContaining('secret') as string });
+  expect(logged).toMatchObject([{ err: cause }]);
+
+  const other = open();
+  plane.answer = (request) => Promise.resolve(echo(request));
+  other.send('m', '1');
+  await other.received(1);
+  plane.metadata = () => {
+    throw cause;
+  };
+  other.send('x', '2');
+  expect((await other.status).code).toBe(13);
+  expect(logged).toMatchObject([{ err: cause }, { err: cause }]);
 });
 
 test('thousands of model requests in one stream all come back, and a half-close waits for them', async () => {
@@ -207,6 +240,24 @@ test('thousands of model requests in one stream all come back, and a half-close 
   expect((await stream.received(3000)).map((m) => m.response?.id)).toEqual(
     Array.from({ length: 3000 }, (_, i) => String(i)),
   );
+});
+
+test('a model stream counts the bytes of answers that wait, known and expected', async () => {
+  const outputs = [{ name: 'o', datatype: 'UINT8', shape: [2 ** 23], data: new Uint8Array(2 ** 23) }] as const;
+  let release: (() => void) | undefined;
+  plane.answer = async (request) => {
+    if (request.id === '0') await new Promise<void>((resolve) => (release = resolve));
+    return { ...echo(request), outputs };
+  };
+  const stream = open();
+  for (let i = 0; i < 12; i++) stream.send('m', String(i));
+  await expect.poll(() => plane.contexts.length).toBe(8);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(plane.contexts).toHaveLength(8);
+  release?.();
+  await stream.received(12);
+  stream.call.end();
+  expect((await stream.status).code).toBe(0);
 });
 
 test('bytes that are no request end the stream with INTERNAL and abort its session', async () => {
