@@ -55,6 +55,7 @@ export class Supervisor implements AsyncDisposable {
   #heartbeat: NodeJS.Timeout | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #silentBeats = 0;
+  #silenceReason = '';
   #isRunning = false;
   #killReason: string | undefined;
   #finished: Promise<void> = Promise.resolve();
@@ -87,9 +88,24 @@ export class Supervisor implements AsyncDisposable {
     };
     const client: HostClient = new HostClient(host.stream, this.#options.limits, events, this.#options.pool);
     this.#client = client;
-    this.#heartbeat = setInterval(() => this.#beat(client), this.#options.maxSilenceMs / SILENT_BEATS);
-    this.#heartbeat.unref();
+    const { maxSilenceMs } = this.#options;
+    this.limitSilence(maxSilenceMs, `its host was silent for ${maxSilenceMs / 1000} s outside a model run`);
     this.#finished = this.#live(host, client, startedAt);
+  }
+
+  /**
+   * Another limit than `maxSilenceMs` for the present host, which has loaded what it should.
+   * @param maxMs 0: none
+   * @param reason what its calls and sessions hear when it is killed for it
+   */
+  limitSilence(maxMs: number, reason: string): void {
+    clearInterval(this.#heartbeat);
+    this.#silentBeats = 0;
+    this.#silenceReason = reason;
+    const client = this.#client;
+    if (maxMs === 0 || client === undefined) return;
+    this.#heartbeat = setInterval(() => this.#beat(client), maxMs / SILENT_BEATS);
+    this.#heartbeat.unref();
   }
 
   /** Kills the present host; its calls and sessions hear `reason`. */
@@ -139,7 +155,7 @@ export class Supervisor implements AsyncDisposable {
   #beat(client: HostClient): void {
     if (this.#isRunning || this.#host?.pid === undefined) return;
     if (this.#silentBeats++ >= SILENT_BEATS) {
-      this.kill(`its host was silent for ${this.#options.maxSilenceMs / 1000} s outside a model run`);
+      this.kill(this.#silenceReason);
       return;
     }
     client.ping();

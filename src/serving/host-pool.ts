@@ -46,6 +46,11 @@ export class HostSlot implements AsyncDisposable {
     return this.#client;
   }
 
+  /** See {@link Supervisor.limitSilence}. */
+  limitSilence(maxMs: number, reason: string): void {
+    this.#supervisor.limitSilence(maxMs, reason);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client = undefined;
     await this.#supervisor[Symbol.asyncDispose]();

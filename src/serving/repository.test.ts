@@ -13,6 +13,10 @@ const graph = (name: string, fingerprint = 'a'): ServableSpec => ({
   files: [],
   graphPath: `${name}.pbtxt`,
   automaticTimestamps: undefined,
+  calculators: [],
+  isolation: 'shared',
+  callDeadlineMs: 0,
+  models: [],
 });
 
 const model = (name: string, fingerprint = 'a'): ServableSpec => ({

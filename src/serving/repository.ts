@@ -128,7 +128,7 @@ export class ModelRepository implements AsyncDisposable {
   /** Starts to load a new generation in the place of one that is not done. */
   #deploy(entry: Entry, spec: ServableSpec): void {
     this.#retire(entry.next);
-    const isOwn = spec.kind === 'runtime' && spec.isolation === 'own';
+    const isOwn = spec.kind !== 'model' && spec.isolation === 'own';
     const loadId = this.#nextLoadId++;
     const slots = isOwn ? [this.#pool.acquireOwn(spec.name)] : this.#pool.shared;
     entry.next = new Deployment(spec, loadId, slots);
@@ -207,8 +207,10 @@ export class ModelRepository implements AsyncDisposable {
   #load(entry: Entry, deployment: Deployment, slot: HostSlot, client: HostClient): void {
     void deployment.load(slot, client).then((isLoaded) => {
       const fields = { servable: entry.name, version: entry.version, kind: entry.kind, host: slot.name };
-      if (isLoaded) this.#logger.debug(fields, 'servable loaded');
-      else this.#logger.error({ ...fields, reason: deployment.reason }, 'servable failed to load');
+      if (isLoaded) {
+        this.#logger.debug(fields, 'servable loaded');
+        limitCalls(deployment.spec, slot);
+      } else this.#logger.error({ ...fields, reason: deployment.reason }, 'servable failed to load');
       this.#settle(entry);
     });
   }
@@ -293,6 +295,16 @@ export class ModelRepository implements AsyncDisposable {
       { details: { servable: entry.name, version: entry.version, state } },
     );
   }
+}
+
+/** A graph alone in its host: what keeps that silent is a call of its code. */
+function limitCalls(spec: ServableSpec, slot: HostSlot): void {
+  if (spec.kind !== 'graph' || spec.isolation !== 'own') return;
+  const { callDeadlineMs } = spec;
+  slot.limitSilence(
+    callDeadlineMs,
+    `a call of its code did not return within ${callDeadlineMs} ms (call_deadline_ms) and its host was killed`,
+  );
 }
 
 function notFound(reason: 'SERVABLE_NOT_FOUND' | 'VERSION_NOT_FOUND', name: string, message: string): MillraceError {

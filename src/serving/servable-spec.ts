@@ -21,6 +21,14 @@ export interface GraphSpec extends SpecBase {
   readonly graphPath: string;
   /** Undefined: the graph's calculators decide. */
   readonly automaticTimestamps: AutomaticTimestamps | undefined;
+  /** Users' modules whose calculators the graph may name. */
+  readonly calculators: readonly string[];
+  /** `own`: a host process of its own. */
+  readonly isolation: 'own' | 'shared';
+  /** Longest call of a user's code; 0: none. */
+  readonly callDeadlineMs: number;
+  /** Where it has a host of its own: what that must load beside it, the models that the graph names. */
+  readonly models: readonly ModelSpec[];
 }
 
 export interface ModelSpec extends SpecBase {

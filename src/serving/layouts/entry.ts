@@ -9,6 +9,8 @@ export interface EntryContext {
   readonly where: string;
   /** For models that do not say; 0: none. */
   readonly runDeadlineMs: number;
+  /** Modules with users' calculators, for graphs. Absolute paths of files that are there. */
+  readonly calculators: readonly string[];
   warn(message: string): void;
 }
 

@@ -1,10 +1,14 @@
-import { stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { MillraceError } from '../../base/errors.ts';
 import type { GraphSpec } from '../servable-spec.ts';
 import type { EntryContext } from './entry.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import { graphNames, type GraphNames } from './graph-names.ts';
 import { MODEL_ONLY_KEYS, type GraphEntry, type ModelEntry } from './ovms-schema.ts';
+import { mentions, sourcesBeside } from './user-code.ts';
+
+const CALL_DEADLINE_MS = 60_000;
 
 /** The graph file that an entry means; base_path defaults to a folder of the graph's name. */
 export function graphPathOf(entry: GraphEntry, folder: string): { basePath: string; graphPath: string } {
@@ -24,6 +28,8 @@ export async function isGraphEntry(entry: ModelEntry, folder: string): Promise<b
 export interface GraphResult {
   readonly spec: GraphSpec;
   readonly subconfigPath: string | undefined;
+  /** Names of the models that the graph file names. */
+  readonly models: readonly string[];
 }
 
 /**
@@ -42,6 +48,8 @@ export async function readGraphEntry(
   const { basePath, graphPath } = graphPathOf(entry, context.folder);
   if (!(await isFile(graphPath))) throw invalid(`graph file "${graphPath}" does not exist`);
   const subconfigPath = await findSubconfig(entry.subconfig, basePath, configPath);
+  const names = graphNames(await readFile(graphPath, 'utf8'));
+  const { calculators, files: userFiles } = await userCode(entry, names, context, graphPath);
   const automatic = entry.automatic_timestamps;
   const spec = {
     kind: 'graph' as const,
@@ -49,9 +57,39 @@ export async function readGraphEntry(
     version: '1',
     graphPath,
     automaticTimestamps: typeof automatic === 'object' ? { stepUs: automatic.step_us } : automatic,
+    calculators,
+    isolation: entry.isolation ?? (userFiles.length > 0 ? ('own' as const) : ('shared' as const)),
+    callDeadlineMs: entry.call_deadline_ms ?? CALL_DEADLINE_MS,
+    models: [],
   };
-  const files = [graphPath];
-  return { spec: { ...spec, files, fingerprint: await fingerprintOf(spec, files) }, subconfigPath };
+  const files = [graphPath, ...userFiles];
+  const fingerprint = await fingerprintOf(spec, files);
+  return { spec: { ...spec, files, fingerprint }, subconfigPath, models: names.models };
+}
+
+/**
+ * The users' code of a graph: scripts that its nodes name, and modules with calculators when one of its calculators' names
+ * is in their folders; the front runs no user's code, so it cannot ask them.
+ * @returns the modules, and all files that may change the graph
+ */
+async function userCode(
+  entry: GraphEntry | ModelEntry,
+  names: GraphNames,
+  context: EntryContext,
+  graphPath: string,
+): Promise<{ calculators: readonly string[]; files: readonly string[] }> {
+  const scripts = names.handlers.map((handler) => resolve(dirname(graphPath), handler));
+  const scriptFiles = await withSiblings(scripts);
+  const moduleFiles = await withSiblings(context.calculators);
+  const isUsing = entry.isolation !== undefined || (await mentions(moduleFiles, names.calculators));
+  if (!isUsing) return { calculators: [], files: scriptFiles };
+  return { calculators: context.calculators, files: [...new Set([...scriptFiles, ...moduleFiles])] };
+}
+
+async function withSiblings(modules: readonly string[]): Promise<string[]> {
+  const files = new Set(modules);
+  for (const module of modules) for (const sibling of await sourcesBeside(module)) files.add(sibling);
+  return [...files];
 }
 
 async function findSubconfig(

@@ -5,12 +5,14 @@ import { describeIssues, joinPath } from '../../base/schema-issues.ts';
 import type { ServableKind } from '../data-plane.ts';
 import type { LoadedServables, ServableSpec } from '../servable-spec.ts';
 import { brokenEntry, type EntryContext, type EntryResult } from './entry.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { graphPathOf, isGraphEntry, readGraphEntry } from './graph-entry.ts';
 import { readJsonFile } from './json-file.ts';
 import { readModelEntry } from './model-entry.ts';
 import { graphEntrySchema, modelEntrySchema, ovmsFileSchema, runtimeEntrySchema } from './ovms-schema.ts';
 import type { GraphEntry, ModelEntry } from './ovms-schema.ts';
 import { readRuntimeEntry } from './runtime-entry.ts';
+import { moduleFiles } from './user-code.ts';
 
 export interface OvmsConfig extends LoadedServables {
   /** Our `server` section, not yet validated, with what `monitoring` says. */
@@ -30,11 +32,12 @@ export async function loadOvmsConfig(path: string, options: LoadOptions = {}): P
   const configPath = resolve(path);
   const file = parseFile(await readJsonFile(configPath), configPath);
   const reader = new EntryReader(configPath, options.runDeadlineMs ?? 0);
+  await reader.readCalculators(file.calculators ?? []);
   await reader.readModels(file.model_config_list ?? []);
   await reader.readGraphs(file.mediapipe_config_list ?? []);
   await reader.readRuntimes(file.runtimes ?? []);
   reader.refusePipelines(file.pipeline_config_list ?? []);
-  return { ...reader.loaded(), server: serverSection(file) };
+  return { ...(await reader.loaded()), server: serverSection(file) };
 }
 
 /** Only the `server` section, before anything is loaded. */
@@ -95,11 +98,28 @@ class EntryReader {
   readonly #results: EntryResult[] = [];
   readonly #files: string[];
   readonly #warnings: string[] = [];
+  readonly #calculators: string[] = [];
+  /** Names of the models that a graph names, by its name. */
+  readonly #modelsOf = new Map<string, readonly string[]>();
 
   constructor(configPath: string | undefined, runDeadlineMs: number) {
     this.#configPath = configPath;
     this.#runDeadlineMs = runDeadlineMs;
     this.#files = configPath === undefined ? [] : [configPath];
+  }
+
+  /** Modules for the graphs that are read after this. */
+  async readCalculators(given: readonly string[]): Promise<void> {
+    for (const [i, file] of given.entries()) {
+      const path = resolve(this.#folder(), file);
+      this.#files.push(path);
+      try {
+        await moduleFiles(path, this.#place(`calculators[${i}]`), file);
+        this.#calculators.push(path);
+      } catch (error) {
+        this.#warnings.push(`${messageOf(error)}; graphs that name its calculators will not load`);
+      }
+    }
   }
 
   async readModels(entries: readonly unknown[]): Promise<void> {
@@ -163,7 +183,7 @@ class EntryReader {
   }
 
   /** First of a name wins, as in OVMS; a model that several subconfigs name alike is no duplicate. */
-  loaded(): LoadedServables {
+  async loaded(): Promise<LoadedServables> {
     const taken = new Map<string, EntryResult>();
     for (const result of this.#results) {
       const first = taken.get(result.name);
@@ -173,18 +193,29 @@ class EntryReader {
       }
     }
     const results = [...taken.values()];
+    const specs = results.flatMap((result) => result.specs);
     return {
-      specs: results.flatMap(({ specs }) => specs),
+      specs: await Promise.all(specs.map((spec) => this.#withModels(spec, specs))),
       broken: results.flatMap(({ broken }) => broken),
       files: [...new Set([...this.#files, ...results.flatMap(({ files }) => files)])],
       warnings: this.#warnings,
     };
   }
 
+  /** A graph with a host of its own takes the models that it names with it, and is another when they are. */
+  async #withModels(spec: ServableSpec, all: readonly ServableSpec[]): Promise<ServableSpec> {
+    if (spec.kind !== 'graph' || spec.isolation !== 'own') return spec;
+    const names = this.#modelsOf.get(spec.name) ?? [];
+    const models = all.filter((other) => other.kind === 'model').filter(({ name }) => names.includes(name));
+    const parts = [spec.fingerprint, ...models.map(({ fingerprint }) => fingerprint)];
+    return models.length === 0 ? spec : { ...spec, models, fingerprint: await fingerprintOf(parts, []) };
+  }
+
   async #graph(entry: GraphEntry | ModelEntry, context: EntryContext): Promise<EntryResult> {
     const { graphPath } = graphPathOf(entry, context.folder);
     try {
-      const { spec, subconfigPath } = await readGraphEntry(entry, context, this.#configPath ?? '');
+      const { spec, subconfigPath, models } = await readGraphEntry(entry, context, this.#configPath ?? '');
+      this.#modelsOf.set(spec.name, models);
       if (subconfigPath !== undefined) await this.#subconfig(subconfigPath);
       return whole(context.where, spec);
     } catch (error) {
@@ -233,7 +264,13 @@ class EntryReader {
   }
 
   #context(where: string, folder: string): EntryContext {
-    return { folder, where, runDeadlineMs: this.#runDeadlineMs, warn: (message) => this.#warnings.push(message) };
+    return {
+      folder,
+      where,
+      runDeadlineMs: this.#runDeadlineMs,
+      calculators: this.#calculators,
+      warn: (message) => this.#warnings.push(message),
+    };
   }
 }
 

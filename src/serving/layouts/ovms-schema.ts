@@ -38,6 +38,17 @@ const graphKeys = {
         'Timestamp of requests without OVMS_MP_TIMESTAMP: previous + 1 from 0 (`request`), µs since the epoch (`wall_clock`), or previous + N. Default: as the graph needs.',
       ours: true,
     }),
+  isolation: z.enum(['own', 'shared']).optional().meta({
+    description:
+      "`own`: a host process for this graph alone. `shared`: in the same hosts as other graphs and models. Default `own` where the graph runs users' code (ScriptCalculator, or a calculator that is mentioned in the folder of one of `calculators`), else `shared`.",
+    ours: true,
+  }),
+  call_deadline_ms: z.int().min(0).optional().meta({
+    description:
+      "Longest call of users' code in the graph. One that has not settled by then ends its session; one that does not return costs the host, where it is the graph's own. 0: none. Default 60000.",
+    unit: 'milliseconds',
+    ours: true,
+  }),
 };
 
 /** What only a model may say. */
@@ -113,6 +124,11 @@ export const ovmsFileSchema = strictObject({
   model_config_list: z.array(z.unknown()).optional().meta({ description: 'Models, and graphs, as `{"config": {…}}`.' }),
   mediapipe_config_list: z.array(z.unknown()).optional().meta({ description: 'Graphs.' }),
   runtimes: z.array(z.unknown()).optional().meta({ description: "Users' modules.", ours: true }),
+  calculators: z.array(z.string().min(1)).optional().meta({
+    description:
+      "Users' modules whose exports include calculators made with defineCalculator, relative to the configuration file's folder; the graphs of the file may name them.",
+    ours: true,
+  }),
   server: z.unknown().optional().meta({ description: 'Settings of the server; see the options above.', ours: true }),
   monitoring: strictObject({
     metrics: strictObject({ enable: z.boolean(), metrics_list: z.array(z.string()).optional() }),
