@@ -22,7 +22,14 @@ export interface GraphLoad extends Load {
   readonly callDeadlineMs?: number | undefined;
   /** Of a graph with a host of its own, which must load itself what the graph names. */
   readonly models?: readonly ModelLoad[] | undefined;
+  /** What a busy graph does with waiting packets, for all graph inputs or by name; `queue` where not said. */
+  readonly inputPolicy?: InputPolicy | Readonly<Record<string, InputPolicy>> | undefined;
+  /** What a session may have under way; 0, and where not said: no limit. */
+  readonly quota?: { readonly maxInFlightRequests: number; readonly maxQueuedPackets: number } | undefined;
 }
+
+/** `newest`: a waiting packet gives way to a newer one. */
+type InputPolicy = 'queue' | 'newest';
 
 export interface ModelLoad extends Load {
   readonly kind: 'model';

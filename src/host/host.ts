@@ -91,7 +91,8 @@ export class Host implements HostHandler {
     try {
       const session = lease.resource.open(first, {
         respond: (response, latencyUs) => output.respond(response, latencyUs),
-        taken: (request) => output.taken(request),
+        taken: (request, packets) => output.taken(request, packets),
+        dropped: (request, packets) => output.dropped(request, packets),
         refuse: (request, error) => output.refuse(request, error),
         end: (error) => {
           release();
@@ -100,11 +101,15 @@ export class Host implements HostHandler {
         get isFull() {
           return output.isFull;
         },
+        maxBytes: output.maxBytes,
       });
       return {
         push: (request) => session.push(request),
         halfClose: () => session.halfClose(),
         onRoom: () => session.onRoom(),
+        get queueUse() {
+          return session.queueUse;
+        },
         abort: (error) => {
           session.abort(error);
           release();

@@ -34,7 +34,7 @@ export const MESSAGE = {
   LOADED: 33,
   RESPONSE: 34,
   REQUEST_ERROR: 35,
-  /** Requests of a session that were taken: room for as many more. */
+  /** Requests of a session that were taken: room for as many more; and what else has changed in the session. */
   TAKEN: 36,
   /** The last message of a channel. */
   END: 37,

@@ -173,7 +173,7 @@ export class HostClient {
       case MESSAGE.RESPONSE:
         return this.#receiveResponse(channel, head.varint(), readResponse(body, head, tensorsAt));
       case MESSAGE.TAKEN:
-        return this.#sessions.get(channel)?.take(head.varint(), head.varint(), head.varint());
+        return this.#sessions.get(channel)?.take(readProgress(head));
       case MESSAGE.REQUEST_ERROR:
         return this.#sessions.get(channel)?.refuse(head.string(), readError(head));
       case MESSAGE.END:

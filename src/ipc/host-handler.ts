@@ -1,16 +1,19 @@
 import type { Cancellation } from '../base/cancellation.ts';
 import type { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import type { QueueUse } from './session.ts';
 
 /** A session as the host that runs it sees it. */
 export interface HostSession {
-  /** Calls `output.taken` or `output.refuse` once, in time. */
+  /** Calls one of `output.taken`, `output.refuse` and `output.dropped` once, in time. */
   push(request: InferenceRequest): void;
   halfClose(): void;
   /** Ends without further output; `output.end` is not awaited any more. */
   abort(error: MillraceError): void;
   /** The output has room again after `output.isFull`. */
   onRoom(): void;
+  /** What waits in it, where it counts that. */
+  readonly queueUse?: QueueUse | undefined;
 }
 
 /** What a session in a host may say to the front. */
@@ -20,14 +23,21 @@ export interface SessionOutput {
    * @param latencyUs since the request that it answers was pushed, where that is known
    */
   respond(response: InferenceResponse, latencyUs?: number): void;
-  /** The request was taken and no longer counts against the session's credit. */
-  taken(request: InferenceRequest): void;
+  /**
+   * The request was taken and no longer counts against the session's credit.
+   * @param packets that it became; its inputs where not said
+   */
+  taken(request: InferenceRequest, packets?: number): void;
+  /** A newer request takes the place of this one, nothing of which was taken. */
+  dropped(request: InferenceRequest, packets: number): void;
   /** The request was refused, nothing of it taken; the session lives on. */
   refuse(request: InferenceRequest, error: MillraceError): void;
   /** The last call. */
   end(error: MillraceError | undefined): void;
   /** Responses wait for credit: stop producing until `onRoom`. */
   readonly isFull: boolean;
+  /** What a session may hold, in bytes. */
+  readonly maxBytes: number;
 }
 
 /** What a host does; the protocol is not its concern. */

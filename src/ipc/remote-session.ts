@@ -5,6 +5,7 @@ import { costOf, writeError, writeRequest } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { MESSAGE } from './frame.ts';
 import type { HeadWriter } from './head.ts';
+import type { readProgress } from './progress-tally.ts';
 import type { SessionLimits, SessionPort, SessionSink } from './session.ts';
 
 export interface RemoteSessionParts {
@@ -22,13 +23,13 @@ export function givesBack(pool: BufferPool | undefined, request: InferenceReques
   };
 }
 
-/** The front's end of a session that lives in a host. */
 /** Ends a call or session in its host, which may not have heard of it yet; then it never does. */
 export function abortChannel(connection: Connection, channel: number, error: MillraceError): void {
   if (connection.withdraw(channel)) return;
   connection.send(MESSAGE.ABORT, channel, (writer) => writeError(writer, error));
 }
 
+/** The front's end of a session that lives in a host. */
 export class RemoteSession implements SessionPort {
   readonly #connection: Connection;
   readonly #channel: number;
@@ -100,9 +101,9 @@ export class RemoteSession implements SessionPort {
     this.#sink.onRequestError(requestId, error);
   }
 
-  /** @internal The host took requests, of which it accepted some. */
-  take(messages: number, bytes: number, accepted: number): void {
-    if (accepted > 0) this.#sink.onAccepted?.(accepted);
+  /** @internal The host took requests, whatever became of them. */
+  take({ messages, bytes, progress }: ReturnType<typeof readProgress>): void {
+    this.#sink.onProgress?.(progress);
     this.#messages -= messages;
     this.#bytes -= bytes;
     if (this.#isFull && !this.#isAtLimit) {

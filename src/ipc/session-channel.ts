@@ -4,7 +4,13 @@ import { costOf, writeError, writeResponse } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { MESSAGE } from './frame.ts';
 import type { HostSession, SessionOutput } from './host-handler.ts';
-import type { SessionLimits } from './session.ts';
+import { ProgressTally } from './progress-tally.ts';
+import type { QueueUse, SessionLimits } from './session.ts';
+
+const EMPTY: QueueUse = { packets: 0, bytes: 0 };
+
+/** While something waits in a session, how often the front hears how much. */
+const QUEUE_REPORT_MS = 250;
 
 /** The host's end of one session: credits in both directions, and its end. */
 export class SessionChannel implements SessionOutput {
@@ -18,10 +24,11 @@ export class SessionChannel implements SessionOutput {
   #waiting: { readonly response: InferenceResponse; readonly latencyUs: number | undefined }[] = [];
   #unacknowledgedMessages = 0;
   #unacknowledgedBytes = 0;
-  #takenMessages = 0;
-  #takenBytes = 0;
-  #accepted = 0;
+  readonly #tally = new ProgressTally();
   #isTakenScheduled = false;
+  /** As last reported. */
+  #queue = EMPTY;
+  #queueTimer: NodeJS.Timeout | undefined;
   #hasEnded = false;
   /** Ended well, once the waiting responses are sent. */
   #isEnding = false;
@@ -44,6 +51,10 @@ export class SessionChannel implements SessionOutput {
     return (
       this.#unacknowledgedMessages >= this.#limits.maxMessages || this.#unacknowledgedBytes >= this.#limits.maxBytes
     );
+  }
+
+  get maxBytes(): number {
+    return this.#limits.maxBytes;
   }
 
   start(open: () => HostSession): void {
@@ -92,22 +103,27 @@ export class SessionChannel implements SessionOutput {
       writer.string(request.id);
       writeError(writer, error);
     });
-    this.#settle(request);
+    if (error.reason === 'INTERNAL') this.#onFault(error.cause ?? error);
+    this.#tally.settled(request);
+    this.#scheduleTaken();
   }
 
-  taken(request: InferenceRequest): void {
-    this.#accepted++;
-    this.#settle(request);
+  taken(request: InferenceRequest, packets = request.inputs.length): void {
+    this.#tally.taken(request, packets);
+    this.#scheduleTaken();
   }
 
-  #settle(request: InferenceRequest): void {
-    this.#takenMessages++;
-    this.#takenBytes += costOf(request.inputs);
+  dropped(request: InferenceRequest, packets: number): void {
+    this.#tally.dropped(request, packets);
+    this.#scheduleTaken();
+  }
+
+  #scheduleTaken(): void {
     if (this.#isTakenScheduled) return;
     this.#isTakenScheduled = true;
     setImmediate(() => {
       this.#isTakenScheduled = false;
-      if (!this.#hasEnded && this.#takenMessages > 0) this.#sendTaken();
+      if (!this.#hasEnded && !this.#tally.isEmpty) this.#sendTaken();
     });
   }
 
@@ -119,7 +135,7 @@ export class SessionChannel implements SessionOutput {
   }
 
   #finish(error: MillraceError | undefined): void {
-    if (this.#takenMessages > 0) this.#sendTaken();
+    if (!this.#tally.isEmpty) this.#sendTaken();
     this.#close();
     this.#connection.send(MESSAGE.END, this.#channel, (writer) => {
       writer.byte(error === undefined ? 0 : 1);
@@ -140,17 +156,20 @@ export class SessionChannel implements SessionOutput {
   }
 
   #sendTaken(): void {
-    const messages = this.#takenMessages;
-    const bytes = this.#takenBytes;
-    const accepted = this.#accepted;
-    this.#takenMessages = 0;
-    this.#takenBytes = 0;
-    this.#accepted = 0;
-    this.#connection.send(MESSAGE.TAKEN, this.#channel, (writer) => {
-      writer.varint(messages);
-      writer.varint(bytes);
-      writer.varint(accepted);
-    });
+    const queue = this.#session?.queueUse ?? EMPTY;
+    this.#queue = queue;
+    this.#connection.send(MESSAGE.TAKEN, this.#channel, (writer) => this.#tally.write(writer, queue));
+    if (queue.packets > 0) this.#watchQueue();
+  }
+
+  /** Nothing that comes in need say how a queue shrinks. */
+  #watchQueue(): void {
+    this.#queueTimer ??= setTimeout(() => {
+      this.#queueTimer = undefined;
+      const { packets, bytes } = this.#session?.queueUse ?? EMPTY;
+      if (packets !== this.#queue.packets || bytes !== this.#queue.bytes) this.#sendTaken();
+      else this.#watchQueue();
+    }, QUEUE_REPORT_MS).unref();
   }
 
   /** A fault of the session's own code ends the session, never the host. */
@@ -169,6 +188,7 @@ export class SessionChannel implements SessionOutput {
   #close(): void {
     this.#hasEnded = true;
     this.#waiting = [];
+    clearTimeout(this.#queueTimer);
     this.#forget();
   }
 }

@@ -1,6 +1,24 @@
 import type { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 
+/** Packets and bytes that wait in a session for its servable. */
+export interface QueueUse {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** What a session's host has done since it last said so. */
+export interface SessionProgress {
+  /** Requests that were taken by the servable, and not refused. */
+  readonly accepted: number;
+  /** The packets of those requests. */
+  readonly packetsIn: number;
+  /** Packets of requests that newer ones took the place of. */
+  readonly packetsDropped: number;
+  /** What waits now. */
+  readonly queue: QueueUse;
+}
+
 /** What a session tells its owner. Callbacks are never made from inside the owner's own call. */
 export interface SessionSink {
   /** @param latencyUs since the request that it answers was taken; undefined where that is not known */
@@ -11,8 +29,7 @@ export interface SessionSink {
   onEnd(error: MillraceError | undefined): void;
   /** After `push` returned false: there is room again. */
   onDrain(): void;
-  /** `accepted` of the requests pushed were taken by the servable, and not refused. */
-  onAccepted?(accepted: number): void;
+  onProgress?(progress: SessionProgress): void;
 }
 
 /** The owner's end of a session. */

@@ -5,6 +5,7 @@ import type { InferenceRequest, InferenceResponse } from '../../tensor/inference
 import type { Parameters } from '../../tensor/parameters.ts';
 import { Uint64 } from '../../tensor/parameters.ts';
 import { packetFault, startFault } from './graph-faults.ts';
+import { packetBytes } from './packet-bytes.ts';
 import { outputTensors, packetValue, requestPort, responseParameters, type Form, type InputPort } from './ports.ts';
 import { TIMESTAMP_PARAMETER, type AutomaticTimestamps } from './session-clock.ts';
 
@@ -23,7 +24,18 @@ export interface GraphProgram {
   readonly request: InputPort | undefined;
   readonly outputs: readonly { readonly name: string; readonly form: Form }[];
   readonly automaticTimestamps: AutomaticTimestamps;
+  /** Graph inputs of which, in a session, the newest packet wins while the graph is busy. */
+  readonly newestInputs: ReadonlySet<string>;
+  /** The graph outputs that they may reach. */
+  readonly newestOutputs: readonly string[];
+  readonly quota: GraphQuota;
   readonly takeModels: TakeModels;
+}
+
+/** What a session may have under way; 0: no limit. */
+export interface GraphQuota {
+  readonly maxInFlightRequests: number;
+  readonly maxQueuedPackets: number;
 }
 
 /** One packet of a request that may be pushed. */
@@ -33,17 +45,39 @@ export interface PendingPacket {
 }
 
 export function createProgram(
-  parts: Pick<GraphProgram, 'name' | 'version' | 'graph' | 'automaticTimestamps' | 'takeModels'>,
+  parts: Omit<GraphProgram, 'inputs' | 'request' | 'outputs' | 'newestOutputs'>,
   inputs: readonly InputPort[],
   outputs: GraphProgram['outputs'],
 ): GraphProgram {
-  return { ...parts, inputs: new Map(inputs.map((port) => [port.name, port])), request: requestPort(inputs), outputs };
+  return {
+    ...parts,
+    newestOutputs: reachedBy(parts.newestInputs, parts.graph),
+    inputs: new Map(inputs.map((port) => [port.name, port])),
+    request: requestPort(inputs),
+    outputs,
+  };
 }
 
-/** A new run with its models; `release` once it is over. Not started. */
-export function createRun(program: GraphProgram): { run: GraphRun; release: () => void } {
+/** The graph outputs that packets of some graph inputs may reach. */
+function reachedBy(inputs: ReadonlySet<string>, { nodes, outputStreams }: ValidatedGraph): string[] {
+  const reached = new Set(inputs);
+  for (let before = -1; before < reached.size; ) {
+    before = reached.size;
+    for (const node of nodes) {
+      if (node.inputs.some(({ name }) => reached.has(name))) for (const { name } of node.outputs) reached.add(name);
+    }
+  }
+  return outputStreams.map(({ name }) => name).filter((name) => reached.has(name));
+}
+
+/**
+ * A new run with its models; `release` once it is over. Not started.
+ * @param maxQueueBytes what its queues may hold together
+ */
+export function createRun(program: GraphProgram, maxQueueBytes = Infinity): { run: GraphRun; release: () => void } {
   const { models, release } = program.takeModels();
-  return { run: new GraphRun(program.graph, { services: new Map([[MODEL_SERVICE, models]]) }), release };
+  const services = new Map([[MODEL_SERVICE, models]]);
+  return { run: new GraphRun(program.graph, { services, sizeOf: packetBytes, maxQueueBytes }), release };
 }
 
 /**

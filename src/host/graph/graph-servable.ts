@@ -24,8 +24,10 @@ export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger:
   if (spec.automaticTimestamps === undefined && graph.measuresTime) {
     logger.info({ servable: spec.name }, 'its calculators measure time: automatic timestamps are the wall clock');
   }
+  const { name, version, quota = { maxInFlightRequests: 0, maxQueuedPackets: 0 } } = spec;
+  const newestInputs = newestInputsOf(spec, graph);
   const program = createProgram(
-    { name: spec.name, version: spec.version, graph, automaticTimestamps, takeModels },
+    { name, version, graph, automaticTimestamps, newestInputs, quota, takeModels },
     graph.inputStreams.map((port) => ({ name: port.name, form: formOf(port), type: port.type })),
     graph.outputStreams.map((port) => ({ name: port.name, form: formOf(port) })),
   );
@@ -36,6 +38,20 @@ export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger:
   } finally {
     release();
   }
+}
+
+/** @throws MillraceError CONFIG_INVALID where `input_policy` names an input that the graph does not have */
+function newestInputsOf({ inputPolicy = {} }: GraphLoad, { inputStreams }: ValidatedGraph): ReadonlySet<string> {
+  const names = inputStreams.map(({ name }) => name);
+  if (typeof inputPolicy === 'string') return new Set(inputPolicy === 'newest' ? names : []);
+  const unknown = Object.keys(inputPolicy).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new MillraceError(
+      'CONFIG_INVALID',
+      `input_policy: the graph has no input "${unknown}"; ${names.join(', ')} expected`,
+    );
+  }
+  return new Set(names.filter((name) => inputPolicy[name] === 'newest'));
 }
 
 async function readGraph(path: string): Promise<ValidatedGraph> {
@@ -67,6 +83,8 @@ function checkServable(graph: ValidatedGraph, path: string): void {
     ['input', inputStreams],
     ['output', outputStreams],
   ] as const) {
+    const tflite = ports.find(({ tag }) => tag.startsWith('TFLITE_TENSOR'));
+    if (tflite !== undefined) fail(`${side}_stream "${tflite.name}": TFLITE_TENSOR is not supported; use OVTENSOR`);
     const names = ports.map((port) => port.name);
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) fail(`graph ${side} stream "${twice}" is listed twice`);

@@ -1,12 +1,18 @@
 import { MillraceError } from '../../base/errors.ts';
-import type { GraphRun } from '../../graph/index.ts';
+import { Timestamp, type GraphRun } from '../../graph/index.ts';
 import type { HostSession, SessionOutput } from '../../ipc/host-handler.ts';
-import type { InferenceRequest } from '../../tensor/inference.ts';
+import type { QueueUse } from '../../ipc/session.ts';
+import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
+import { FixedSidePackets } from './fixed-side-packets.ts';
 import { runFault } from './graph-faults.ts';
 import { createRun, packetsOf, pushPackets, responseOf, startRun, type GraphProgram } from './graph-program.ts';
 import type { Form } from './ports.ts';
 import { SessionClock } from './session-clock.ts';
 import { TakenRequests } from './taken-requests.ts';
+import { WaitingRequests, type WaitingRequest } from './waiting-requests.ts';
+
+/** Response parameter, int64: packets that newer ones took the place of since the response before. */
+export const DROPPED_PARAMETER = 'millrace_dropped';
 
 /** One live graph for the life of a stream: requests become packets, output packets become responses as they appear. */
 export class GraphSession implements HostSession {
@@ -15,11 +21,17 @@ export class GraphSession implements HostSession {
   readonly #run: GraphRun;
   readonly #clock: SessionClock;
   readonly #taken: TakenRequests;
-  /** Requests that wait for room in the graph; credits bound them. */
-  #waiting: InferenceRequest[] = [];
-  /** Looked at so far, refused ones included. */
+  readonly #sidePackets: FixedSidePackets;
+  /** For room in the graph; credits bound them. */
+  readonly #waiting: WaitingRequests = new WaitingRequests();
+  /** Pushed so far, refused ones included. */
   #requests = 0;
-  #isWaiting = false;
+  #dropped = 0;
+  #isWaitingForRoom = false;
+  /** The graph works on what it was given: inputs of which the newest packet wins are held back. */
+  #isBusy = false;
+  #busyUntil: bigint = Timestamp.Unset;
+  #isWaitingForRest = false;
   #isHalfClosed = false;
   #isOver = false;
 
@@ -28,9 +40,10 @@ export class GraphSession implements HostSession {
     this.#program = program;
     this.#output = output;
     this.#clock = new SessionClock(program.automaticTimestamps);
-    const { run, release } = createRun(program);
+    this.#sidePackets = new FixedSidePackets(program.graph, first.parameters);
+    const { run, release } = createRun(program, output.maxBytes);
     this.#run = run;
-    this.#taken = new TakenRequests(run, program.outputs);
+    this.#taken = new TakenRequests(run, program.outputs, program.quota.maxInFlightRequests);
     try {
       for (const port of program.outputs) {
         run.observe(port.name, (packet) => this.#respond(port, packet.value, packet.timestamp));
@@ -52,24 +65,30 @@ export class GraphSession implements HostSession {
       .finally(release);
   }
 
+  /** All of the request's packets, or none: a fault is reported and moves nothing. */
   push(request: InferenceRequest): void {
     if (this.#isOver) return;
-    if (this.#isWaiting || this.#run.isThrottled()) {
-      this.#waiting.push(request);
-      this.#waitForRoom();
-    } else {
-      this.#take(request);
+    const index = this.#requests++;
+    let next: WaitingRequest;
+    try {
+      next = this.#examine(request, index);
+      this.#makeRoom(next);
+    } catch (error) {
+      this.#refuse(request, index, MillraceError.from(error));
+      return;
     }
+    this.#waiting.add(next);
+    this.#takeWaiting();
   }
 
   halfClose(): void {
     this.#isHalfClosed = true;
-    if (!this.#isWaiting) this.#closeSources();
+    this.#takeWaiting();
   }
 
   abort(error: MillraceError): void {
     this.#isOver = true;
-    this.#waiting = [];
+    this.#waiting.clear();
     this.#run.cancel(error);
   }
 
@@ -77,19 +96,71 @@ export class GraphSession implements HostSession {
     this.#run.setOutputBlocked(false);
   }
 
-  /** Says which request it was, counting from 0: the texts differ for the first one. */
-  #refuse(request: InferenceRequest, error: MillraceError): void {
-    const { reason, message, code } = error;
-    const details = { ...error.details, requestIndex: this.#requests - 1 };
-    this.#output.refuse(request, new MillraceError(reason, message, { code, details }));
+  /** Packets and bytes in the graph's queues and in front of them. */
+  get queueUse(): QueueUse {
+    let { packets, bytes } = this.#waiting.use;
+    for (const queue of this.#run.queueSizes) {
+      packets += queue.size;
+      bytes += queue.bytes;
+    }
+    return { packets, bytes };
   }
 
-  /** All of the request's packets, or none: a fault is reported and moves nothing. */
-  #take(request: InferenceRequest): void {
-    this.#requests++;
+  #examine(request: InferenceRequest, index: number): WaitingRequest {
+    this.#clock.timestampOf(request.parameters);
+    this.#sidePackets.check(request.parameters);
+    const packets = packetsOf(this.#program, request);
+    const { newestInputs } = this.#program;
+    const newest =
+      newestInputs.size === 0 ? [] : packets.map(({ stream }) => stream).filter((s) => newestInputs.has(s));
+    return { request, index, packets, newest };
+  }
+
+  /** Drops those that wait and that `next` takes the place of. Throws, nothing dropped, when a limit is reached. */
+  #makeRoom(next: WaitingRequest): void {
+    const { maxInFlightRequests, maxQueuedPackets } = this.#program.quota;
+    const replaced = this.#waiting.replacedBy(next);
+    const waiting = this.#waiting.size - replaced.length;
+    if (maxInFlightRequests > 0 && waiting + this.#taken.inFlight >= maxInFlightRequests) {
+      throw limitReached(`${maxInFlightRequests} requests of the stream are in flight`, 'max_in_flight_requests');
+    }
+    if (maxQueuedPackets > 0 && this.#wouldQueue(next, maxQueuedPackets)) {
+      throw limitReached(`${maxQueuedPackets} packets of the stream are queued`, 'max_queued_packets');
+    }
+    for (const old of replaced) {
+      this.#waiting.remove(old);
+      this.#dropped += old.packets.length;
+      this.#output.dropped(old.request, old.packets.length);
+    }
+  }
+
+  /** More than `limit` packets; those on inputs with empty queues may be just what the queued ones wait for. */
+  #wouldQueue({ packets }: WaitingRequest, limit: number): boolean {
+    if (this.queueUse.packets + packets.length <= limit) return false;
+    const queues = this.#run.queueSizes.filter(({ size }) => size > 0);
+    return packets.some(({ stream }) => queues.some((queue) => queue.stream === stream));
+  }
+
+  /** Says which request it was, counting from 0: the texts differ for the first one. */
+  #refuse(request: InferenceRequest, index: number, error: MillraceError): void {
+    const { reason, message, code, cause } = error;
+    const details = { ...error.details, requestIndex: index };
+    this.#output.refuse(request, new MillraceError(reason, message, { code, details, cause }));
+  }
+
+  #takeWaiting(): void {
+    for (let next = this.#waiting.first; next !== undefined && !this.#isOver; next = this.#waiting.first) {
+      if (this.#run.isThrottled()) return this.#waitForRoom();
+      if (this.#isBusy && next.newest.length > 0) return;
+      this.#waiting.shift();
+      this.#take(next);
+    }
+    if (this.#isHalfClosed && !this.#isOver) this.#run.closeAllPacketSources();
+  }
+
+  #take({ request, index, packets, newest }: WaitingRequest): void {
     try {
       const timestamp = this.#clock.timestampOf(request.parameters);
-      const packets = packetsOf(this.#program, request);
       const fault = pushPackets(this.#run, packets, timestamp);
       if (fault !== undefined) {
         this.#end(fault);
@@ -98,44 +169,72 @@ export class GraphSession implements HostSession {
       }
       this.#clock.take(timestamp);
       this.#taken.add(timestamp, request.id);
-      this.#output.taken(request);
+      this.#output.taken(request, packets.length);
+      if (newest.length > 0) this.#waitForRest(timestamp);
     } catch (error) {
-      this.#refuse(request, MillraceError.from(error));
+      this.#refuse(request, index, MillraceError.from(error));
     }
   }
 
   #waitForRoom(): void {
-    if (this.#isWaiting) return;
-    this.#isWaiting = true;
+    if (this.#isWaitingForRoom) return;
+    this.#isWaitingForRoom = true;
     void this.#run.whenNotThrottled().then(() => {
-      this.#isWaiting = false;
-      while (!this.#isOver && !this.#run.isThrottled()) {
-        const request = this.#waiting.shift();
-        if (request === undefined) break;
-        this.#take(request);
-      }
-      if (this.#isOver) return;
-      if (this.#waiting.length > 0) this.#waitForRoom();
-      else if (this.#isHalfClosed) this.#closeSources();
+      this.#isWaitingForRoom = false;
+      this.#takeWaiting();
     });
   }
 
-  #closeSources(): void {
-    if (!this.#isOver) this.#run.closeAllPacketSources();
+  #waitForRest(timestamp: bigint): void {
+    this.#isBusy = true;
+    this.#busyUntil = timestamp;
+    if (this.#isWaitingForRest) return;
+    this.#isWaitingForRest = true;
+    this.#run.waitUntilIdle().then(
+      () => {
+        this.#isWaitingForRest = false;
+        this.#rest();
+      },
+      () => {}, // the run has failed, and says so itself
+    );
+  }
+
+  #restIfSettled(): void {
+    const isSettled = this.#program.newestOutputs.every((name) => this.#run.isSettledPast(name, this.#busyUntil));
+    if (this.#isBusy && isSettled) this.#rest();
+  }
+
+  #rest(): void {
+    this.#isBusy = false;
+    this.#takeWaiting();
   }
 
   #respond(port: { readonly name: string; readonly form: Form }, value: unknown, timestamp: bigint): void {
     if (this.#isOver) return;
     const request = this.#taken.find(timestamp);
     const latencyUs = request && Math.round((performance.now() - request.at) * 1000);
-    this.#output.respond(responseOf(this.#program, port, value, timestamp, request?.id ?? ''), latencyUs);
+    const response = responseOf(this.#program, port, value, timestamp, request?.id ?? '');
+    this.#output.respond(this.#withDrops(response), latencyUs);
     if (this.#output.isFull) this.#run.setOutputBlocked(true);
+    // A graph with sources may never be idle.
+    if (this.#isBusy) queueMicrotask(() => this.#restIfSettled());
+  }
+
+  #withDrops(response: InferenceResponse): InferenceResponse {
+    if (this.#dropped === 0) return response;
+    const dropped = BigInt(this.#dropped);
+    this.#dropped = 0;
+    return { ...response, parameters: { ...response.parameters, [DROPPED_PARAMETER]: dropped } };
   }
 
   #end(error: MillraceError | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#waiting = [];
+    this.#waiting.clear();
     this.#output.end(error);
   }
+}
+
+function limitReached(what: string, setting: string): MillraceError {
+  return new MillraceError('LIMIT_REACHED', `${what}, which is the limit (${setting})`, { details: { setting } });
 }

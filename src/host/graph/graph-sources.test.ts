@@ -51,9 +51,11 @@ test('and in a session that is opened, fed and half-closed at once', async () =>
     const session = servable.open(request, {
       respond: (response) => responses.push(response),
       taken: () => {},
+      dropped: () => {},
       refuse: (_, error) => reject(error),
       end: (error) => (error === undefined ? resolve() : reject(error)),
       isFull: false,
+      maxBytes: Infinity,
     });
     session.push(request);
     session.halfClose();

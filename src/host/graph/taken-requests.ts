@@ -1,6 +1,6 @@
 import type { GraphRun } from '../../graph/index.ts';
 
-const MAX_KEPT = 1024;
+const MIN_KEPT = 1024;
 const PRUNE_ABOVE = 32;
 
 interface TakenRequest {
@@ -13,11 +13,20 @@ interface TakenRequest {
 export class TakenRequests {
   readonly #run: GraphRun;
   readonly #outputs: readonly { readonly name: string }[];
+  readonly #maxKept: number;
   readonly #requests = new Map<bigint, TakenRequest>();
 
-  constructor(run: GraphRun, outputs: readonly { readonly name: string }[]) {
+  /** @param atLeast how many are kept in any case */
+  constructor(run: GraphRun, outputs: readonly { readonly name: string }[], atLeast: number) {
     this.#run = run;
     this.#outputs = outputs;
+    this.#maxKept = Math.max(MIN_KEPT, atLeast);
+  }
+
+  /** Requests past whose time some output has not settled; those at one time count once. */
+  get inFlight(): number {
+    this.#prune();
+    return this.#requests.size;
   }
 
   add(timestamp: bigint, id: string): void {
@@ -30,11 +39,11 @@ export class TakenRequests {
     return this.#requests.get(timestamp);
   }
 
-  /** Forgets the oldest that every output has settled past, and above 1,024 the oldest whatever they wait for. */
+  /** Forgets the oldest that every output has settled past, and above the limit the oldest whatever they wait for. */
   #prune(): void {
     for (const timestamp of this.#requests.keys()) {
       const isSettled = this.#outputs.every(({ name }) => this.#run.isSettledPast(name, timestamp));
-      if (!isSettled && this.#requests.size <= MAX_KEPT) return;
+      if (!isSettled && this.#requests.size <= this.#maxKept) return;
       this.#requests.delete(timestamp);
     }
   }
