@@ -7,6 +7,8 @@ export interface ServableDescription {
   readonly decoupled: boolean;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** Of a graph: its nodes and streams after validation, as `GraphDescription` in `graph/`. */
+  readonly graph?: object;
   /** The execution provider of a model. */
   readonly provider?: string;
   /** Names of the models that a graph runs, and whose tensors its description tells. */

@@ -18,6 +18,8 @@ export interface ServableMetadata {
   readonly decoupled: boolean;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** Of a graph: its nodes and streams after validation. */
+  readonly graph?: object | undefined;
 }
 
 export interface ServableStatus {

@@ -108,10 +108,11 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const description = entry.current?.description;
     if (description === undefined)
       throw new MillraceError('INTERNAL', `servable "${name}" is ready without a description`);
-    const { platform, decoupled, inputs, outputs } = description;
+    const { platform, decoupled, inputs, outputs, graph } = description;
     const versions =
       version === '' ? (this.#repository.versions(name) ?? []).filter((v) => v.current?.isReady) : [entry];
-    return { name, versions: versions.map((v) => v.version), platform, kind: entry.kind, decoupled, inputs, outputs };
+    const { kind } = entry;
+    return { name, versions: versions.map((v) => v.version), platform, kind, decoupled, inputs, outputs, graph };
   }
 
   list(): readonly ServableStatus[] {

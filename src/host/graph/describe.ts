@@ -1,7 +1,7 @@
 import type { ServableDescription } from '../../ipc/description.ts';
 import { messageOf } from '../../base/errors.ts';
 import { RequestPacketType, ResponsePacketType, TensorPacketType } from '../../calculators/packet-types.ts';
-import type { GraphPort, NodePlan, ValidatedGraph } from '../../graph/index.ts';
+import { describeValidatedGraph, type GraphPort, type NodePlan, type ValidatedGraph } from '../../graph/index.ts';
 import type { ModelService } from '../../runtime/model-service.ts';
 import type { ModelSession } from '../../runtime/model-session.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
@@ -21,6 +21,7 @@ export function describeGraph(graph: ValidatedGraph, models: ModelService): Serv
   return {
     platform: 'millrace_graph',
     decoupled: false,
+    graph: describeValidatedGraph(graph),
     models: [...new Set(graph.nodes.filter(isSession).map((node) => modelOf(node).name))],
     inputs: graph.inputStreams.flatMap((port) => specsOf(port, () => modelSpec(graph, models, port.name, 'inputs'))),
     outputs: graph.outputStreams.flatMap((port) => specsOf(port, () => modelSpec(graph, models, port.name, 'outputs'))),

@@ -5,6 +5,7 @@ import { modelConfig } from './model-config.ts';
 import type { RestParts } from './parts.ts';
 import {
   failures,
+  Graph,
   jsonSchema,
   ModelConfig,
   ModelList,
@@ -42,6 +43,10 @@ export async function modelRoutes(app: FastifyInstance, { dataPlane }: RestParts
       const { servable, version } = modelOf(request);
       return modelConfig(dataPlane.metadata(servable, version));
     });
+    route(`${path}/graph`, 'The validated graph: its nodes and streams', jsonSchema(Graph), (request) => {
+      const { servable, version } = modelOf(request);
+      return graphOf(dataPlane.metadata(servable, version));
+    });
     route(`${path}/stats`, 'Statistics', jsonSchema(ModelStats), (request) => {
       const { servable, version } = modelOf(request);
       return statistics(servable, version);
@@ -69,6 +74,14 @@ function whyNotReady(dataPlane: RestParts['dataPlane'], name: string, version: s
   }
   const reason = status.reason === '' ? '' : `: ${status.reason}`;
   return new MillraceError('SERVABLE_NOT_READY', `${label} is ${status.state}${reason}`, { details });
+}
+
+function graphOf({ name, kind, graph }: ServableMetadata): object {
+  if (graph !== undefined) return graph;
+  throw new MillraceError('NOT_SUPPORTED', `'${name}' is a ${kind}, a graph expected`, {
+    code: 'INVALID_ARGUMENT',
+    details: { servable: name, expected: 'graph', actual: kind },
+  });
 }
 
 function toMetadata({ name, versions, platform, inputs, outputs }: ServableMetadata): object {

@@ -81,6 +81,45 @@ export const ModelMetadata = z.object({
   outputs: z.array(tensorMetadata),
 });
 
+const portName = { tag: z.string(), index: z.int(), name: z.string() };
+const graphPort = z.object({ ...portName, type: z.string().describe('Packet type, for people.') });
+const sidePacket = z.object({ ...portName, type: z.string(), optional: z.boolean() });
+
+/** A graph after validation. Names are those of graph files. */
+export const Graph = z.object({
+  type: z.string().describe('The name under which it serves as a subgraph; empty if it has none.'),
+  input_streams: z.array(graphPort),
+  output_streams: z.array(graphPort),
+  input_side_packets: z.array(z.object({ name: z.string(), type: z.string(), optional: z.boolean() })),
+  nodes: z
+    .array(
+      z.object({
+        name: z.string(),
+        calculator: z.string(),
+        input_streams: z.array(z.object({ ...portName, back_edge: z.boolean() })),
+        output_streams: z.array(z.object(portName)),
+        input_side_packets: z.array(sidePacket),
+        output_side_packets: z.array(sidePacket),
+        input_policy: z.string(),
+        timestamp_offset: z.int().nullable().describe("Null: outputs' bounds follow their packets only."),
+        source_layer: z.int(),
+        order: z.int().describe('Place in topological order, from 0.'),
+        options: z.unknown().describe('As they are in force, defaults included.'),
+      }),
+    )
+    .describe('After the expansion of subgraphs.'),
+  streams: z.array(
+    z.object({
+      name: z.string(),
+      type: z.string(),
+      producer: z.string().nullable().describe('A node; null: an input of the graph.'),
+      consumers: z.array(z.string()),
+    }),
+  ),
+  max_queue_size: z.int().describe('Packets per input queue before what feeds it waits; -1: no limit.'),
+  report_deadlock: z.boolean(),
+});
+
 export const ModelList = z.object({ models: z.array(z.string()) });
 
 export const ModelConfig = z.looseObject({ name: z.string(), platform: z.string(), max_batch_size: z.int() });
