@@ -1,22 +1,26 @@
 import type { CalculatorDefinition } from './calculator.ts';
 import type { GraphConfig } from './graph-config.ts';
 import { GraphError } from './graph-error.ts';
+import type { StatusHandlerDefinition } from './status-handler.ts';
+import { subgraphOf, type NodeDefinition, type SubgraphDefinition } from './subgraph.ts';
 
 /** The calculators and subgraphs that graph files may name. Immutable. */
 export class CalculatorRegistry {
   readonly #calculators = new Map<string, CalculatorDefinition>();
-  readonly #subgraphs = new Map<string, GraphConfig>();
+  readonly #subgraphs = new Map<string, SubgraphDefinition>();
+  readonly #statusHandlers: ReadonlyMap<string, StatusHandlerDefinition>;
 
   /** Refuses two definitions of one name. */
-  constructor(definitions: readonly CalculatorDefinition[], subgraphs: readonly GraphConfig[] = []) {
+  constructor(definitions: readonly NodeDefinition[], statusHandlers: readonly StatusHandlerDefinition[] = []) {
+    this.#statusHandlers = new Map(statusHandlers.map((handler) => [handler.name, handler]));
     for (const definition of definitions) {
-      this.#refuseTaken(definition.name);
-      this.#calculators.set(definition.name, definition);
-    }
-    for (const subgraph of subgraphs) {
-      if (subgraph.type === '') throw new GraphError('INVALID_ARGUMENT', 'a subgraph needs a "type" to be called by');
-      this.#refuseTaken(subgraph.type);
-      this.#subgraphs.set(subgraph.type, subgraph);
+      const { name } = definition;
+      if (name === '') throw new GraphError('INVALID_ARGUMENT', 'a subgraph needs a "type" to be called by');
+      if (this.has(name)) {
+        throw new GraphError('ALREADY_EXISTS', `two calculators or subgraphs are named "${name}"`);
+      }
+      if ('expand' in definition) this.#subgraphs.set(name, definition);
+      else this.#calculators.set(name, definition);
     }
   }
 
@@ -28,8 +32,16 @@ export class CalculatorRegistry {
     return this.#calculators.get(name);
   }
 
-  subgraph(name: string): GraphConfig | undefined {
+  subgraph(name: string): SubgraphDefinition | undefined {
     return this.#subgraphs.get(name);
+  }
+
+  statusHandler(name: string): StatusHandlerDefinition | undefined {
+    return this.#statusHandlers.get(name);
+  }
+
+  statusHandlerNames(): string[] {
+    return [...this.#statusHandlers.keys()];
   }
 
   /** Every name that a node may have as its calculator. */
@@ -39,15 +51,18 @@ export class CalculatorRegistry {
 
   /** A registry that also knows these graphs, each under its `type`. */
   withSubgraph(...subgraphs: readonly GraphConfig[]): CalculatorRegistry {
-    return new CalculatorRegistry([...this.#calculators.values()], [...this.#subgraphs.values(), ...subgraphs]);
+    return new CalculatorRegistry(
+      [...this.#definitions(), ...subgraphs.map(subgraphOf)],
+      [...this.#statusHandlers.values()],
+    );
   }
 
   /** A registry that also knows these calculators. */
   withCalculators(...definitions: readonly CalculatorDefinition[]): CalculatorRegistry {
-    return new CalculatorRegistry([...this.#calculators.values(), ...definitions], [...this.#subgraphs.values()]);
+    return new CalculatorRegistry([...this.#definitions(), ...definitions], [...this.#statusHandlers.values()]);
   }
 
-  #refuseTaken(name: string): void {
-    if (this.has(name)) throw new GraphError('ALREADY_EXISTS', `two calculators or subgraphs are named "${name}"`);
+  #definitions(): NodeDefinition[] {
+    return [...this.#calculators.values(), ...this.#subgraphs.values()];
   }
 }

@@ -208,7 +208,7 @@ function checkOutputHandler(handler: HandlerConfig | undefined): void {
 }
 
 /** Pairs entries with what the calculator declares. A missing required tag is `INTERNAL`, as MediaPipe has it. */
-function matchPorts(kind: string, entries: readonly TagEntry[], declarations: PortDeclarations): DraftPort[] {
+export function matchPorts(kind: string, entries: readonly TagEntry[], declarations: PortDeclarations): DraftPort[] {
   const tags = Object.keys(declarations);
   const ports = entries.map((entry) => {
     const own = Object.hasOwn(declarations, entry.tag) ? declarations[entry.tag] : undefined;

@@ -56,7 +56,15 @@ export interface NodeConfig {
   readonly file?: string | undefined;
 }
 
-/** A parsed CalculatorGraphConfig. */
+/** Told of a run's status, before it begins and after it has ended. */
+export interface StatusHandlerConfig {
+  readonly statusHandler: string;
+  readonly inputSidePacket: readonly string[];
+  readonly options: readonly OptionMessage[];
+  readonly line?: number | undefined;
+}
+
+/** A parsed CalculatorGraphConfig. `packet_generator` and `packet_factory` are nodes without streams, before the others. */
 export interface GraphConfig {
   readonly file?: string | undefined;
   readonly inputStream: readonly string[];
@@ -71,9 +79,7 @@ export interface GraphConfig {
   readonly reportDeadlock: boolean;
   readonly inputStreamHandler?: HandlerConfig | undefined;
   readonly outputStreamHandler?: HandlerConfig | undefined;
-  readonly packetGenerator: readonly OptionFields[];
-  readonly packetFactory: readonly OptionFields[];
-  readonly statusHandler: readonly OptionFields[];
+  readonly statusHandler: readonly StatusHandlerConfig[];
   readonly profilerConfig?: OptionFields | undefined;
   readonly runtimeInfo?: OptionFields | undefined;
   /** The name under which the graph serves as a subgraph. */
@@ -110,8 +116,6 @@ const GRAPH_DEFAULTS: GraphConfig = {
   numThreads: 0,
   maxQueueSize: 0,
   reportDeadlock: false,
-  packetGenerator: [],
-  packetFactory: [],
   statusHandler: [],
   type: '',
   package: '',

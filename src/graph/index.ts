@@ -14,6 +14,8 @@ export {
   type OptionValue,
 } from './graph-config.ts';
 export { parseGraphConfig } from './parse-graph-config.ts';
+export { defineSubgraph, subgraphOf, type NodeDefinition, type SubgraphDefinition } from './subgraph.ts';
+export { parseTagMap, type TagEntry } from './tag-map.ts';
 export { CalculatorRegistry } from './calculator-registry.ts';
 export {
   defineCalculator,
@@ -37,6 +39,7 @@ export type {
 export type { ContractPort, ContractPorts, NodeContract } from './node-contract.ts';
 export { readGraphFile, subgraphFiles, type GraphFile } from './graph-file.ts';
 export { describeValidatedGraph, type GraphDescription, type NodeDescription } from './graph-description.ts';
+export { defineStatusHandler, type RunStatus, type StatusHandlerDefinition } from './status-handler.ts';
 export { validateGraph } from './validate-graph.ts';
 export type { GraphPort, NodePlan, ValidatedGraph } from './validated-graph.ts';
 export { GraphRun, type QueueSize } from './graph-run.ts';

@@ -11,11 +11,24 @@ import {
   type OptionFields,
   type OptionMessage,
   type OptionValue,
+  type StatusHandlerConfig,
 } from './graph-config.ts';
 import { parseTextFormat, type TextField, type TextMessage, type TextScalar } from './text-format.ts';
 
 type FieldKind =
-  'string' | 'int' | 'bool' | 'message' | 'node' | 'handler' | 'streamInfo' | 'executor' | 'extensions' | 'any';
+  | 'string'
+  | 'int'
+  | 'bool'
+  | 'message'
+  | 'node'
+  | 'generator'
+  | 'factory'
+  | 'handler'
+  | 'statusHandler'
+  | 'streamInfo'
+  | 'executor'
+  | 'extensions'
+  | 'any';
 type Fields = Readonly<Record<string, { readonly kind: FieldKind; readonly repeated?: true }>>;
 
 const one = (kind: FieldKind) => ({ kind });
@@ -33,9 +46,9 @@ const GRAPH_FIELDS: Fields = {
   report_deadlock: one('bool'),
   input_stream_handler: one('handler'),
   output_stream_handler: one('handler'),
-  packet_generator: many('message'),
-  packet_factory: many('message'),
-  status_handler: many('message'),
+  packet_generator: many('generator'),
+  packet_factory: many('factory'),
+  status_handler: many('statusHandler'),
   profiler_config: one('message'),
   runtime_info: one('message'),
   type: one('string'),
@@ -65,6 +78,25 @@ const NODE_FIELDS: Fields = {
   external_input: many('string'),
 };
 
+const GENERATOR_FIELDS: Fields = {
+  packet_generator: one('string'),
+  input_side_packet: many('string'),
+  external_input: many('string'),
+  output_side_packet: many('string'),
+  options: one('extensions'),
+};
+const FACTORY_FIELDS: Fields = {
+  packet_factory: one('string'),
+  output_side_packet: many('string'),
+  external_output: many('string'),
+  options: one('extensions'),
+};
+const STATUS_HANDLER_FIELDS: Fields = {
+  status_handler: one('string'),
+  input_side_packet: many('string'),
+  external_input: many('string'),
+  options: one('extensions'),
+};
 const STREAM_INFO_FIELDS: Fields = { tag_index: one('string'), back_edge: one('bool') };
 const INPUT_HANDLER_FIELDS: Fields = { input_stream_handler: one('string'), options: one('extensions') };
 const OUTPUT_HANDLER_FIELDS: Fields = { output_stream_handler: one('string'), options: one('extensions') };
@@ -92,16 +124,33 @@ class ConfigReader {
   }
 
   graph(message: TextMessage): GraphConfig {
-    const node: Partial<NodeConfig>[] = [];
-    const fields = this.#read(message, GRAPH_FIELDS, 'CalculatorGraphConfig');
-    for (const nodeFields of (fields['node'] ?? []) as Partial<NodeConfig>[]) node.push(nodeFields);
+    const { packetGenerator, packetFactory, ...fields } = this.#read(message, GRAPH_FIELDS, 'CalculatorGraphConfig');
+    const node = [packetGenerator, packetFactory, fields['node']].flatMap((list = []) => list as Partial<NodeConfig>[]);
     return createGraphConfig({ ...(fields as Partial<Omit<GraphConfig, 'node'>>), file: this.#file, node });
   }
 
   #node(message: TextMessage): Partial<NodeConfig> {
-    const { externalInput, ...fields } = this.#read(message, NODE_FIELDS, 'node');
-    const sidePackets = [...((fields['inputSidePacket'] ?? []) as string[]), ...((externalInput ?? []) as string[])];
-    return { ...(fields as Partial<NodeConfig>), inputSidePacket: sidePackets, line: message.line };
+    return { ...this.#withSidePackets(message, NODE_FIELDS, 'node'), line: message.line };
+  }
+
+  /** A maker of side packets in one of the older forms (`packet_generator`, `packet_factory`): a node without streams. */
+  #maker(message: TextMessage, known: Fields, form: string): Partial<NodeConfig> {
+    const { [camelCase(form)]: calculator, ...fields } = this.#withSidePackets(message, known, form);
+    return { ...fields, calculator: typeof calculator === 'string' ? calculator : '', line: message.line };
+  }
+
+  /** The fields of `message`, side packets by their older names (`external_…`) among the others. */
+  #withSidePackets(message: TextMessage, known: Fields, where: string): Record<string, unknown> {
+    const { externalInput, externalOutput, ...fields } = this.#read(message, known, where);
+    const joined = (name: string, more: unknown) => [
+      ...((fields[name] ?? []) as string[]),
+      ...((more ?? []) as string[]),
+    ];
+    return {
+      ...fields,
+      inputSidePacket: joined('inputSidePacket', externalInput),
+      outputSidePacket: joined('outputSidePacket', externalOutput),
+    };
   }
 
   /** The fields of `message` by camelCase name. */
@@ -143,6 +192,15 @@ class ConfigReader {
     switch (kind) {
       case 'node':
         return this.#node(value);
+      case 'generator':
+        return this.#maker(value, GENERATOR_FIELDS, field.name);
+      case 'factory':
+        return this.#maker(value, FACTORY_FIELDS, field.name);
+      case 'statusHandler': {
+        const { outputSidePacket: _, ...fields } = this.#withSidePackets(value, STATUS_HANDLER_FIELDS, field.name);
+        const handler = { statusHandler: '', options: [], inputSidePacket: [] as string[], ...fields };
+        return { ...handler, line: value.line } satisfies StatusHandlerConfig;
+      }
       case 'message':
         return this.#fields(value);
       case 'extensions':

@@ -9,6 +9,7 @@ import type { Packet } from './packet.ts';
 import { RunLoop, type RunLoopHost } from './run-loop.ts';
 import { SidePacketStore } from './side-packet-store.ts';
 import { SourceLayers } from './source-layers.ts';
+import { tellStatus } from './plan-status-handlers.ts';
 import { Throttle } from './throttle.ts';
 import { Timestamp } from './timestamp.ts';
 import type { NodePlan, StreamPlan, ValidatedGraph } from './validated-graph.ts';
@@ -138,6 +139,7 @@ export class RunCore implements NodeHost, RunLoopHost {
     }
     this.sidePackets.give(sidePackets);
     this.#isStarted = true;
+    this.#tellStatus('beforeRun');
     for (const node of this.nodes) if (node.waitsFor === 0) node.scheduleOpen();
     this.loop.wake();
   }
@@ -281,10 +283,19 @@ export class RunCore implements NodeHost, RunLoopHost {
   }
 
   #ended(): void {
+    this.#tellStatus('afterRun');
     this.#hasEnded = true;
     this.throttle.releaseAll();
     this.#settle('idle');
     this.#settle('done');
+  }
+
+  #tellStatus(when: 'beforeRun' | 'afterRun'): void {
+    const error = this.hasFailed ? this.#runError() : undefined;
+    for (const handler of this.#graph.statusHandlers) {
+      const fault = tellStatus(handler, when, error, this.sidePackets);
+      if (fault !== undefined) this.fail(fault);
+    }
   }
 
   #settle(until: 'idle' | 'done'): void {

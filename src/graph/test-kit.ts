@@ -5,6 +5,7 @@ import { CalculatorRegistry } from './calculator-registry.ts';
 import { GraphRun } from './graph-run.ts';
 import { parseGraphConfig } from './parse-graph-config.ts';
 import type { GraphRunOptions } from './run-core.ts';
+import type { StatusHandlerDefinition } from './status-handler.ts';
 import { timestampName } from './timestamp.ts';
 import { validateGraph } from './validate-graph.ts';
 
@@ -103,10 +104,14 @@ export function startGraph(
   options: GraphRunOptions & {
     readonly observe?: readonly string[];
     readonly sidePackets?: Readonly<Record<string, unknown>>;
+    readonly statusHandlers?: readonly StatusHandlerDefinition[];
     readonly headers?: Readonly<Record<string, unknown>>;
   } = {},
 ): TestRun {
-  const graph = validateGraph(parseGraphConfig(text, 'test.pbtxt'), new CalculatorRegistry([copy, ...calculators]));
+  const graph = validateGraph(
+    parseGraphConfig(text, 'test.pbtxt'),
+    new CalculatorRegistry([copy, ...calculators], options.statusHandlers),
+  );
   const run = new GraphRun(graph, options);
   const seen: string[] = [];
   for (const stream of options.observe ?? []) {

@@ -11,6 +11,7 @@ import { parseTraceSettings, type TraceSettings } from './profiler-config.ts';
 import { planNodes } from './plan-nodes.ts';
 import { joinSidePackets, type DraftSidePacket } from './side-packets.ts';
 import { joinStreams, resolveTypes, type StreamGraph } from './stream-graph.ts';
+import { planStatusHandlers } from './plan-status-handlers.ts';
 import { parseTagMap, type TagEntry } from './tag-map.ts';
 import { topologicalOrder } from './topological-order.ts';
 import type { GraphPort, ValidatedGraph } from './validated-graph.ts';
@@ -27,7 +28,6 @@ export function validateGraph(
   options: { readonly file?: string } = {},
 ): ValidatedGraph {
   const faults = new Faults(options.file ?? config.file);
-  refuseUnsupported(config, faults);
   const trace = readTraceSettings(config, faults);
   const configs = expandSubgraphs(config, registry, faults);
   checkExecutors(config, configs, faults);
@@ -37,7 +37,9 @@ export function validateGraph(
     const name = names[at] ?? '';
     return draftNode(node, at, name, config, registry, faults) ?? standIn(node, at, name);
   });
-  const sides = joinSidePackets(ports.sideInputs, nodes, faults);
+  const statusHandlers = planStatusHandlers(config, registry, faults);
+  const handled = statusHandlers.flatMap(({ sideInputs }) => sideInputs);
+  const sides = joinSidePackets([...ports.sideInputs, ...handled], nodes, faults);
   const graph = joinStreams(ports.inputs, nodes, faults);
   const order = sortNodes(nodes, graph, sides, faults);
   if (order !== undefined) resolveTypes(nodes, graph, order, faults);
@@ -67,15 +69,8 @@ export function validateGraph(
     services: new Set(nodes.flatMap(({ definition }) => definition.services)),
     maxQueueSize: maxQueueSize < 0 ? -1 : Math.max(maxQueueSize, ...hints),
     trace,
+    statusHandlers,
   };
-}
-
-function refuseUnsupported(config: GraphConfig, faults: Faults): void {
-  for (const field of ['packetGenerator', 'packetFactory', 'statusHandler'] as const) {
-    if (config[field].length === 0) continue;
-    const name = field.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`);
-    faults.add('UNIMPLEMENTED', `${name} is not supported; use a calculator with output side packets`);
-  }
 }
 
 function readTraceSettings(config: GraphConfig, faults: Faults): TraceSettings | undefined {

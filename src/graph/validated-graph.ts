@@ -3,6 +3,7 @@ import type { GraphConfig } from './graph-config.ts';
 import type { InputPolicyFactory } from './policies/input-policy.ts';
 import type { TraceSettings } from './profiler-config.ts';
 import type { PacketType } from './packet-type.ts';
+import type { StatusHandlerPlan } from './plan-status-handlers.ts';
 import type { TagEntry } from './tag-map.ts';
 
 export interface GraphPort extends TagEntry {
@@ -108,4 +109,5 @@ export interface ValidatedGraph {
   readonly maxQueueSize: number;
   /** Set where the graph's `profiler_config` asks for traces. */
   readonly trace: TraceSettings | undefined;
+  readonly statusHandlers: readonly StatusHandlerPlan[];
 }
