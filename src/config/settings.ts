@@ -5,7 +5,9 @@ const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
 const port = z.int().min(0).max(65_535);
-const seconds = z.number().min(0);
+/** A timer above 2^31 − 1 ms fires at once. */
+const MAX_SECONDS = 2_147_483;
+const seconds = z.number().min(0).max(MAX_SECONDS);
 /** Whole numbers up to 2^53. */
 const count = z.int().min(1);
 
@@ -78,12 +80,17 @@ const hosts = {
       unit: 'processes',
       defaultText: 'one per core',
     }),
-  run_deadline_ms: z.int().min(0).default(0).meta({
-    description:
-      'Longest run of a model; a host past it is killed and replaced. 0: none. A model may set its own in the file.',
-    unit: 'milliseconds',
-  }),
-  host_heartbeat_s: z.number().min(0.1).default(5).meta({
+  run_deadline_ms: z
+    .int()
+    .min(0)
+    .max(MAX_SECONDS * 1000)
+    .default(0)
+    .meta({
+      description:
+        'Longest run of a model; a host past it is killed and replaced. 0: none. A model may set its own in the file.',
+      unit: 'milliseconds',
+    }),
+  host_heartbeat_s: z.number().min(0.1).max(MAX_SECONDS).default(5).meta({
     description: 'Longest silence of a host outside a model run before it is taken for hung and replaced.',
     unit: 'seconds',
   }),
