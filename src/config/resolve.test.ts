@@ -76,6 +76,16 @@ test.each([
     'c.json: server.port: "9000" given, a whole number from 0 to 65535 (TCP port) expected',
   ],
   [{ flags: { log_level: 'loud' } }, 'flag', '--log_level: "loud" given, trace, debug, info, warn, error expected'],
+  [
+    { flags: { shutdown_grace_s: '2147484' } },
+    'flag',
+    '--shutdown_grace_s: 2147484 given, a number from 0 to 2147483 (seconds) expected',
+  ],
+  [
+    { flags: { run_deadline_ms: '2147483648' } },
+    'flag',
+    '--run_deadline_ms: 2147483648 given, a whole number from 0 to 2147483000 (milliseconds) expected',
+  ],
   [{ flags: { max_sessions: '1.5' } }, 'flag', '--max_sessions: 1.5 given, a whole number from 1 (sessions) expected'],
   [
     { file: { path: 'c.json', section: { allowed_origins: '*' } } },
@@ -106,13 +116,21 @@ test('every fault is told at once', () => {
   expect(() => resolveSettings({ flags: { port: 'x', rest_port: 'y' } })).toThrow(/--port: .*; --rest_port: /);
 });
 
-test("Kubernetes' variables for a service called millrace are not taken for options", () => {
-  const environment = {
-    MILLRACE_PORT: 'tcp://10.0.0.7:9000',
-    MILLRACE_SERVICE_HOST: '10.0.0.7',
-    MILLRACE_PORT_9000_TCP_ADDR: '10.0.0.7',
-  };
-  const { settings, warnings } = resolveSettings({ environment });
-  expect(settings.port).toBe(9000);
-  expect(warnings).toEqual([expect.stringContaining('Kubernetes')]);
-});
+test.each(['MILLRACE', 'MILLRACE_REST', 'MILLRACE_PREDICTOR_00001'])(
+  "Kubernetes' variables for a service are not taken for options: %s",
+  (service) => {
+    const environment = {
+      [`${service}_PORT`]: 'tcp://10.0.0.7:9000',
+      [`${service}_SERVICE_HOST`]: '10.0.0.7',
+      [`${service}_SERVICE_PORT`]: '9000',
+      [`${service}_SERVICE_PORT_GRPC`]: '9000',
+      [`${service}_PORT_9000_TCP`]: 'tcp://10.0.0.7:9000',
+      [`${service}_PORT_9000_TCP_ADDR`]: '10.0.0.7',
+    };
+    const { settings, warnings } = resolveSettings({ environment });
+    expect(settings).toEqual(defaultSettings());
+    expect(warnings).toEqual([
+      `${service}_PORT=tcp://10.0.0.7:9000 is Kubernetes' link to a service called "${service.toLowerCase().replaceAll('_', '-')}", so it is ignored`,
+    ]);
+  },
+);

@@ -95,8 +95,9 @@ function fromFile(file: SettingSources['file'], faults: Fault[]): Entries {
   return entries;
 }
 
-/** What Kubernetes sets for a service called "millrace"; not ours. */
-const KUBERNETES = /^MILLRACE_(SERVICE_(HOST|PORT)(_.*)?|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)$/;
+/** What Kubernetes sets for a service called "millrace" or "millrace-…"; not ours. */
+const KUBERNETES = /^MILLRACE_(.+_)?(SERVICE_(HOST|PORT)(_.*)?|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)$/;
+const KUBERNETES_LINK = /^MILLRACE_(.+_)?PORT$/;
 
 function fromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
@@ -108,8 +109,9 @@ function fromEnvironment(
   for (const [variable, text] of Object.entries(environment)) {
     if (text === undefined || !variable.startsWith('MILLRACE_') || KUBERNETES.test(variable)) continue;
     const name = variable.slice('MILLRACE_'.length).toLowerCase();
-    if (variable === 'MILLRACE_PORT' && /^(tcp|udp|sctp):\/\//.test(text)) {
-      warnings.push(`MILLRACE_PORT=${text} is Kubernetes' link to a service called "millrace", so it is ignored`);
+    if (KUBERNETES_LINK.test(variable) && /^(tcp|udp|sctp):\/\//.test(text)) {
+      const service = variable.slice(0, -'_PORT'.length).toLowerCase().replaceAll('_', '-');
+      warnings.push(`${variable}=${text} is Kubernetes' link to a service called "${service}", so it is ignored`);
     } else if (isOptionName(name) && variable === environmentName(name)) {
       entries.push([name, { value: fromText(name, text), origin: { kind: 'environment', text: variable } }]);
     } else {
