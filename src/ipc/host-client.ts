@@ -60,6 +60,11 @@ export class HostClient {
     return this.#lost !== undefined;
   }
 
+  /** It has not answered its greeting or a load yet. */
+  get isLoading(): boolean {
+    return this.#replies.size > 0;
+  }
+
   /** Calls and sessions under way: what placement compares. */
   get callCount(): number {
     return this.#unary.size + this.#sessions.size;

@@ -31,8 +31,11 @@ export function processLauncher(entry: URL, env: NodeJS.ProcessEnv): Launcher {
       child.once('error', (error) => resolve(`it did not start: ${error.message}`));
       child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
     });
+    // Node makes none where the process has no file descriptors left; other failures are told by the event.
+    const stdio = child.stdio as typeof child.stdio | undefined;
+    if (stdio === undefined) throw new Error('too many open files');
     return {
-      stream: child.stdio[3] as unknown as Duplex,
+      stream: stdio[3] as unknown as Duplex,
       pid: child.pid,
       kill: () => child.kill('SIGKILL'),
       ended,

@@ -16,6 +16,8 @@ export interface SupervisorOptions {
   readonly pool?: BufferPool | undefined;
   /** A host that is silent for so long outside a model run is killed. */
   readonly maxSilenceMs: number;
+  /** The same for one that starts or loads, which users' code may do in one go. */
+  readonly maxStartMs: number;
   /** Added to a run's deadline before the host is killed. */
   readonly deadlineGraceMs: number;
   /** First wait before a restart; doubles up to `maxBackOffMs`, and starts again after a minute of good life. */
@@ -24,6 +26,7 @@ export interface SupervisorOptions {
 }
 
 export const defaultSupervision = {
+  maxStartMs: 120_000,
   deadlineGraceMs: 250,
   backOffMs: 100,
   maxBackOffMs: 10_000,
@@ -70,7 +73,13 @@ export class Supervisor implements AsyncDisposable {
 
   start(): void {
     const startedAt = Date.now();
-    const host = this.#launch();
+    let host: LaunchedHost;
+    try {
+      host = this.#launch();
+    } catch (error) {
+      this.#logger.error({ error: messageOf(error) }, 'host could not be started');
+      return this.#startLater();
+    }
     this.#host = host;
     this.#killReason = undefined;
     this.#silentBeats = 0;
@@ -104,7 +113,7 @@ export class Supervisor implements AsyncDisposable {
     this.#silenceReason = reason;
     const client = this.#client;
     if (maxMs === 0 || client === undefined) return;
-    this.#heartbeat = setInterval(() => this.#beat(client), maxMs / SILENT_BEATS);
+    this.#heartbeat = setInterval(() => this.#beat(client, maxMs / SILENT_BEATS), maxMs / SILENT_BEATS);
     this.#heartbeat.unref();
   }
 
@@ -141,21 +150,27 @@ export class Supervisor implements AsyncDisposable {
     );
     const how = await host.ended;
     clearInterval(this.#heartbeat);
-    clearTimeout(this.#deadline);
+    this.#runEnded();
     host.stream.destroy();
     const reason = this.#killReason ?? `its host process ended unexpectedly (${how})`;
     if (this.#isClosed) return;
     this.#logger.error({ pid: host.pid, ended: how, reason }, 'host lost');
     this.#events.onDown(reason);
     if (Date.now() - startedAt > GOOD_LIFE_MS) this.#backOffMs = this.#options.backOffMs;
+    this.#startLater();
+  }
+
+  #startLater(): void {
     this.#restart = setTimeout(() => this.start(), this.#backOffMs);
     this.#backOffMs = Math.min(this.#backOffMs * 2, this.#options.maxBackOffMs);
   }
 
-  #beat(client: HostClient): void {
+  #beat(client: HostClient, beatMs: number): void {
     if (this.#isRunning || this.#host?.pid === undefined) return;
-    if (this.#silentBeats++ >= SILENT_BEATS) {
-      this.kill(this.#silenceReason);
+    const { maxStartMs } = this.#options;
+    if (this.#silentBeats++ >= (client.isLoading ? maxStartMs / beatMs : SILENT_BEATS)) {
+      const whileLoading = `its host was silent for ${maxStartMs / 1000} s while it started or loaded`;
+      this.kill(client.isLoading ? whileLoading : this.#silenceReason);
       return;
     }
     client.ping();
@@ -165,14 +180,19 @@ export class Supervisor implements AsyncDisposable {
     this.#isRunning = true;
     if (deadlineMs === 0 || client !== this.#client || this.#host?.pid === undefined) return;
     clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(
-      () => this.kill(`a model run passed its deadline of ${deadlineMs} ms and its host was killed`),
-      deadlineMs + this.#options.deadlineGraceMs,
-    );
+    const deadline = setTimeout(() => {
+      // After a stall of the front its timers come before what has long been in its sockets, such as the end of this run.
+      setImmediate(() => {
+        if (this.#deadline !== deadline) return;
+        this.kill(`a model run passed its deadline of ${deadlineMs} ms and its host was killed`);
+      });
+    }, deadlineMs + this.#options.deadlineGraceMs);
+    this.#deadline = deadline;
   }
 
   #runEnded(): void {
     this.#isRunning = false;
     clearTimeout(this.#deadline);
+    this.#deadline = undefined;
   }
 }

@@ -1,0 +1,140 @@
+import { duplexPair } from 'node:stream';
+import { afterEach, expect, test, vi } from 'vitest';
+import { silentLogger } from '../base/logger.ts';
+import { Connection, fromStream } from './connection.ts';
+import { MESSAGE } from './frame.ts';
+import type { HostClient } from './host-client.ts';
+import type { LaunchedHost, Launcher } from './launcher.ts';
+import { Supervisor } from './supervisor.ts';
+
+const OPTIONS = {
+  name: 'test',
+  settings: {},
+  limits: { maxMessages: 8, maxBytes: 1e6 },
+  maxSilenceMs: 5000,
+  maxStartMs: 60_000,
+  deadlineGraceMs: 0,
+  backOffMs: 1,
+  maxBackOffMs: 1,
+};
+
+/** A host of which only the connection is there: it says what the test has it say. */
+class SilentHost {
+  readonly #questions = new Map<number, number>();
+  readonly connection: Connection;
+  readonly launched: LaunchedHost;
+  killed = 0;
+
+  /** @param greets by itself */
+  constructor(greets = false) {
+    const [near, far] = duplexPair();
+    this.connection = new Connection(
+      fromStream(far),
+      (type, channel) => {
+        this.#questions.set(type, channel);
+        if (greets && type === MESSAGE.HELLO) this.answer(MESSAGE.WELCOME);
+      },
+      () => {},
+    );
+    const ended = new Promise<string>((resolve) => far.once('close', () => resolve('closed')));
+    const kill = (): void => {
+      this.killed++;
+      far.destroy();
+    };
+    this.launched = { stream: near, pid: 1, kill, ended };
+  }
+
+  /** Answers the last HELLO or LOAD. */
+  answer(type: typeof MESSAGE.WELCOME | typeof MESSAGE.LOADED): void {
+    const channel = this.#questions.get(type === MESSAGE.WELCOME ? MESSAGE.HELLO : MESSAGE.LOAD);
+    this.connection.send(type, channel as number, (writer) => writer.string('{}'));
+  }
+
+  runStarted(deadlineMs: number): void {
+    this.connection.send(MESSAGE.RUN_STARTED, 0, (writer) => writer.varint(deadlineMs));
+    this.connection.flush();
+  }
+
+  runEnded(): void {
+    this.connection.send(MESSAGE.RUN_ENDED, 0, (writer) => {
+      for (let i = 0; i < 6; i++) writer.varint(0);
+    });
+    this.connection.flush();
+  }
+}
+
+let supervisor: Supervisor | undefined;
+afterEach(async () => {
+  vi.useRealTimers();
+  await supervisor?.close(0);
+});
+
+const turns = async (): Promise<void> => {
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** Starts a supervisor; `reasons` are those for which hosts were lost. */
+function supervise(launch: Launcher): { up: Promise<HostClient>; reasons: string[] } {
+  const reasons: string[] = [];
+  const up = new Promise<HostClient>((onUp) => {
+    const events = { onUp, onDown: (reason: string) => void reasons.push(reason), onRun() {} };
+    supervisor = new Supervisor(launch, OPTIONS, events, silentLogger);
+    supervisor.start();
+  });
+  return { up, reasons };
+}
+
+test('a host that cannot be launched is tried again', async () => {
+  const host = new SilentHost(true);
+  let tries = 0;
+  const { up } = supervise(() => {
+    if (++tries < 3) throw new Error('too many open files');
+    return host.launched;
+  });
+  await up;
+  expect(tries).toBe(3);
+});
+
+test('a host may start and load for longer than it may be silent afterwards, though not for ever', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const hosts: SilentHost[] = [];
+  const { up, reasons } = supervise(() => {
+    const host = new SilentHost();
+    hosts.push(host);
+    return host.launched;
+  });
+  const [host] = hosts as [SilentHost];
+  await turns();
+  vi.advanceTimersByTime(55_000);
+  host.answer(MESSAGE.WELCOME);
+  const client = await up;
+  const load = client.loadServable(1, {});
+  await turns();
+  vi.advanceTimersByTime(55_000);
+  host.answer(MESSAGE.LOADED);
+  await load;
+  expect(host.killed).toBe(0);
+  vi.advanceTimersByTime(7000);
+  await expect.poll(() => reasons).toEqual(['its host was silent for 5 s outside a model run']);
+
+  await expect.poll(() => hosts.length).toBe(2);
+  vi.advanceTimersByTime(62_000);
+  await expect.poll(() => reasons[1]).toBe('its host was silent for 60 s while it started or loaded');
+});
+
+test('a run whose end came in while the front stalled costs no host; one past its deadline does', async () => {
+  const host = new SilentHost(true);
+  const { up, reasons } = supervise(() => host.launched);
+  await up;
+  host.runStarted(10);
+  await turns();
+  // In the socket by now, as it were: it is read after the timers that are due.
+  setImmediate(() => host.runEnded());
+  const until = performance.now() + 20;
+  while (performance.now() < until);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await turns();
+  expect(host.killed).toBe(0);
+  host.runStarted(10);
+  await expect.poll(() => reasons[0]).toBe('a model run passed its deadline of 10 ms and its host was killed');
+});
