@@ -3,7 +3,7 @@ import { Closer } from '../base/closer.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { packageVersion } from '../base/version.ts';
-import type { Settings } from '../config/settings.ts';
+import { sessionQuota, type Settings } from '../config/settings.ts';
 import { defaultSupervision } from '../ipc/supervisor.ts';
 import { createPrometheusMeter } from '../observability/meter.ts';
 import { listenGrpc } from '../protocol/grpc/listen-grpc.ts';
@@ -118,7 +118,7 @@ async function dataPlaneOptions(
       maxSessions: settings.maxSessions,
       maxRequestsInFlight: settings.maxRequestsInFlight,
       maxBytesInFlight: settings.maxBytesInFlight,
-      sessionIdleTimeoutMs: settings.sessionIdleTimeoutS * 1000,
+      session: sessionQuota(settings),
     },
     loadServables,
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { environmentName, OPTIONS } from '../config/option.ts';
 import {
+  GRAPH_ONLY_KEYS,
   graphEntrySchema,
   modelEntrySchema,
   ovmsFileSchema,
@@ -44,11 +45,7 @@ export function configDocs(): string {
     ...optionSections(),
     FILE,
     section('Top level', ovmsFileSchema),
-    section('A model: `config` in an entry of `model_config_list`', modelEntrySchema, [
-      'graph_path',
-      'subconfig',
-      'automatic_timestamps',
-    ]),
+    section('A model: `config` in an entry of `model_config_list`', modelEntrySchema, [...GRAPH_ONLY_KEYS]),
     'An entry whose graph file exists is a graph, and takes the keys of one.\n',
     section('A graph: an entry of `mediapipe_config_list`', graphEntrySchema),
     section('A runtime: an entry of `runtimes`', runtimeEntrySchema),

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { resolveSettings, type ResolvedSettings } from '../config/resolve.ts';
-import type { Settings } from '../config/settings.ts';
+import { sessionQuota, type Settings } from '../config/settings.ts';
 import { loadOvmsConfig, readServerSection, singleServable } from '../serving/layouts/ovms-config.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
 
@@ -21,10 +21,11 @@ export async function loadSettings(
 /** How the servables are read, now and at each reload. */
 export function servablesLoader(settings: Settings): () => Promise<LoadedServables> {
   const { modelName, modelPath, targetDevice, pluginConfig, nireq, runDeadlineMs } = settings;
+  const defaults = { runDeadlineMs, quota: sessionQuota(settings) };
   const path = configPathOf(settings);
-  if (path !== undefined) return () => loadOvmsConfig(path, { runDeadlineMs });
+  if (path !== undefined) return () => loadOvmsConfig(path, defaults);
   const single = { modelName: modelName ?? '', modelPath: modelPath ?? '', targetDevice, pluginConfig, nireq };
-  return () => singleServable(single, { runDeadlineMs });
+  return () => singleServable(single, defaults);
 }
 
 /** Undefined where flags name the one servable. */

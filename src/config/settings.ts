@@ -8,6 +8,12 @@ const port = z.int().min(0).max(65_535);
 /** A timer above 2^31 − 1 ms fires at once. */
 const MAX_SECONDS = 2_147_483;
 const seconds = z.number().min(0).max(MAX_SECONDS);
+/** 0: none. What a timer can wait for at most. */
+const limit = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1)
+  .default(0);
 /** Whole numbers up to 2^53. */
 const count = z.int().min(1);
 
@@ -119,9 +125,23 @@ const limits = {
     description: 'Tensor data of all unary requests in flight; more is refused.',
     unit: 'bytes',
   }),
-  session_idle_timeout_s: seconds.default(0).meta({
-    description: 'A stream without requests and responses for so long is ended; 0: never.',
-    unit: 'seconds',
+  session_idle_timeout_ms: limit.meta({
+    description: 'A stream without requests and responses for so long is ended; 0: never. A graph may set its own.',
+    unit: 'milliseconds',
+  }),
+  session_max_duration_ms: limit.meta({
+    description: 'A stream is ended when it has been open for so long; 0: never. A graph may set its own.',
+    unit: 'milliseconds',
+  }),
+  max_in_flight_requests: limit.meta({
+    description:
+      "Requests of one graph's stream whose outputs are still to come; one more is refused, the stream goes on. 0: no limit. A graph may set its own.",
+    unit: 'requests',
+  }),
+  max_queued_packets: limit.meta({
+    description:
+      "Packets that wait in one graph's stream; a request that would add to them is refused, the stream goes on. 0: no limit. A graph may set its own.",
+    unit: 'packets',
   }),
 };
 
@@ -182,4 +202,14 @@ export function toSettings(settings: NamedSettings): Settings {
 /** Settings for tests and embedding: the defaults with `changes`. */
 export function defaultSettings(changes: Partial<Settings> = {}): Settings {
   return Object.freeze({ ...toSettings(settingsSchema.parse({})), ...changes });
+}
+
+/** What one session may take, for all servables that do not say otherwise. */
+export function sessionQuota(settings: Settings) {
+  return {
+    idleTimeoutMs: settings.sessionIdleTimeoutMs,
+    maxDurationMs: settings.sessionMaxDurationMs,
+    maxInFlightRequests: settings.maxInFlightRequests,
+    maxQueuedPackets: settings.maxQueuedPackets,
+  };
 }

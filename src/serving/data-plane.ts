@@ -58,11 +58,23 @@ export interface CallContext {
   readonly cancellation: Cancellation;
 }
 
+/** What a session has done so far. */
+export interface SessionSummary {
+  /** Of the requests that its servable took. */
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+  /** Packets that newer ones took the place of. */
+  readonly packetsDropped: number;
+  /** Since it was opened. */
+  readonly durationMs: number;
+}
+
 /** One live conversation with a servable: a graph run, a queue of inferences, or a runtime's `predictStream`. */
 export interface Session extends SessionPort {
   readonly kind: ServableKind;
   readonly servable: string;
   readonly version: string;
+  readonly summary: SessionSummary;
 }
 
 /** All that the protocols know of serving. Every method that names a servable throws `SERVABLE_NOT_FOUND` and its like. */
@@ -79,7 +91,7 @@ export interface DataPlane {
   infer(request: InferenceRequest, context: CallContext): Promise<InferenceResponse>;
   /**
    * Opens a session on the servable that `first` names; `first` itself is not pushed, only its parameters are taken (a
-   * graph's side packets).
+   * graph's side packets). Cancelling `context` aborts the session.
    */
   openSession(first: InferenceRequest, context: CallContext, sink: SessionSink): Session;
   /** Re-reads the configuration; true when something changed. */

@@ -14,7 +14,7 @@ import type {
 } from './data-plane.ts';
 import type { HostPoolOptions } from './host-pool.ts';
 import { ModelRepository, type Entry } from './repository.ts';
-import type { LoadedServables } from './servable-spec.ts';
+import type { LoadedServables, SessionQuota } from './servable-spec.ts';
 import { ServingSession } from './serving-session.ts';
 import { Telemetry } from './telemetry.ts';
 
@@ -22,8 +22,8 @@ export interface ServingLimits {
   readonly maxSessions: number;
   readonly maxRequestsInFlight: number;
   readonly maxBytesInFlight: number;
-  /** 0: none. */
-  readonly sessionIdleTimeoutMs: number;
+  /** Of a session on what is no graph; a graph's is in its spec. */
+  readonly session: SessionQuota;
 }
 
 export interface FrontDataPlaneOptions {
@@ -181,7 +181,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const host = deployment?.pickForSession();
     if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
     this.#checkAccepting();
-    const { maxSessions, sessionIdleTimeoutMs } = this.#options.limits;
+    const { maxSessions, session: defaultQuota } = this.#options.limits;
     if (this.#sessions.size >= maxSessions) {
       throw new MillraceError('LIMIT_REACHED', `${maxSessions} sessions are open, which is the limit (max_sessions)`);
     }
@@ -191,7 +191,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       sink,
       telemetry,
       metrics: telemetry.session('ModelInferStream', context.interface),
-      idleTimeoutMs: sessionIdleTimeoutMs,
+      quota: deployment.spec.kind === 'graph' ? deployment.spec.quota : defaultQuota,
       onRefused: (id, error) => this.#logFailure(error, entry, id),
       onEnd: (error) => {
         this.#sessions.delete(session);

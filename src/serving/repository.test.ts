@@ -3,7 +3,7 @@ import { MillraceError } from '../base/errors.ts';
 import { silentLogger } from '../base/logger.ts';
 import { descriptionOf, fakeHosts, type FakeHost, type FakeHostScript } from '../../test/support/fake-host.ts';
 import { ModelRepository } from './repository.ts';
-import type { ServableSpec } from './servable-spec.ts';
+import { NO_QUOTA, type ServableSpec } from './servable-spec.ts';
 
 const graph = (name: string, fingerprint = 'a'): ServableSpec => ({
   kind: 'graph',
@@ -13,6 +13,7 @@ const graph = (name: string, fingerprint = 'a'): ServableSpec => ({
   files: [],
   graphPath: `${name}.pbtxt`,
   automaticTimestamps: undefined,
+  quota: NO_QUOTA,
   calculators: [],
   isolation: 'shared',
   callDeadlineMs: 0,

@@ -15,12 +15,36 @@ interface SpecBase {
 /** When a request without `OVMS_MP_TIMESTAMP` happens: previous + 1 from 0, the wall clock in µs, or previous + `stepUs`. */
 type AutomaticTimestamps = 'request' | 'wall_clock' | { readonly stepUs: number };
 
+/** What one session may take; 0: no limit. */
+export interface SessionQuota {
+  /** Without requests and responses. */
+  readonly idleTimeoutMs: number;
+  readonly maxDurationMs: number;
+  /** Requests of a graph's session whose outputs are still to come. */
+  readonly maxInFlightRequests: number;
+  /** Packets in the queues of a session's graph, and in front of them. */
+  readonly maxQueuedPackets: number;
+}
+
+export const NO_QUOTA: SessionQuota = {
+  idleTimeoutMs: 0,
+  maxDurationMs: 0,
+  maxInFlightRequests: 0,
+  maxQueuedPackets: 0,
+};
+
+/** What a busy graph does with a waiting packet when a newer one comes: keep it, or drop it with its request. */
+type InputPolicy = 'queue' | 'newest';
+
 export interface GraphSpec extends SpecBase {
   readonly kind: 'graph';
   /** The `*.pbtxt` file. */
   readonly graphPath: string;
   /** Undefined: the graph's calculators decide. */
   readonly automaticTimestamps: AutomaticTimestamps | undefined;
+  /** For all graph inputs or by name; undefined: `queue`. */
+  readonly inputPolicy?: InputPolicy | Readonly<Record<string, InputPolicy>> | undefined;
+  readonly quota: SessionQuota;
   /** Users' modules whose calculators the graph may name. */
   readonly calculators: readonly string[];
   /** `own`: a host process of its own. */

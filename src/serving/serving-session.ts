@@ -1,9 +1,11 @@
 import type { Cancellation } from '../base/cancellation.ts';
-import { MillraceError } from '../base/errors.ts';
-import type { SessionPort } from '../ipc/session.ts';
+import type { MillraceError } from '../base/errors.ts';
+import type { QueueUse, SessionPort, SessionProgress } from '../ipc/session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import type { ServableKind, Session, SessionSink } from './data-plane.ts';
+import type { ServableKind, Session, SessionSink, SessionSummary } from './data-plane.ts';
 import type { Entry } from './repository.ts';
+import type { SessionQuota } from './servable-spec.ts';
+import { SessionTimers } from './session-timers.ts';
 import type { ServableTelemetry, SessionMetrics } from './telemetry.ts';
 
 export interface ServingSessionParts {
@@ -11,14 +13,13 @@ export interface ServingSessionParts {
   readonly sink: SessionSink;
   readonly telemetry: ServableTelemetry;
   readonly metrics: SessionMetrics;
-  /** 0: none. */
-  readonly idleTimeoutMs: number;
+  readonly quota: SessionQuota;
   /** A request was refused; the session goes on. */
   onRefused(requestId: string, error: MillraceError): void;
   onEnd(error: MillraceError | undefined): void;
 }
 
-/** Between a protocol's stream and the session in a host: metrics, idle time, cancellation. */
+/** Between a protocol's stream and the session in a host: metrics, time limits, cancellation. */
 export class ServingSession implements Session, SessionSink {
   readonly kind: ServableKind;
   readonly servable: string;
@@ -26,7 +27,11 @@ export class ServingSession implements Session, SessionSink {
   readonly #parts: ServingSessionParts;
   readonly #openedAt = process.hrtime.bigint();
   #port: SessionPort | undefined;
-  #idle: NodeJS.Timeout | undefined;
+  readonly #timers: SessionTimers;
+  #packetsIn = 0;
+  #packetsOut = 0;
+  #packetsDropped = 0;
+  #queue: QueueUse = NOTHING;
   #forgetCancellation: () => void = () => {};
 
   constructor(parts: ServingSessionParts) {
@@ -34,29 +39,23 @@ export class ServingSession implements Session, SessionSink {
     this.kind = parts.entry.kind;
     this.servable = parts.entry.name;
     this.version = parts.entry.version;
+    this.#timers = new SessionTimers(parts.quota, (error) => this.abort(error));
     parts.metrics.current.add(1);
+  }
+
+  get summary(): SessionSummary {
+    const packetsIn = this.#packetsIn;
+    const packetsOut = this.#packetsOut;
+    return { packetsIn, packetsOut, packetsDropped: this.#packetsDropped, durationMs: this.#elapsedUs / 1000 };
   }
 
   attach(port: SessionPort, cancellation: Cancellation): void {
     this.#port = port;
     this.#forgetCancellation = cancellation.onCancel((error) => this.abort(error));
-    const { idleTimeoutMs } = this.#parts;
-    if (idleTimeoutMs === 0) return;
-    this.#idle = setTimeout(() => {
-      this.abort(
-        new MillraceError(
-          'LIMIT_REACHED',
-          `the session was idle for ${idleTimeoutMs / 1000} s (session_idle_timeout_s)`,
-          {
-            code: 'DEADLINE_EXCEEDED',
-          },
-        ),
-      );
-    }, idleTimeoutMs);
   }
 
   push(request: InferenceRequest): boolean {
-    this.#idle?.refresh();
+    this.#timers.touch();
     return this.#port?.push(request) ?? true;
   }
 
@@ -77,7 +76,8 @@ export class ServingSession implements Session, SessionSink {
   }
 
   onResponse(response: InferenceResponse, latencyUs: number | undefined): void {
-    this.#idle?.refresh();
+    this.#timers.touch();
+    this.#packetsOut++;
     this.#parts.metrics.responses.add(1);
     if (latencyUs !== undefined) this.#parts.metrics.latency.observe(latencyUs);
     this.#parts.telemetry.streamed(latencyUs);
@@ -90,8 +90,13 @@ export class ServingSession implements Session, SessionSink {
     this.#parts.sink.onRequestError(requestId, error);
   }
 
-  onAccepted(accepted: number): void {
-    this.#parts.metrics.accepted.add(accepted);
+  onProgress({ accepted, packetsIn, packetsDropped, queue }: SessionProgress): void {
+    const { metrics } = this.#parts;
+    this.#packetsIn += packetsIn;
+    this.#packetsDropped += packetsDropped;
+    if (accepted > 0) metrics.accepted.add(accepted);
+    if (packetsDropped > 0) metrics.droppedPackets.add(packetsDropped);
+    this.#countQueue(queue);
   }
 
   onDrain(): void {
@@ -99,13 +104,27 @@ export class ServingSession implements Session, SessionSink {
   }
 
   onEnd(error: MillraceError | undefined): void {
-    clearTimeout(this.#idle);
+    this.#timers.close();
+    this.#countQueue(NOTHING);
     this.#forgetCancellation();
     const { metrics } = this.#parts;
     metrics.current.add(-1);
-    if (error === undefined) metrics.duration.observe(Number(process.hrtime.bigint() - this.#openedAt) / 1000);
+    if (error === undefined) metrics.duration.observe(this.#elapsedUs);
     else if (error.reason.startsWith('GRAPH_')) metrics.failed.add(1);
     this.#parts.onEnd(error);
     this.#parts.sink.onEnd(error);
   }
+
+  get #elapsedUs(): number {
+    return Number(process.hrtime.bigint() - this.#openedAt) / 1000;
+  }
+
+  #countQueue(queue: QueueUse): void {
+    const { queuedPackets, queuedBytes } = this.#parts.metrics;
+    queuedPackets.add(queue.packets - this.#queue.packets);
+    queuedBytes.add(queue.bytes - this.#queue.bytes);
+    this.#queue = queue;
+  }
 }
+
+const NOTHING: QueueUse = { packets: 0, bytes: 0 };

@@ -30,6 +30,9 @@ export interface SessionMetrics {
   readonly current: Gauge;
   readonly duration: Histogram;
   readonly latency: Histogram;
+  readonly droppedPackets: Counter;
+  readonly queuedPackets: Gauge;
+  readonly queuedBytes: Gauge;
 }
 
 /** Counters of one servable version: Prometheus series (OVMS's families by name) and KServe statistics. */
@@ -121,6 +124,9 @@ export class ServableTelemetry {
         current: this.#families.currentGraphs.with({ name }),
         duration: this.#families.graphTime.with({ name, method }),
         latency: this.#families.graphLatency.with({ name, method }),
+        droppedPackets: this.#families.droppedPackets.with({ name }),
+        queuedPackets: this.#families.queuedPackets.with({ name }),
+        queuedBytes: this.#families.queuedBytes.with({ name }),
       };
       this.#sessions.set(key, metrics);
     }
@@ -239,6 +245,15 @@ function createFamilies(meter: Meter) {
       'Execution provider that a model runs on (1); the log says why others were refused.',
       [...servable, 'provider'],
     ),
+    droppedPackets: meter.counter(
+      'millrace_graph_dropped_packets',
+      'Packets that newer ones took the place of (input_policy "newest").',
+      ['name'],
+    ),
+    queuedPackets: meter.gauge('millrace_graph_queued_packets', 'Packets that wait in sessions of a graph.', ['name']),
+    queuedBytes: meter.gauge('millrace_graph_queued_bytes', 'Bytes of the packets that wait in sessions of a graph.', [
+      'name',
+    ]),
     currentGraphs: meter.gauge('ovms_current_graphs', 'Number of graphs in process.', ['name']),
     accepted: meter.counter(
       'ovms_requests_accepted',

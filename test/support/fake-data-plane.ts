@@ -16,6 +16,7 @@ export class FakeSession implements Session {
   readonly kind = 'runtime';
   readonly servable: string;
   readonly version = '1';
+  readonly summary = { packetsIn: 0, packetsOut: 0, packetsDropped: 0, durationMs: 0 };
   readonly sink: SessionSink;
   readonly pushed: InferenceRequest[] = [];
   readonly calls: string[] = [];

@@ -1,4 +1,5 @@
 import type { InferEnvelope } from '../wire/infer-codec.ts';
+import type { Trailers } from './transport.ts';
 
 /** What a ModelStreamInfer call becomes once its first request has named a servable. */
 export interface Conversation {
@@ -6,4 +7,6 @@ export interface Conversation {
   onRequest(envelope: InferEnvelope, messageBytes: number): void;
   onHalfClose(): void;
   onDrain(): void;
+  /** What it was, at its end. */
+  trailers?(): Trailers;
 }

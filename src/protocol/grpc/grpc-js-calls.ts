@@ -5,7 +5,15 @@ import type { Logger } from '../../base/logger.ts';
 import type { MessageParts } from '../wire/infer-codec.ts';
 import type { CallListener, CallStatus, DirectCall } from './grpc-js-patches.ts';
 import { toCallError, toGrpcStatus } from './status.ts';
-import type { Call, StreamCall, StreamHandler, StreamListener, UnaryCall, UnaryHandler } from './transport.ts';
+import type {
+  Call,
+  StreamCall,
+  StreamHandler,
+  StreamListener,
+  Trailers,
+  UnaryCall,
+  UnaryHandler,
+} from './transport.ts';
 
 const OK: CallStatus = { code: status.OK, details: '', metadata: null };
 const nothing = (): void => {};
@@ -73,16 +81,20 @@ export abstract class GrpcJsCall implements Call {
     if (this.ended) return undefined;
     this.ended = true;
     const error = toCallError(thrown, this.#parts.logger, this.path);
-    this.call.sendStatus(statusOf(error));
+    const { code, details, trailers } = toGrpcStatus(error);
+    this.call.sendStatus({ code, details, metadata: toMetadata({ ...trailers, ...this.trailers() }) });
     return error;
+  }
+
+  protected trailers(): Trailers {
+    return {};
   }
 }
 
-function statusOf(error: MillraceError): CallStatus {
-  const { code, details, trailers } = toGrpcStatus(error);
+function toMetadata(trailers: Trailers): Metadata {
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(trailers)) metadata.set(name, value);
-  return { code, details, metadata };
+  return metadata;
 }
 
 /** One unary RPC: reads one message and the half-close, runs the handler, replies. */
@@ -203,7 +215,11 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall, CallList
       return;
     }
     this.ended = true;
-    this.call.sendStatus(OK);
+    this.call.sendStatus({ ...OK, metadata: toMetadata(this.trailers()) });
+  }
+
+  protected override trailers(): Trailers {
+    return this.#listener?.trailers?.() ?? {};
   }
 
   pause(): void {

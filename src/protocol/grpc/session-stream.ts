@@ -1,4 +1,4 @@
-import { MillraceError } from '../../base/errors.ts';
+import { MillraceError, type Reason } from '../../base/errors.ts';
 import type { DataPlane, Session, SessionSink } from '../../serving/data-plane.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import {
@@ -10,7 +10,10 @@ import {
   type MessageParts,
 } from '../wire/infer-codec.ts';
 import type { Conversation } from './conversation.ts';
-import { FRAME_BYTES, type StreamCall } from './transport.ts';
+import { FRAME_BYTES, type StreamCall, type Trailers } from './transport.ts';
+
+/** Reasons of ours: OVMS has no text for them, and nothing was deserialized in part. */
+const WITHOUT_SUFFIX: ReadonlySet<Reason> = new Set<Reason>(['LIMIT_REACHED', 'SIDE_PACKET_CHANGED']);
 
 /**
  * A stream bound to the graph or runtime that its first request named. Refused requests become `error_message` and the
@@ -21,8 +24,10 @@ export class SessionStream implements Conversation {
   readonly #session: Session;
   readonly #dialect: Dialect;
   readonly #servable: string;
-  readonly #firstId: string;
+  /** Every request has exactly one response: a runtime that is not decoupled. */
+  readonly #isOneToOne: boolean;
   #received = 0;
+  #firstWasPushed = false;
   #ended = false;
   /** The session wants no request until its `onDrain`. */
   #sessionIsFull = false;
@@ -33,15 +38,12 @@ export class SessionStream implements Conversation {
   constructor(call: StreamCall, dataPlane: DataPlane, first: InferEnvelope) {
     this.#call = call;
     this.#servable = first.servable;
-    this.#firstId = first.id;
     // Its tensors may be at fault; that is for `error_message` and no reason not to open.
     const opening = toInferenceRequest({ ...first, tensors: [], outputs: [], raw: [] }, 'ovms');
     const context = { interface: 'gRPC', cancellation: call.cancellation } as const;
     this.#session = dataPlane.openSession(opening, context, this.#sink());
     this.#dialect = this.#session.kind === 'graph' ? 'ovms' : 'triton';
-    call.cancellation.onCancel((error) => {
-      if (!this.#ended) this.#session.abort(error);
-    });
+    this.#isOneToOne = this.#session.kind !== 'graph' && !dataPlane.metadata(first.servable, first.version).decoupled;
   }
 
   onRequest(envelope: InferEnvelope): void {
@@ -53,7 +55,9 @@ export class SessionStream implements Conversation {
       return;
     }
     const request = this.#checked(envelope);
-    if (request !== undefined && !this.#session.push(request)) {
+    if (request === undefined) return;
+    if (this.#received === 1) this.#firstWasPushed = true;
+    if (!this.#session.push(request)) {
       this.#sessionIsFull = true;
       this.#call.pause();
     }
@@ -70,13 +74,24 @@ export class SessionStream implements Conversation {
     if (!this.#sessionIsFull) this.#call.resume();
   }
 
+  /** The session in numbers: packets taken, given and dropped, and how long it was open. */
+  trailers(): Trailers {
+    const { packetsIn, packetsOut, packetsDropped, durationMs } = this.#session.summary;
+    return {
+      'millrace-packets-in': String(packetsIn),
+      'millrace-packets-out': String(packetsOut),
+      'millrace-packets-dropped': String(packetsDropped),
+      'millrace-ms': String(Math.round(durationMs)),
+    };
+  }
+
   #sink(): SessionSink {
     return {
       onResponse: (response) => {
         if (!this.#ended) this.#write(encodeStreamResponse(this.#marked(response), FRAME_BYTES));
       },
       onRequestError: (requestId, error) => {
-        if (!this.#ended) this.#refuse(requestId, this.#withSuffix(error, this.#isFirst(requestId, error)));
+        if (!this.#ended) this.#refuse(requestId, this.#withSuffix(error, this.#isFirst(error)));
       },
       onEnd: (error) => {
         if (this.#ended) return;
@@ -93,7 +108,7 @@ export class SessionStream implements Conversation {
   /** Triton's mark on every response of what is no graph; one that is final says so itself. */
   #marked(response: InferenceResponse): InferenceResponse {
     if (this.#session.kind === 'graph') return response;
-    return { ...response, parameters: { triton_final_response: false, ...response.parameters } };
+    return { ...response, parameters: { triton_final_response: this.#isOneToOne, ...response.parameters } };
   }
 
   /** OVMS's texts; the session's version may also go by "0" or "". */
@@ -119,15 +134,13 @@ export class SessionStream implements Conversation {
   }
 
   #withSuffix(error: MillraceError, isFirst: boolean): string {
-    if (this.#dialect !== 'ovms') return error.message;
+    if (this.#dialect !== 'ovms' || WITHOUT_SUFFIX.has(error.reason)) return error.message;
     return `${error.message}; partial deserialization of ${isFirst ? 'first request' : 'subsequent requests'}`;
   }
 
-  /** A session may say which request it was (`details.requestIndex`); else the id tells, or that there was only one. */
-  #isFirst(requestId: string, error: MillraceError): boolean {
-    const index = error.details['requestIndex'];
-    if (typeof index === 'number') return index === 0;
-    return this.#received === 1 || (requestId !== '' && requestId === this.#firstId);
+  /** A graph's session counts the requests that it was given; the stream's first may not be among them. */
+  #isFirst(error: MillraceError): boolean {
+    return this.#firstWasPushed && error.details['requestIndex'] === 0;
   }
 
   #refuse(requestId: string, text: string): void {

@@ -4,7 +4,7 @@ import { silentLogger } from '../../base/logger.ts';
 import type { InferenceResponse } from '../../tensor/inference.ts';
 import { encodeInferRequest, joinParts } from '../wire/infer-codec.ts';
 import { listenGrpc, type GrpcListener } from './listen-grpc.ts';
-import { BytesClient, echo, FakeDataPlane, requestTo, tensor, type BytesStream } from './testing.ts';
+import { BytesClient, echo, FakeDataPlane, requestTo, tensor, type BytesStream, type FakeSession } from './testing.ts';
 
 let plane: FakeDataPlane;
 let listener: GrpcListener;
@@ -101,6 +101,32 @@ test('faults in graph requests have OVMS texts and say which request they were i
   ]);
   stream.call.end();
   expect((await stream.status).code).toBe(0);
+});
+
+test('only the first request of the stream is called the first, whatever the session was given', async () => {
+  const stream = open();
+  stream.send('g', 'a', wrongSize);
+  stream.send('g', 'bad');
+  const refused = await stream.received(2);
+  expect(refused[1]?.errorMessage).toBe(
+    'Unexpected input - x is unexpected; partial deserialization of subsequent requests',
+  );
+  const other = open();
+  other.send('g', 'bad');
+  other.send('g', '');
+  expect((await other.received(2))[0]?.errorMessage).toContain('partial deserialization of first request');
+});
+
+test('responses of a runtime are final where each request has exactly one', async () => {
+  for (const [servable, isFinal] of [
+    ['r', false],
+    ['p', true],
+  ] as const) {
+    const stream = open();
+    stream.send(servable, '1');
+    const [message] = await stream.received(1);
+    expect(message?.response?.parameters).toMatchObject({ triton_final_response: isFinal });
+  }
 });
 
 test('the end of a session is the end of the call, at once', async () => {
@@ -277,4 +303,52 @@ test('a runtime stream is bound to its first servable and has Triton texts', asy
   const texts = (await stream.received(3)).map((m) => m.errorMessage);
   expect(texts.find((text) => text.includes('byte size mismatch'))).not.toContain('partial');
   expect(texts.some((text) => text.includes('incorrect servable name'))).toBe(true);
+});
+
+const SUMMARY = {
+  'millrace-packets-in': '3',
+  'millrace-packets-out': '2',
+  'millrace-packets-dropped': '1',
+  'millrace-ms': '12',
+};
+
+test('the end of a session, good or bad, comes with what it was in numbers', async () => {
+  for (const isGood of [true, false]) {
+    const stream = open();
+    stream.send('g', '1');
+    await stream.received(1);
+    const session = plane.sessions.at(-1) as FakeSession;
+    session.summary = { packetsIn: 3, packetsOut: 2, packetsDropped: 1, durationMs: 12.3 };
+    if (isGood) stream.call.end();
+    else session.sink.onEnd(new MillraceError('GRAPH_FAILED', 'a node failed'));
+    const { code, metadata } = await stream.status;
+    expect(code).toBe(isGood ? 0 : 3);
+    expect(metadata.getMap()).toMatchObject(isGood ? SUMMARY : { ...SUMMARY, 'millrace-reason': 'GRAPH_FAILED' });
+  }
+});
+
+test('bytes that are no request end the session with its numbers too', async () => {
+  const stream = open();
+  stream.send('g', '1');
+  await stream.received(1);
+  stream.call.write(Buffer.from([10, 200]));
+  expect((await stream.status).metadata.getMap()).toMatchObject({ 'millrace-packets-in': '0' });
+});
+
+test('an error of the graph reaches a client that sends nothing', async () => {
+  const stream = open();
+  stream.send('g', '1');
+  await stream.received(1);
+  plane.sessions[0]?.sink.onEnd(new MillraceError('GRAPH_FAILED', 'a node failed'));
+  expect(await stream.status).toMatchObject({ code: 3, details: 'a node failed' });
+});
+
+test('limits and side packets have texts of ours, without the suffix of OVMS', async () => {
+  const stream = open();
+  stream.send('g', '1');
+  await stream.received(1);
+  const { sink } = plane.sessions[0] as FakeSession;
+  sink.onRequestError('2', new MillraceError('LIMIT_REACHED', 'a limit'));
+  sink.onRequestError('3', new MillraceError('SIDE_PACKET_CHANGED', 'a side packet'));
+  expect((await stream.received(3)).map((m) => m.errorMessage)).toEqual(['', 'a limit', 'a side packet']);
 });

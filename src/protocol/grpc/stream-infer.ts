@@ -4,7 +4,7 @@ import type { Conversation } from './conversation.ts';
 import { kindOf } from './infer.ts';
 import { ModelStream } from './model-stream.ts';
 import { SessionStream } from './session-stream.ts';
-import type { StreamCall, StreamHandler, StreamListener } from './transport.ts';
+import type { StreamCall, StreamHandler, StreamListener, Trailers } from './transport.ts';
 
 /** ModelStreamInfer: the first request decides by whose rules the stream goes on (design, "Servables"). */
 export function streamInferHandler(dataPlane: DataPlane): StreamHandler {
@@ -36,6 +36,10 @@ class InferStream implements StreamListener {
 
   onDrain(): void {
     this.#conversation?.onDrain();
+  }
+
+  trailers(): Trailers {
+    return this.#conversation?.trailers?.() ?? {};
   }
 
   #open(first: InferEnvelope): Conversation {

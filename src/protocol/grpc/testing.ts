@@ -7,12 +7,13 @@ import type {
   ServableStatistics,
   Session,
   SessionSink,
+  SessionSummary,
 } from '../../serving/data-plane.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { decodeStreamResponse, type StreamMessage } from '../wire/infer-codec.ts';
 
-/** For tests of this folder: a data plane in memory with a graph "g", a model "m" and a runtime "r", each an echo. */
+/** For tests of this folder: a data plane in memory with a graph "g", a model "m", a runtime "r" and a runtime "p" with one response to each request; all echo. */
 export class FakeDataPlane implements DataPlane {
   ready = true;
   readonly sessions: FakeSession[] = [];
@@ -46,7 +47,7 @@ export class FakeDataPlane implements DataPlane {
       kind,
       versions: ['1'],
       platform: 'onnxruntime_onnx',
-      decoupled: kind === 'runtime',
+      decoupled: name === 'r',
       inputs: [spec],
       outputs: [spec, text],
     };
@@ -79,6 +80,7 @@ export class FakeDataPlane implements DataPlane {
     this.contexts.push(context);
     const session = new FakeSession(first, kind, sink, this);
     this.sessions.push(session);
+    context.cancellation.onCancel((error) => session.abort(error));
     return session;
   }
 
@@ -87,12 +89,18 @@ export class FakeDataPlane implements DataPlane {
   }
 }
 
-const KINDS: Readonly<Record<string, 'graph' | 'model' | 'runtime'>> = { g: 'graph', m: 'model', r: 'runtime' };
+const KINDS: Readonly<Record<string, 'graph' | 'model' | 'runtime'>> = {
+  g: 'graph',
+  m: 'model',
+  r: 'runtime',
+  p: 'runtime',
+};
 
 /** Records what it is told; answers each request with an echo unless `isSilent`. */
 export class FakeSession implements Session {
   readonly servable: string;
   readonly version = '1';
+  summary: SessionSummary = { packetsIn: 0, packetsOut: 0, packetsDropped: 0, durationMs: 0 };
   readonly kind: 'graph' | 'model' | 'runtime';
   readonly sink: SessionSink;
   readonly opening: InferenceRequest;
@@ -111,11 +119,13 @@ export class FakeSession implements Session {
   }
 
   push(request: InferenceRequest): boolean {
-    this.pushed.push(request);
+    const requestIndex = this.pushed.push(request) - 1;
     if (!this.isSilent) {
       queueMicrotask(() => {
         if (request.id === 'bad') {
-          const error = new MillraceError('UNEXPECTED_INPUT', 'Unexpected input - x is unexpected');
+          const error = new MillraceError('UNEXPECTED_INPUT', 'Unexpected input - x is unexpected', {
+            details: { requestIndex },
+          });
           this.sink.onRequestError(request.id, error);
         } else this.sink.onResponse(echo(request), undefined);
       });

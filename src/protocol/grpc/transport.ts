@@ -40,7 +40,12 @@ export interface StreamListener {
   onHalfClose(): void;
   /** After `write` returned false: there is room again. */
   onDrain(): void;
+  /** Trailing metadata beside the status, asked for when the call ends on this side. */
+  trailers?(): Trailers;
 }
+
+/** Metadata by name, in lower case; values in ASCII. */
+export type Trailers = Readonly<Record<string, string>>;
 
 /** Called once per RPC, before its first message. */
 export type StreamHandler = (call: StreamCall) => StreamListener;

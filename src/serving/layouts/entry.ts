@@ -1,5 +1,5 @@
 import type { ServableKind } from '../data-plane.ts';
-import type { BrokenServable, ServableSpec } from '../servable-spec.ts';
+import type { BrokenServable, ServableSpec, SessionQuota } from '../servable-spec.ts';
 
 /** Where an entry stands, and what holds for all entries beside it. */
 export interface EntryContext {
@@ -9,6 +9,8 @@ export interface EntryContext {
   readonly where: string;
   /** For models that do not say; 0: none. */
   readonly runDeadlineMs: number;
+  /** For graphs, where they do not say otherwise. */
+  readonly quota: SessionQuota;
   /** Modules with users' calculators, for graphs. Absolute paths of files that are there. */
   readonly calculators: readonly string[];
   warn(message: string): void;

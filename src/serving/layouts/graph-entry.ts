@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { MillraceError } from '../../base/errors.ts';
-import type { GraphSpec } from '../servable-spec.ts';
+import type { GraphSpec, SessionQuota } from '../servable-spec.ts';
 import type { EntryContext } from './entry.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { graphNames, type GraphNames } from './graph-names.ts';
@@ -57,6 +57,8 @@ export async function readGraphEntry(
     version: '1',
     graphPath,
     automaticTimestamps: typeof automatic === 'object' ? { stepUs: automatic.step_us } : automatic,
+    inputPolicy: entry.input_policy,
+    quota: quotaOf(entry, context.quota),
     calculators,
     isolation: entry.isolation ?? (userFiles.length > 0 ? ('own' as const) : ('shared' as const)),
     callDeadlineMs: entry.call_deadline_ms ?? CALL_DEADLINE_MS,
@@ -90,6 +92,15 @@ async function withSiblings(modules: readonly string[]): Promise<string[]> {
   const files = new Set(modules);
   for (const module of modules) for (const sibling of await sourcesBeside(module)) files.add(sibling);
   return [...files];
+}
+
+function quotaOf(entry: GraphEntry | ModelEntry, defaults: SessionQuota): SessionQuota {
+  return {
+    idleTimeoutMs: entry.session_idle_timeout_ms ?? defaults.idleTimeoutMs,
+    maxDurationMs: entry.session_max_duration_ms ?? defaults.maxDurationMs,
+    maxInFlightRequests: entry.max_in_flight_requests ?? defaults.maxInFlightRequests,
+    maxQueuedPackets: entry.max_queued_packets ?? defaults.maxQueuedPackets,
+  };
 }
 
 async function findSubconfig(

@@ -125,6 +125,24 @@ test('a graph has OVMS defaults for its paths, and our keys', async () => {
   ]);
 });
 
+test("a graph's limits are its own or the server's, and its inputs have policies", async () => {
+  await put('g/graph.pbtxt');
+  const mediapipe_config_list = [
+    { name: 'g', base_path: 'g', input_policy: 'newest', session_idle_timeout_ms: 0, max_in_flight_requests: 4 },
+    { name: 'h', base_path: 'g', input_policy: { frame: 'newest' } },
+    { name: 'i', base_path: 'g', input_policy: { frame: 'latest' } },
+  ];
+  const quota = { idleTimeoutMs: 10, maxDurationMs: 20, maxInFlightRequests: 30, maxQueuedPackets: 40 };
+  const loaded = await loadOvmsConfig(await put('config.json', JSON.stringify({ mediapipe_config_list })), { quota });
+  expect(loaded.specs).toMatchObject([
+    { name: 'g', inputPolicy: 'newest', quota: { ...quota, idleTimeoutMs: 0, maxInFlightRequests: 4 } },
+    { name: 'h', inputPolicy: { frame: 'newest' }, quota },
+  ]);
+  expect(reasons(loaded)[0]).toContain(
+    'input_policy: {"frame":"latest"} given, "queue", "newest", or one of them by graph input expected',
+  );
+});
+
 test('an entry of model_config_list whose graph file exists is a graph', async () => {
   await put('g/graph.pbtxt');
   const loaded = await load(

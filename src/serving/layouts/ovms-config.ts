@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { MillraceError, messageOf } from '../../base/errors.ts';
 import { describeIssues, joinPath } from '../../base/schema-issues.ts';
 import type { ServableKind } from '../data-plane.ts';
-import type { LoadedServables, ServableSpec } from '../servable-spec.ts';
+import { NO_QUOTA, type LoadedServables, type ServableSpec, type SessionQuota } from '../servable-spec.ts';
 import { brokenEntry, type EntryContext, type EntryResult } from './entry.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { graphPathOf, isGraphEntry, readGraphEntry } from './graph-entry.ts';
@@ -22,6 +22,8 @@ export interface OvmsConfig extends LoadedServables {
 export interface LoadOptions {
   /** For models that do not say; 0: none. */
   readonly runDeadlineMs?: number;
+  /** For graphs that do not say. */
+  readonly quota?: SessionQuota;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface LoadOptions {
 export async function loadOvmsConfig(path: string, options: LoadOptions = {}): Promise<OvmsConfig> {
   const configPath = resolve(path);
   const file = parseFile(await readJsonFile(configPath), configPath);
-  const reader = new EntryReader(configPath, options.runDeadlineMs ?? 0);
+  const reader = new EntryReader(configPath, options);
   await reader.readCalculators(file.calculators ?? []);
   await reader.readModels(file.model_config_list ?? []);
   await reader.readGraphs(file.mediapipe_config_list ?? []);
@@ -64,7 +66,7 @@ export async function singleServable(single: SingleServable, options: LoadOption
   if (single.targetDevice !== undefined) entry['target_device'] = single.targetDevice;
   if (single.pluginConfig !== undefined) entry['plugin_config'] = single.pluginConfig;
   if (single.nireq !== undefined) entry['nireq'] = single.nireq;
-  const reader = new EntryReader(undefined, options.runDeadlineMs ?? 0);
+  const reader = new EntryReader(undefined, options);
   await reader.readModel(entry, `model_path ${single.modelPath}`, dirname(path));
   return reader.loaded();
 }
@@ -94,7 +96,7 @@ function serverSection({ server, monitoring }: OvmsFile): unknown {
 /** Turns entries into results, in the order in which names are taken: models, their graphs' models, graphs, runtimes. */
 class EntryReader {
   readonly #configPath: string | undefined;
-  readonly #runDeadlineMs: number;
+  readonly #defaults: Required<LoadOptions>;
   readonly #results: EntryResult[] = [];
   readonly #files: string[];
   readonly #warnings: string[] = [];
@@ -102,9 +104,9 @@ class EntryReader {
   /** Names of the models that a graph names, by its name. */
   readonly #modelsOf = new Map<string, readonly string[]>();
 
-  constructor(configPath: string | undefined, runDeadlineMs: number) {
+  constructor(configPath: string | undefined, { runDeadlineMs = 0, quota = NO_QUOTA }: LoadOptions) {
     this.#configPath = configPath;
-    this.#runDeadlineMs = runDeadlineMs;
+    this.#defaults = { runDeadlineMs, quota };
     this.#files = configPath === undefined ? [] : [configPath];
   }
 
@@ -267,7 +269,7 @@ class EntryReader {
     return {
       folder,
       where,
-      runDeadlineMs: this.#runDeadlineMs,
+      ...this.#defaults,
       calculators: this.#calculators,
       warn: (message) => this.#warnings.push(message),
     };

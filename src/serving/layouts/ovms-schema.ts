@@ -26,6 +26,18 @@ const versionPolicy = z.union(
   { error: '{"latest": {"num_versions": N}}, {"specific": {"versions": [N, …]}} or {"all": {}} expected' },
 );
 
+const inputPolicy = z.enum(['queue', 'newest']);
+
+/** A limit of a graph's streams, which is also an option of the server. */
+function limit(name: string, unit: string) {
+  return z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .optional()
+    .meta({ description: `The option ${name}, for this graph's streams; 0: no limit.`, unit, ours: true });
+}
+
 /** What a graph may say in addition to OVMS's keys. */
 const graphKeys = {
   automatic_timestamps: z
@@ -49,6 +61,20 @@ const graphKeys = {
     unit: 'milliseconds',
     ours: true,
   }),
+  input_policy: z
+    .union([inputPolicy, z.record(z.string(), inputPolicy)], {
+      error: '"queue", "newest", or one of them by graph input expected',
+    })
+    .optional()
+    .meta({
+      description:
+        'What a busy graph does with packets that wait in a stream, for all inputs or as `{"frame": "newest"}`: they wait in order (`queue`), or one of them does and a newer one drops it with its request (`newest`). Default `queue`.',
+      ours: true,
+    }),
+  session_idle_timeout_ms: limit('session_idle_timeout_ms', 'milliseconds'),
+  session_max_duration_ms: limit('session_max_duration_ms', 'milliseconds'),
+  max_in_flight_requests: limit('max_in_flight_requests', 'requests'),
+  max_queued_packets: limit('max_queued_packets', 'packets'),
 };
 
 /** What only a model may say. */
