@@ -119,7 +119,8 @@ export class RuntimeServable implements HostServable {
 
   /** The runtime asks for the next request, so this one has all its responses; Triton's clients may ask to be told. */
   #finish(request: InferenceRequest, output: SessionOutput): void {
-    if (request.parameters?.['triton_enable_empty_final_response'] !== true) return;
+    const isAsked = request.parameters?.['triton_enable_empty_final_response'] === true;
+    if (!isAsked || !this.description.decoupled) return;
     const parameters = { triton_final_response: true };
     output.respond(this.#response(request, { outputs: [], parameters }));
   }
