@@ -1,4 +1,4 @@
-import type { CalculatorDefinition } from '../graph/index.ts';
+import type { NodeDefinition } from '../graph/index.ts';
 import { coreCalculators } from './core/index.ts';
 import { inference } from './model/inference.ts';
 import { modelSession } from './model/session.ts';
@@ -9,8 +9,8 @@ import { identity } from './tensor/identity.ts';
 import { yoloImageToTensor } from './vision/yolo-image-to-tensor.ts';
 import { yoloTensorToDetections } from './vision/yolo-tensor-to-detections.ts';
 
-/** Every calculator that comes with the server; a registry refuses two of one name. */
-export const builtinCalculators: readonly CalculatorDefinition[] = [
+/** Every calculator and subgraph that comes with the server; a registry refuses two of one name. */
+export const builtinCalculators: readonly NodeDefinition[] = [
   ...coreCalculators,
   identity,
   counter,

@@ -1,6 +1,10 @@
+import { messageOf } from '../base/errors.ts';
 import type { CalculatorRegistry } from './calculator-registry.ts';
 import type { Faults, Place } from './faults.ts';
 import type { GraphConfig, NodeConfig } from './graph-config.ts';
+import { codeOf } from './graph-error.ts';
+import { applyGraphOptions } from './graph-options.ts';
+import type { SubgraphDefinition } from './subgraph.ts';
 import { parseTagMap, tagIndexName } from './tag-map.ts';
 
 type PortList = 'inputStream' | 'outputStream' | 'inputSidePacket' | 'outputSidePacket';
@@ -8,7 +12,7 @@ const PORT_LISTS: readonly PortList[] = ['inputStream', 'outputStream', 'inputSi
 const MAX_DEPTH = 64;
 
 /**
- * Replaces each node whose calculator is a registered graph by that graph's nodes, repeatedly. Names inside get the prefix
+ * Replaces each node whose calculator is a subgraph by that graph's nodes, repeatedly, and carries out `option_value`. Names inside get the prefix
  * `<node>__`; what the node connects (by tag and index) gets the outer name, inputs it leaves out vanish from the inner nodes.
  */
 export function expandSubgraphs(
@@ -16,8 +20,7 @@ export function expandSubgraphs(
   registry: CalculatorRegistry,
   faults: Faults,
 ): readonly NodeConfig[] {
-  if (!config.node.some((node) => registry.subgraph(node.calculator) !== undefined)) return config.node;
-  return expandNodes(config.node, registry, faults, 0);
+  return expandNodes(applyGraphOptions(config, registry, faults), registry, faults, 0);
 }
 
 function expandNodes(
@@ -43,9 +46,26 @@ function expandNodes(
       return [];
     }
     refuseCalculatorFields(node, faults);
+    const graph = expand(subgraph, node, registry, faults);
+    if (graph === undefined) return [];
     const unique = (counts.get(base) ?? 0) > 1 ? `${base}_${nth}` : base;
-    return expandNodes(instantiate(node, unique, subgraph, faults), registry, faults, depth + 1);
+    return expandNodes(instantiate(node, unique, graph, faults), registry, faults, depth + 1);
   });
+}
+
+function expand(
+  subgraph: SubgraphDefinition,
+  node: NodeConfig,
+  registry: CalculatorRegistry,
+  faults: Faults,
+): GraphConfig | undefined {
+  try {
+    const graph = subgraph.expand(node);
+    return { ...graph, node: applyGraphOptions(graph, registry, faults, node) };
+  } catch (error) {
+    faults.add(codeOf(error), `node "${node.name || node.calculator}": ${messageOf(error)}`, node, error);
+    return undefined;
+  }
 }
 
 function refuseCalculatorFields(node: NodeConfig, faults: Faults): void {
@@ -73,7 +93,7 @@ function instantiate(node: NodeConfig, nodeName: string, subgraph: GraphConfig, 
     outputStream: rename(inner.outputStream, streams, prefix),
     inputSidePacket: rename(inner.inputSidePacket, sides, prefix),
     outputSidePacket: rename(inner.outputSidePacket, sides, prefix),
-    inputStreamHandler: inner.inputStreamHandler ?? node.inputStreamHandler ?? subgraph.inputStreamHandler,
+    inputStreamHandler: inner.inputStreamHandler ?? subgraph.inputStreamHandler,
     executor: inner.executor || node.executor,
     ...placeOf(inner, node, subgraph),
   }));

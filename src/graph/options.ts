@@ -33,6 +33,15 @@ export function parseOptions<Schema extends z.core.$ZodType>(
   throw new GraphError('INVALID_ARGUMENT', `options: ${text.join('; ')}`);
 }
 
+/** Whether the option at `path`, names as in a graph file, is a list. */
+export function isListOption(schema: z.core.$ZodType, path: readonly string[]): boolean {
+  const definition = unwrap(schema);
+  const [name, ...rest] = path;
+  if (name === undefined) return definition.type === 'array';
+  const inner = definition.shape?.[camelCase(name)];
+  return inner !== undefined && isListOption(inner, rest);
+}
+
 function coerceFields(schema: z.core.$ZodType, fields: OptionFields, where: string): Record<string, unknown> {
   const { shape } = unwrap(schema);
   const result: Record<string, unknown> = {};

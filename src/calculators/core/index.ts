@@ -1,4 +1,4 @@
-import type { CalculatorDefinition } from '../../graph/index.ts';
+import type { NodeDefinition } from '../../graph/index.ts';
 import { bypass } from './bypass.ts';
 import { clockLatency, clockTimestamp } from './clock.ts';
 import { constantSidePacket } from './constant-side-packet.ts';
@@ -23,12 +23,15 @@ import { realTimeFlowLimiter } from './real-time-flow-limiter.ts';
 import { sequenceShift } from './sequence-shift.ts';
 import { sidePacketToStream } from './side-packet-to-stream.ts';
 import { defaultSidePacket, stringToIntCalculators } from './side-packets.ts';
+import { switchContainer } from './switch/switch-container.ts';
+import { switchDemux } from './switch/switch-demux.ts';
+import { switchMux } from './switch/switch-mux.ts';
 import { thresholding } from './thresholding.ts';
 import { valueVectorCalculators } from './vector-calculators.ts';
 import { valueOrDefault } from './value-or-default.ts';
 
 /** MediaPipe's standard calculators that know nothing of media. */
-export const coreCalculators: readonly CalculatorDefinition[] = [
+export const coreCalculators: readonly NodeDefinition[] = [
   beginItemLoop,
   bypass,
   clockLatency,
@@ -58,6 +61,9 @@ export const coreCalculators: readonly CalculatorDefinition[] = [
   sequenceShift,
   sidePacketToStream,
   streamToSidePacket,
+  switchContainer,
+  switchDemux,
+  switchMux,
   thresholding,
   valueOrDefault,
   ...stringToIntCalculators,
