@@ -2,10 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { subgraphFiles } from '../base/subgraph-files.ts';
 import { CalculatorRegistry } from './calculator-registry.ts';
 import { describeValidatedGraph } from './graph-description.ts';
 import type { GraphError } from './graph-error.ts';
-import { readGraphFile, subgraphFiles } from './graph-file.ts';
+import { readGraphFile } from './graph-file.ts';
 import { copy } from './test-kit.ts';
 import { validateGraph } from './validate-graph.ts';
 

@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { messageOf } from '../base/errors.ts';
+import { subgraphFiles } from '../base/subgraph-files.ts';
 import type { CalculatorRegistry } from './calculator-registry.ts';
 import { Faults } from './faults.ts';
 import type { GraphConfig } from './graph-config.ts';
@@ -15,15 +16,6 @@ export interface GraphFile {
   /** The registry that was given, with the subgraphs. */
   readonly registry: CalculatorRegistry;
 }
-
-interface SubgraphFile {
-  readonly type: string;
-  readonly path: string;
-  readonly text: string;
-}
-
-/** `type: "Name"` where a line begins: an executor's own `type` stands further in. */
-const TYPE = /^type\s*:\s*["']([^"']+)["']/m;
 
 /**
  * Reads a graph file and the subgraphs that it uses: other `*.pbtxt` files of its folder, found by the `type` they have.
@@ -54,20 +46,6 @@ export async function readGraphFile(path: string, registry: CalculatorRegistry):
   faults.throwIfAny();
   if (config === undefined) throw new Error(`${path} was not read and no fault says why. This is a bug`);
   return { config, subgraphs, registry: registry.withSubgraph(...subgraphs) };
-}
-
-/** The files beside a graph that may serve it as subgraphs, by name. */
-export async function subgraphFiles(graphPath: string): Promise<SubgraphFile[]> {
-  const folder = dirname(graphPath);
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.pbtxt') && name !== basename(graphPath));
-  const files = await Promise.all(
-    names.toSorted().map(async (name) => {
-      const path = join(folder, name);
-      const text = await readFile(path, 'utf8').catch(() => ''); // gone meanwhile, or a folder
-      return { path, text, type: TYPE.exec(text)?.[1] ?? '' };
-    }),
-  );
-  return files.filter(({ type }) => type !== '');
 }
 
 async function readText(path: string): Promise<string> {

@@ -37,7 +37,7 @@ export type {
   OutputSidePacketPort,
 } from './calculator-context.ts';
 export type { ContractPort, ContractPorts, NodeContract } from './node-contract.ts';
-export { readGraphFile, subgraphFiles, type GraphFile } from './graph-file.ts';
+export { readGraphFile, type GraphFile } from './graph-file.ts';
 export { describeValidatedGraph, type GraphDescription, type NodeDescription } from './graph-description.ts';
 export { defineStatusHandler, type RunStatus, type StatusHandlerDefinition } from './status-handler.ts';
 export { validateGraph } from './validate-graph.ts';

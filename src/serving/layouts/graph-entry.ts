@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { MillraceError } from '../../base/errors.ts';
+import { subgraphFiles } from '../../base/subgraph-files.ts';
 import type { GraphSpec, SessionQuota } from '../servable-spec.ts';
 import type { EntryContext } from './entry.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -48,7 +49,9 @@ export async function readGraphEntry(
   const { basePath, graphPath } = graphPathOf(entry, context.folder);
   if (!(await isFile(graphPath))) throw invalid(`graph file "${graphPath}" does not exist`);
   const subconfigPath = await findSubconfig(entry.subconfig, basePath, configPath);
-  const names = graphNames(await readFile(graphPath, 'utf8'));
+  const subgraphs = await subgraphFiles(graphPath);
+  const texts = [await readFile(graphPath, 'utf8'), ...subgraphs.map(({ text }) => text)];
+  const names = graphNames(texts.join('\n'));
   const { calculators, files: userFiles } = await userCode(entry, names, context, graphPath);
   const automatic = entry.automatic_timestamps;
   const spec = {
@@ -64,7 +67,7 @@ export async function readGraphEntry(
     callDeadlineMs: entry.call_deadline_ms ?? CALL_DEADLINE_MS,
     models: [],
   };
-  const files = [graphPath, ...userFiles];
+  const files = [graphPath, ...subgraphs.map(({ path }) => path), ...userFiles];
   const fingerprint = await fingerprintOf(spec, files);
   return { spec: { ...spec, files, fingerprint }, subconfigPath, models: names.models };
 }
