@@ -159,10 +159,11 @@ export class FakeDataPlane implements DataPlane {
     return this.onInfer(request, context);
   }
 
-  openSession(first: InferenceRequest, _context: CallContext, sink: SessionSink): Session {
+  openSession(first: InferenceRequest, context: CallContext, sink: SessionSink): Session {
     this.metadata(first.servable, first.version);
     const session = new FakeSession(first.servable, sink, this.onSession);
     this.sessions.push(session);
+    context.cancellation.onCancel((error) => session.abort(error));
     return session;
   }
 

@@ -73,8 +73,10 @@ export class EventStream implements SessionSink {
     if (!reply.write(event)) this.#session?.pause();
   }
 
+  /** The one request was refused, so there is nothing to wait for; the session would go on. */
   onRequestError(_requestId: string, error: MillraceError): void {
     this.#fail(error);
+    this.#session?.abort(error);
   }
 
   onEnd(error: MillraceError | undefined): void {

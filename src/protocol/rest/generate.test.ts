@@ -124,9 +124,10 @@ describe('generate_stream', () => {
     );
   });
 
-  it('answers a refused request with its status, once', async () => {
+  it('answers a refused request with its status, once, and aborts the session, which would go on', async () => {
     dataPlane.onSession = (session) => {
       session.sink.onRequestError('', new MillraceError('MISSING_INPUT', 'no input'));
+      expect(session.aborted).toMatchObject({ reason: 'MISSING_INPUT' });
       session.sink.onEnd(undefined);
     };
     expect(await stream('many')).toMatchObject({

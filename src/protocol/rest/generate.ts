@@ -53,7 +53,6 @@ async function openForOne(
 ): Promise<InferenceResponse> {
   const single = new SingleResponse();
   const session = dataPlane.openSession(request, { interface: 'REST', cancellation }, single);
-  const stopListening = cancellation.onCancel((error) => session.abort(error));
   session.push(request);
   session.halfClose();
   try {
@@ -61,8 +60,6 @@ async function openForOne(
   } catch (error) {
     session.abort(MillraceError.from(error)); // more responses may be on their way
     throw error;
-  } finally {
-    stopListening();
   }
 }
 
