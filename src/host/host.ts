@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Cancellation } from '../base/cancellation.ts';
-import { MillraceError } from '../base/errors.ts';
+import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { HostHandler, HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import { noTiming, type RunTiming } from '../ipc/run-timing.ts';
@@ -39,6 +39,8 @@ export class Host implements HostHandler {
   /** Loads happen one after another: models before the graphs that name them. */
   #loading: Promise<unknown> = Promise.resolve();
   #intraOpThreads = 1;
+  /** Load ids of models that came with a graph; the front does not know them. */
+  #nextOwnId = -1;
 
   constructor(announcer: RunAnnouncer, logger: Logger) {
     this.#announcer = announcer;
@@ -121,23 +123,24 @@ export class Host implements HostHandler {
     }
   }
 
+  /** Resolves when everything has closed, also what was unloaded before. */
   async stop(): Promise<void> {
     await this.#loading;
     for (const lease of this.#loaded.values()) this.#retire(lease);
     this.#loaded.clear();
     this.#models.clear();
-  }
-
-  async #load(loadId: number, spec: HostSpec): Promise<object> {
-    const servable = await this.#loadServable(loadId, spec);
-    const lease = new Lease(servable, (error) => {
-      this.#logger.error({ servable: spec.name, error: String(error) }, 'servable failed to close');
     await Promise.all(this.#closing);
   }
 
   #retire(lease: Lease<HostServable>): void {
     const closed = lease.retire().finally(() => this.#closing.delete(closed));
     this.#closing.add(closed);
+  }
+
+  async #load(loadId: number, spec: HostSpec): Promise<object> {
+    const servable = await this.#loadServable(loadId, spec);
+    const lease = new Lease(servable, (error) => {
+      this.#logger.error({ servable: spec.name, error: String(error) }, 'servable failed to close');
     });
     this.#loaded.set(loadId, lease);
     const key = `${spec.name}/${spec.version}`;
@@ -152,14 +155,14 @@ export class Host implements HostHandler {
       case 'runtime':
         return this.#loadRuntime(spec);
       case 'graph':
-        return this.#loadGraph(spec);
+        return this.#loadGraphAlone(spec);
     }
   }
 
   async #loadModel(loadId: number, spec: ModelLoad): Promise<HostServable> {
     const monitor: RunMonitor = {
       runStarted: (deadlineMs) => this.#announcer.runStarted(deadlineMs),
-      runEnded: (timing) => this.#announcer.runEnded(timing === noTiming ? 0 : loadId, timing),
+      runEnded: (timing) => this.#announcer.runEnded(timing === noTiming ? 0 : Math.max(0, loadId), timing),
     };
     const intraOpThreads = spec.intraOpThreads ?? this.#intraOpThreads;
     return new ModelServable(await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger));
@@ -175,6 +178,16 @@ export class Host implements HostHandler {
       parameters,
       logger: this.#logger.child({ servable: name }),
     });
+  }
+
+  /** With the models that it brings; one that fails is told of as if it were not there. */
+  async #loadGraphAlone(spec: GraphLoad): Promise<HostServable> {
+    for (const model of spec.models ?? []) {
+      await this.#load(this.#nextOwnId--, { ...model, kind: 'model' }).catch((error: unknown) => {
+        this.#logger.error({ servable: model.name, error: messageOf(error) }, 'model of a graph failed to load');
+      });
+    }
+    return this.#loadGraph(spec);
   }
 
   #loadGraph(spec: GraphLoad): Promise<HostServable> {

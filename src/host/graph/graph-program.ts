@@ -1,11 +1,13 @@
 import { MillraceError } from '../../base/errors.ts';
 import { GraphRun, type GraphError, type ValidatedGraph } from '../../graph/index.ts';
 import { MODEL_SERVICE, type ModelService } from '../../runtime/model-service.ts';
+import { SCRIPT_SERVICE } from '../../runtime/script/script-service.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import type { Parameters } from '../../tensor/parameters.ts';
 import { Uint64 } from '../../tensor/parameters.ts';
 import { packetFault, startFault } from './graph-faults.ts';
 import { packetBytes } from './packet-bytes.ts';
+import type { GraphScripts } from './graph-scripts.ts';
 import { outputTensors, packetValue, requestPort, responseParameters, type Form, type InputPort } from './ports.ts';
 import { TIMESTAMP_PARAMETER, type AutomaticTimestamps } from './session-clock.ts';
 
@@ -30,6 +32,16 @@ export interface GraphProgram {
   readonly newestOutputs: readonly string[];
   readonly quota: GraphQuota;
   readonly takeModels: TakeModels;
+  /** Undefined: none of its nodes runs a user's script. */
+  readonly scripts?: GraphScripts | undefined;
+}
+
+/** Parameters of the requests of one run. */
+export interface RunParameters {
+  /** Of the first one. */
+  readonly first: Parameters | undefined;
+  /** Of the one at a timestamp, where it is known. */
+  at(timestamp: bigint): Parameters | undefined;
 }
 
 /** What a session may have under way; 0: no limit. */
@@ -71,12 +83,20 @@ function reachedBy(inputs: ReadonlySet<string>, { nodes, outputStreams }: Valida
 }
 
 /**
- * A new run with its models; `release` once it is over. Not started.
+ * A new run with its models and scripts; `release` once it is over. Not started.
  * @param maxQueueBytes what its queues may hold together
  */
-export function createRun(program: GraphProgram, maxQueueBytes = Infinity): { run: GraphRun; release: () => void } {
+export function createRun(
+  program: GraphProgram,
+  parameters: RunParameters,
+  maxQueueBytes = Infinity,
+): { run: GraphRun; release: () => void } {
   const { models, release } = program.takeModels();
-  const services = new Map([[MODEL_SERVICE, models]]);
+  const services = new Map<string, unknown>([[MODEL_SERVICE, models]]);
+  const { scripts } = program;
+  if (scripts !== undefined) {
+    services.set(SCRIPT_SERVICE, scripts.service(parameters.first ?? {}, (timestamp) => parameters.at(timestamp)));
+  }
   return { run: new GraphRun(program.graph, { services, sizeOf: packetBytes, maxQueueBytes }), release };
 }
 

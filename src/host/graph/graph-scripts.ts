@@ -31,11 +31,15 @@ export class GraphScripts {
     this.#logger = logger;
   }
 
-  /** @throws MillraceError GRAPH_INVALID naming the node, the module and the fault; nothing stays initialized then */
-  static async load(graph: ValidatedGraph, parts: GraphScriptsParts): Promise<GraphScripts> {
+  /**
+   * Undefined where the graph has no such node.
+   * @throws MillraceError GRAPH_INVALID naming the node, the module and the fault; nothing stays initialized then
+   */
+  static async load(graph: ValidatedGraph, parts: GraphScriptsParts): Promise<GraphScripts | undefined> {
+    const nodes = graph.nodes.filter(({ definition }) => definition.name === scriptCalculator.name);
+    if (nodes.length === 0) return undefined;
     const scripts = new GraphScripts(parts);
-    for (const node of graph.nodes) {
-      if (node.definition.name !== scriptCalculator.name) continue;
+    for (const node of nodes) {
       const path = resolve(dirname(parts.graphPath), (node.options as ScriptOptions).handlerPath);
       try {
         await scripts.#add(node, path, parts);

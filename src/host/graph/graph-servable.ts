@@ -4,30 +4,41 @@ import type { Cancellation } from '../../base/cancellation.ts';
 import { messageOf, MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { builtinCalculators } from '../../calculators/index.ts';
+import { scriptCalculator } from '../../calculators/script/script-calculator.ts';
 import { CalculatorRegistry, parseGraphConfig, validateGraph, type ValidatedGraph } from '../../graph/index.ts';
 import type { HostSession, SessionOutput } from '../../ipc/host-handler.ts';
+import { newModules, type ImportModule } from '../../runtime/script/user-modules.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import type { GraphLoad } from '../host-spec.ts';
 import type { HostServable } from '../servable.ts';
+import { withCallDeadline } from './call-deadline.ts';
 import { describeGraph, graphWarnings } from './describe.ts';
 import { createProgram, type GraphProgram, type TakeModels } from './graph-program.ts';
+import { GraphScripts } from './graph-scripts.ts';
 import { GraphSession } from './graph-session.ts';
 import { formOf, isSendable } from './ports.ts';
 import { inferOnce } from './unary.ts';
-
-const registry = new CalculatorRegistry(builtinCalculators);
+import { loadUserCalculators } from './user-calculators.ts';
 
 /** @throws MillraceError GRAPH_INVALID naming the file, the line and the fault */
 export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger: Logger): Promise<HostServable> {
-  const graph = await readGraph(spec.graphPath);
+  const { graphPath, callDeadlineMs = 0 } = spec;
+  const importModule = newModules();
+  const graph = await readGraph(graphPath, await calculatorsFor(spec, importModule));
   const automaticTimestamps = spec.automaticTimestamps ?? (graph.measuresTime ? 'wall_clock' : 'request');
   if (spec.automaticTimestamps === undefined && graph.measuresTime) {
     logger.info({ servable: spec.name }, 'its calculators measure time: automatic timestamps are the wall clock');
   }
   const { name, version, quota = { maxInFlightRequests: 0, maxQueuedPackets: 0 } } = spec;
   const newestInputs = newestInputsOf(spec, graph);
+  const scripts = await GraphScripts.load(graph, {
+    graphPath,
+    importModule,
+    callDeadlineMs,
+    logger: logger.child({ servable: spec.name }),
+  });
   const program = createProgram(
-    { name, version, graph, automaticTimestamps, newestInputs, quota, takeModels },
+    { name, version, graph, automaticTimestamps, newestInputs, quota, takeModels, scripts },
     graph.inputStreams.map((port) => ({ name: port.name, form: formOf(port), type: port.type })),
     graph.outputStreams.map((port) => ({ name: port.name, form: formOf(port) })),
   );
@@ -54,7 +65,19 @@ function newestInputsOf({ inputPolicy = {} }: GraphLoad, { inputStreams }: Valid
   return new Set(names.filter((name) => inputPolicy[name] === 'newest'));
 }
 
-async function readGraph(path: string): Promise<ValidatedGraph> {
+/** The server's calculators and the user's own; those that run a user's code, with a deadline. */
+async function calculatorsFor(spec: GraphLoad, importModule: ImportModule): Promise<CalculatorRegistry> {
+  const { calculators = [], callDeadlineMs = 0 } = spec;
+  const own = [scriptCalculator, ...(await loadUserCalculators(calculators, importModule))];
+  const others = builtinCalculators.filter((calculator) => calculator !== scriptCalculator);
+  try {
+    return new CalculatorRegistry([...others, ...own.map((calculator) => withCallDeadline(calculator, callDeadlineMs))]);
+  } catch (error) {
+    throw new MillraceError('GRAPH_INVALID', `calculators: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function readGraph(path: string, registry: CalculatorRegistry): Promise<ValidatedGraph> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -120,8 +143,8 @@ class GraphServable implements HostServable {
     return new GraphSession(this.#program, first, output);
   }
 
-  /** Sessions hold the program themselves; nothing else is open. */
-  close(): Promise<void> {
-    return Promise.resolve();
+  /** Sessions are over by then. */
+  async close(): Promise<void> {
+    await this.#program.scripts?.close();
   }
 }

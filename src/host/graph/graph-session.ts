@@ -41,7 +41,11 @@ export class GraphSession implements HostSession {
     this.#output = output;
     this.#clock = new SessionClock(program.automaticTimestamps);
     this.#sidePackets = new FixedSidePackets(program.graph, first.parameters);
-    const { run, release } = createRun(program, output.maxBytes);
+    const parameters = {
+      first: first.parameters,
+      at: (timestamp: bigint) => this.#taken.find(timestamp)?.parameters,
+    };
+    const { run, release } = createRun(program, parameters, output.maxBytes);
     this.#run = run;
     this.#taken = new TakenRequests(run, program.outputs, program.quota.maxInFlightRequests);
     try {
@@ -168,7 +172,7 @@ export class GraphSession implements HostSession {
         return;
       }
       this.#clock.take(timestamp);
-      this.#taken.add(timestamp, request.id);
+      this.#taken.add(timestamp, request);
       this.#output.taken(request, packets.length);
       if (newest.length > 0) this.#waitForRest(timestamp);
     } catch (error) {

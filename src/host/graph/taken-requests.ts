@@ -1,10 +1,12 @@
 import type { GraphRun } from '../../graph/index.ts';
+import type { InferenceRequest } from '../../tensor/inference.ts';
 
 const MIN_KEPT = 1024;
 const PRUNE_ABOVE = 32;
 
 interface TakenRequest {
   readonly id: string;
+  readonly parameters: InferenceRequest['parameters'];
   /** When it was taken, ms as `performance.now()`. */
   readonly at: number;
 }
@@ -29,9 +31,9 @@ export class TakenRequests {
     return this.#requests.size;
   }
 
-  add(timestamp: bigint, id: string): void {
+  add(timestamp: bigint, { id, parameters }: Pick<InferenceRequest, 'id' | 'parameters'>): void {
     this.#requests.delete(timestamp);
-    this.#requests.set(timestamp, { id, at: performance.now() });
+    this.#requests.set(timestamp, { id, parameters, at: performance.now() });
     if (this.#requests.size > PRUNE_ABOVE) this.#prune();
   }
 

@@ -17,7 +17,7 @@ export async function inferOnce(
   const timestamp = new SessionClock(program.automaticTimestamps).timestampOf(request.parameters);
   const packets = packetsOf(program, request);
   checkComplete(program, packets.length);
-  const { run, release } = createRun(program);
+  const { run, release } = createRun(program, { first: request.parameters, at: () => request.parameters });
   const first = new Map<string, Packet>();
   for (const { name } of program.outputs) {
     run.observe(name, (packet) => {

@@ -9,7 +9,7 @@ export type ModuleExports = Readonly<Record<string, unknown>>;
 /** Imports a module of a user's. @param path absolute; JavaScript or TypeScript */
 export type ImportModule = (path: string) => Promise<ModuleExports>;
 
-let isRegistered = false;
+let hooks: Promise<void> | undefined;
 let generations = 0;
 
 /**
@@ -20,7 +20,7 @@ let generations = 0;
 export function newModules(): ImportModule {
   const generation = ++generations;
   return async (path) => {
-    if (!isRegistered) registerHooks();
+    await (hooks ??= registerHooks());
     forgetRequired(dirname(path) + sep);
     return (await import(`${pathToFileURL(path).href}?${GENERATION}=${generation}`)) as ModuleExports;
   };
@@ -36,9 +36,10 @@ export function exportOf(module: ModuleExports, name: string): unknown {
 }
 
 /** Once per process: Node never takes hooks back. */
-function registerHooks(): void {
-  isRegistered = true;
+async function registerHooks(): Promise<void> {
   const own = extname(import.meta.url);
+  // Run from source: the hooks themselves are TypeScript.
+  if (own === '.ts') (await import('tsx/esm/api')).register();
   register(new URL(`module-hooks${own}`, import.meta.url), {
     data: { packageUrl: new URL(`../../index${own}`, import.meta.url).href },
   });
