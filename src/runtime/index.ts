@@ -1,5 +1,5 @@
 import { MillraceError } from '../base/errors.ts';
-import { conversionHint } from './conversion-hints.ts';
+import { conversionHint, MODEL_EXTENSIONS } from '../base/model-files.ts';
 import type { Backend } from './model-session.ts';
 import { onnxBackend } from './onnx/backend.ts';
 
@@ -13,6 +13,7 @@ export const backends: readonly Backend[] = [onnxBackend];
 export function backendFor(path: string, among: readonly Backend[] = backends): Backend {
   const backend = among.find((candidate) => candidate.accepts(path));
   if (backend !== undefined) return backend;
-  const why = conversionHint(path) ?? 'no backend takes files of this kind; an ONNX file (.onnx) is expected';
+  const why =
+    conversionHint([path]) ?? `no backend takes files of this kind; ${MODEL_EXTENSIONS.join(' or ')} expected`;
   throw new MillraceError('MODEL_INVALID', `cannot load ${path}: ${why}`, { details: { file: path } });
 }

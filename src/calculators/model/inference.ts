@@ -23,7 +23,7 @@ const options = z.object({
     .describe('Outputs in the order of the tensors of an OVTENSORS packet.'),
 });
 
-type Options = z.infer<typeof options>;
+export type InferenceOptions = z.infer<typeof options>;
 
 /**
  * Runs a model once for each set of inputs; the outputs have the inputs' timestamp. Every input must have a packet each
@@ -85,13 +85,13 @@ export const inference = defineCalculator({
   },
 });
 
-const inputNames = (given: Options): TensorNames => ({
+export const inputNames = (given: InferenceOptions): TensorNames => ({
   side: 'input',
   map: given.tagToInputTensorNames,
   order: given.inputOrderList,
 });
 
-const outputNames = (given: Options): TensorNames => ({
+export const outputNames = (given: InferenceOptions): TensorNames => ({
   side: 'output',
   map: given.tagToOutputTensorNames,
   order: given.outputOrderList,

@@ -11,6 +11,8 @@ const sessionOptions = z.object({
   serviceUrl: z.string().default('').describe('Not supported: a model on another server.'),
 });
 
+export type SessionOptions = z.infer<typeof sessionOptions>;
+
 /**
  * Hands a model of this server to `OpenVINOInferenceCalculator` nodes. OVMS's name, so that its graph files run unchanged;
  * the model is an ONNX file here.

@@ -38,14 +38,19 @@ export function namingFault({ side, map, order }: TensorNames, tags: readonly st
   return `tag_to_${side}_tensor_names: there is no ${side} stream with the tag "${unknown.key}"${didYouMean(unknown.key, tags)}`;
 }
 
+/** The model's tensor that a stream of this tag carries, where it carries one: by the map, else the tag is its name. */
+export function tensorName({ map }: TensorNames, tag: string): string {
+  return map.find(({ key }) => key === tag)?.value ?? tag;
+}
+
 /**
- * Ties ports to the model's tensors: by the map, by the order list for vectors, else the tag itself is the tensor's name.
+ * Ties ports to the model's tensors: by the order list for vectors, else as of `tensorName`.
  * @throws Error naming a tensor that the model lacks
  */
 export function wire(names: TensorNames, tags: readonly string[], known: readonly string[], model: string): Wire[] {
   return tags.map((tag, port) => {
     const isVector = isVectorTag(tag);
-    const tensors = isVector ? names.order : [names.map.find(({ key }) => key === tag)?.value ?? tag];
+    const tensors = isVector ? names.order : [tensorName(names, tag)];
     for (const tensor of tensors) {
       if (known.includes(tensor)) continue;
       const has = known.map((name) => `"${name}"`).join(', ');

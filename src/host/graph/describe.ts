@@ -1,14 +1,14 @@
 import type { ServableDescription } from '../../ipc/description.ts';
 import { messageOf } from '../../base/errors.ts';
+import { inference, inputNames, outputNames, type InferenceOptions } from '../../calculators/model/inference.ts';
+import { modelSession, type SessionOptions } from '../../calculators/model/session.ts';
+import { tensorName, type TensorNames } from '../../calculators/model/tensor-names.ts';
 import { RequestPacketType, ResponsePacketType, TensorPacketType } from '../../calculators/packet-types.ts';
 import { describeValidatedGraph, type GraphPort, type NodePlan, type ValidatedGraph } from '../../graph/index.ts';
 import type { ModelService } from '../../runtime/model-service.ts';
 import type { ModelSession } from '../../runtime/model-session.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
 import { formOf } from './ports.ts';
-
-const INFERENCE = 'OpenVINOInferenceCalculator';
-const SESSION = 'OpenVINOModelServerSessionCalculator';
 
 /** Only in metadata, and OVMS's word there: the calculators do not say what the stream carries. */
 const UNKNOWN = 'INVALID' as TensorSpec['datatype'];
@@ -59,10 +59,10 @@ function modelSpec(
   side: 'inputs' | 'outputs',
 ): TensorSpec | undefined {
   for (const node of graph.nodes) {
-    if (node.definition.name !== INFERENCE) continue;
+    if (node.definition.name !== inference.name) continue;
     const port = node[side].find((entry) => entry.name === name);
     const session = port && inferenceSession(graph, models, node);
-    const tensor = port && tensorName(node, port.tag, side);
+    const tensor = port && tensorName(namesOf(node, side), port.tag);
     const spec = session?.[side].find((candidate) => candidate.name === tensor);
     if (spec !== undefined) return spec;
   }
@@ -82,7 +82,7 @@ function inferenceSession(graph: ValidatedGraph, models: ModelService, node: Nod
 }
 
 function isSession(node: NodePlan): boolean {
-  return node.definition.name === SESSION;
+  return node.definition.name === modelSession.name;
 }
 
 function sessionOf(node: NodePlan, models: ModelService): ModelSession {
@@ -91,12 +91,11 @@ function sessionOf(node: NodePlan, models: ModelService): ModelSession {
 }
 
 function modelOf(node: NodePlan): { name: string; version: string } {
-  const { servableName, servableVersion } = node.options as { servableName: string; servableVersion: string };
+  const { servableName, servableVersion } = node.options as SessionOptions;
   return { name: servableName, version: servableVersion };
 }
 
-function tensorName(node: NodePlan, tag: string, side: 'inputs' | 'outputs'): string {
-  const options = node.options as Record<string, readonly { readonly key: string; readonly value: string }[]>;
-  const names = options[side === 'inputs' ? 'tagToInputTensorNames' : 'tagToOutputTensorNames'] ?? [];
-  return names.find((entry) => entry.key === tag)?.value ?? tag;
+function namesOf(node: NodePlan, side: 'inputs' | 'outputs'): TensorNames {
+  const options = node.options as InferenceOptions;
+  return side === 'inputs' ? inputNames(options) : outputNames(options);
 }

@@ -62,7 +62,8 @@ describe('onnxBackend', () => {
   it('takes ONNX files by name and tells how to convert others', () => {
     expect(backends).toContain(onnxBackend);
     expect(backendFor('/m/1/model.onnx')).toBe(onnxBackend);
-    expect(() => backendFor('/m/1/model.xml')).toThrow(/OpenVINO IR is not supported; export/);
+    expect(backendFor('/m/1/model.ort')).toBe(onnxBackend);
+    expect(() => backendFor('/m/1/model.xml')).toThrow(/"model\.xml" is not ONNX but OpenVINO IR: export/);
     expect(() => backendFor('/m/1/model.tflite')).toThrow(/tf2onnx/);
     expect(() => backendFor('/m/1/notes.txt')).toThrow(/no backend takes files of this kind/);
   });
@@ -142,7 +143,7 @@ describe('onnxBackend', () => {
     ['not_onnx.onnx', /it is truncated or no ONNX model$/],
     ['unknown_operator.onnx', /does not know its operator Frobnicate \(opset 17\)$/],
     ['identity_bf16.onnx', /BF16/],
-    ['model.tflite', /TensorFlow Lite is not supported; convert with/],
+    ['model.tflite', /not ONNX but TensorFlow Lite: .*tf2onnx/],
   ])('refuses %s naming the file', async (file, message) => {
     const error = await failure(onnxBackend.load(options(file), noMonitor, silentLogger));
     expect(error.reason).toBe('MODEL_INVALID');

@@ -1,16 +1,13 @@
 import { stat } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
+import { conversionHint, isModelFile, MODEL_EXTENSIONS } from '../../base/model-files.ts';
 import type { Logger } from '../../base/logger.ts';
 import { noTiming } from '../../ipc/run-timing.ts';
-import { conversionHint } from '../conversion-hints.ts';
 import type { Backend, ExecutionProvider, ModelOptions, ModelSession, RunMonitor } from '../model-session.ts';
 import { briefly, fileFault, modelInvalid, type Refusal } from './load-failure.ts';
 import { OnnxSession } from './onnx-session.ts';
 import { importOrt, type Ort, type OrtSession } from './ort.ts';
 import { RunQueue } from './run-queue.ts';
-
-const EXTENSIONS = ['.onnx', '.ort'];
 
 /** Loads ONNX files into ONNX Runtime. One per process: its models run one after another. */
 export class OnnxBackend implements Backend {
@@ -23,12 +20,15 @@ export class OnnxBackend implements Backend {
   }
 
   accepts(path: string): boolean {
-    return EXTENSIONS.includes(extname(path).toLowerCase());
+    return isModelFile(path);
   }
 
   async load(options: ModelOptions, monitor: RunMonitor, logger: Logger): Promise<ModelSession> {
     if (!this.accepts(options.path)) {
-      throw modelInvalid(options, conversionHint(options.path) ?? 'an ONNX file (.onnx or .ort) is expected');
+      throw modelInvalid(
+        options,
+        conversionHint([options.path]) ?? `a file ending in ${MODEL_EXTENSIONS.join(' or ')} expected`,
+      );
     }
     await checkFile(options);
     const ort = await this.#importOrt();

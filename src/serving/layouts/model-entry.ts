@@ -1,10 +1,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MillraceError, messageOf } from '../../base/errors.ts';
+import { conversionHint, isModelFile, MODEL_EXTENSIONS } from '../../base/model-files.ts';
 import type { BrokenServable, ModelSpec } from '../servable-spec.ts';
 import type { EntryContext, EntryResult } from './entry.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { conversionHint } from './foreign-formats.ts';
 import { toExecutionProviders, toParallelism } from './ovms-device.ts';
 import { GRAPH_ONLY_KEYS, type ModelEntry, type VersionPolicy } from './ovms-schema.ts';
 
@@ -129,15 +129,17 @@ async function modelFiles(place: string): Promise<{ path: string; files: string[
     const name = basename(place);
     const siblings = await readdir(dirname(place)).catch(() => [] as string[]);
     if (!siblings.includes(name)) throw invalid(`"${place}" does not exist`);
-    if (!name.endsWith('.onnx'))
-      throw invalid(conversionHint([name]) ?? `"${name}" given, a file that ends in .onnx expected`);
+    if (!isModelFile(name))
+      throw invalid(
+        conversionHint([name]) ?? `"${name}" given, a file that ends in ${MODEL_EXTENSIONS.join(' or ')} expected`,
+      );
     const data = siblings.filter((file) => file.startsWith(`${name}.`) || file.startsWith(`${name}_`));
     return { path: place, files: [place, ...data.sort().map((file) => join(dirname(place), file))] };
   }
   const names = (await readdir(place, { withFileTypes: true }))
     .filter((child) => !child.isDirectory())
     .map(({ name }) => name);
-  const models = names.filter((name) => name.endsWith('.onnx'));
+  const models = names.filter(isModelFile);
   const model = models.length === 1 ? models[0] : models.find((name) => name === 'model.onnx');
   if (model === undefined) {
     if (models.length > 1)
