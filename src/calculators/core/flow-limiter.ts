@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   anyPacket,
   defineCalculator,
+  mergeOptions,
   nextTimestamp,
   optional,
   repeated,
@@ -10,32 +11,36 @@ import {
   type OutputPort,
   type Packet,
 } from '../../graph/index.ts';
-import { bool, int } from './packet-types.ts';
+import { bool, int, optionFields } from './packet-types.ts';
+
+const limits = z.object({
+  maxInFlight: z.int().min(1).default(1).describe('Packets being worked on at once.'),
+  maxInQueue: z.int().min(0).default(0).describe('Packets waiting; when there are more, the oldest is dropped.'),
+  inFlightTimeout: z.int().min(0).default(0).describe('Microseconds after which a packet counts as lost; 0: never.'),
+});
 
 /**
  * Drops packets so that at most `max_in_flight` are being worked on between its output and FINISHED, a back edge; the
  * newest `max_in_queue` wait. Further data streams are thinned alike. ALLOW tells what was decided for each time.
+ * Side packets: OPTIONS, fields that replace those of the node's options; MAX_IN_FLIGHT, which replaces that one.
  *
  * node { calculator: "FlowLimiterCalculator" input_stream: "frames" input_stream: "FINISHED:result"
  *        input_stream_info { tag_index: "FINISHED" back_edge: true } output_stream: "some_frames" }
  */
 export const flowLimiter = defineCalculator({
   name: 'FlowLimiterCalculator',
-  options: z.object({
-    maxInFlight: z.int().min(1).default(1).describe('Packets being worked on at once.'),
-    maxInQueue: z.int().min(0).default(0).describe('Packets waiting; when there are more, the oldest is dropped.'),
-    inFlightTimeout: z.int().min(0).default(0).describe('Microseconds after which a packet counts as lost; 0: never.'),
-  }),
+  options: limits,
   inputs: { '': repeated(anyPacket), FINISHED: anyPacket },
   outputs: { '': repeated(anyPacket), ALLOW: optional(bool) },
-  inputSidePackets: { MAX_IN_FLIGHT: optional(int) },
+  inputSidePackets: { MAX_IN_FLIGHT: optional(int), OPTIONS: optional(optionFields) },
   inputPolicy: 'ImmediateInputStreamHandler',
   processTimestampBounds: true,
   contract({ inputs, outputs, fail }) {
     if (inputs.count('') !== outputs.count('')) fail('a flow limiter has as many data outputs as data inputs');
     for (const output of outputs) if (output.tag === '') output.type = sameAs('', output.index);
   },
-  open({ options, inputs, sidePackets }) {
+  open({ options: own, inputs, sidePackets }) {
+    const options = sidePackets.OPTIONS === undefined ? own : mergeOptions(limits, own, sidePackets.OPTIONS);
     const maxInFlight = Number(sidePackets.MAX_IN_FLIGHT ?? options.maxInFlight);
     const queues: Packet[][] = inputs[''].map(() => []);
     const inFlight: bigint[] = [];

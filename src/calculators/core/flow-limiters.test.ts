@@ -56,3 +56,33 @@ describe('RealTimeFlowLimiter', () => {
     await expect(add('done', 3, 3).then(finish)).rejects.toThrow(/none was in flight/);
   });
 });
+
+describe('FlowLimiter', () => {
+  test.each([
+    [{}, 1],
+    [{ max_in_flight: 2 }, 2],
+    [{ max_in_flight: 2, max_in_queue: 1 }, 2],
+  ])('side packet OPTIONS %j replaces options', async (options, inFlight) => {
+    const { add, finish, seen } = start(
+      `input_stream: "a" input_stream: "done"
+       node { calculator: "FlowLimiterCalculator" input_stream: "a" input_stream: "FINISHED:done"
+              input_side_packet: "OPTIONS:options" output_stream: "a2" }`,
+      ['a2'],
+      { sidePackets: { options } },
+    );
+    for (const t of [1, 2, 3, 4]) await add('a', t, t);
+    expect(seen).toHaveLength(inFlight);
+    await finish();
+  });
+
+  test('OPTIONS that are wrong fail its Open', async () => {
+    const { add } = start(
+      `input_stream: "a" input_stream: "done"
+       node { calculator: "FlowLimiterCalculator" input_stream: "a" input_stream: "FINISHED:done"
+              input_side_packet: "OPTIONS:options" output_stream: "a2" }`,
+      ['a2'],
+      { sidePackets: { options: { max_in_fligt: 2 } } },
+    );
+    await expect(add('a', 1, 1)).rejects.toThrow(/OPTIONS has no field "max_in_fligt"; did you mean "max_in_flight"/);
+  });
+});

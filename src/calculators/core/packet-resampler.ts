@@ -1,12 +1,23 @@
 import { z } from 'zod';
-import { anyPacket, defineCalculator, GraphError, sameAs, type Packet } from '../../graph/index.ts';
+import {
+  anyPacket,
+  defineCalculator,
+  GraphError,
+  optional,
+  sameAs,
+  Timestamp,
+  type Packet,
+} from '../../graph/index.ts';
+import { JitteredSampler } from './jittered-sampler.ts';
+import { string } from './packet-types.ts';
 
 /** Periods that one packet may have filled. */
 const MAX_GAP = 100_000;
 
 /**
  * A constant rate: per period the packet nearest its time (the later one of two equally near), restamped; a period without
- * packets repeats the latest. Output k is at the first time plus round(k · 10^6 / rate).
+ * packets repeats the latest. Output k is at the first time plus round(k · 10^6 / rate). With `jitter` output times are drawn by
+ * chance around the periods.
  *
  * node { calculator: "PacketResamplerCalculator" input_stream: "frames" output_stream: "frames_30"
  *        options { [mediapipe.PacketResamplerCalculatorOptions.ext] { frame_rate: 30 } } }
@@ -15,6 +26,13 @@ export const packetResampler = defineCalculator({
   name: 'PacketResamplerCalculator',
   options: z.object({
     frameRate: z.number().positive().describe('Packets per second.'),
+    maxFrameRate: z.number().positive().optional().describe('Not more packets per second than this.'),
+    jitter: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe('Outputs are up to this share of a period early or late, by chance from the side packet SEED.'),
     flushLastPacket: z.boolean().default(true).describe('The last packet closes its period when the input ends.'),
     baseTimestamp: z.int().optional().describe('Output times are this plus whole periods, microseconds.'),
     startTime: z.int().optional().describe('Nothing before this time, microseconds.'),
@@ -22,8 +40,11 @@ export const packetResampler = defineCalculator({
   }),
   inputs: { '*': anyPacket },
   outputs: { '*': anyPacket },
+  inputSidePackets: { SEED: optional(string) },
   measuresTime: true,
-  contract({ inputs, outputs, fail }) {
+  contract({ options: { jitter }, inputs, outputs, inputSidePackets, fail }) {
+    if (jitter > 0 !== inputSidePackets.has('SEED'))
+      fail('jitter needs a side packet SEED; without jitter there is none');
     const [input] = inputs.all;
     const [output] = outputs.all;
     if (input === undefined || output === undefined || inputs.all.length + outputs.all.length > 2) {
@@ -31,46 +52,87 @@ export const packetResampler = defineCalculator({
     }
     output.type = sameAs(input.tag, input.index);
   },
-  open({ options: { frameRate, flushLastPacket, baseTimestamp, startTime, endTime }, inputPorts, outputPorts }) {
+  open({ options, inputPorts, outputPorts, sidePackets }) {
     const [input] = inputPorts;
     const [output] = outputPorts;
-    const period = 1e6 / frameRate;
-    let first: bigint | undefined;
-    let last: Packet | undefined;
-    /** The period that is sent next. */
-    let next = 0;
-    const timeOf = (index: number) => (first ?? 0n) + BigInt(Math.round(index * period));
-    const periodOf = (t: bigint) => Math.round(Number(t - (first ?? 0n)) / period);
-    const send = (packet: Packet) => {
-      const t = timeOf(next++);
-      if ((startTime === undefined || t >= BigInt(startTime)) && (endTime === undefined || t < BigInt(endTime))) {
-        output?.send(packet, t);
-      }
+    const period = 1e6 / Math.min(options.frameRate, options.maxFrameRate ?? Infinity);
+    const start = options.startTime === undefined ? Timestamp.Min : BigInt(options.startTime);
+    const end = options.endTime === undefined ? Timestamp.PostStream : BigInt(options.endTime);
+    const send = (packet: Packet, t: bigint) => {
+      if (t >= start && t < end) output?.send(packet, t);
     };
+    const sampler =
+      options.jitter > 0
+        ? new JitteredSampler(period, options.jitter, sidePackets.SEED ?? '')
+        : new SteadySampler(period, options.baseTimestamp);
+    let last: bigint | undefined;
     return {
       process() {
         const packet = input?.packet;
         if (packet === undefined) return;
-        first ??= firstTime(packet.timestamp, baseTimestamp, period);
-        const index = periodOf(packet.timestamp);
-        if (last !== undefined && index - next > MAX_GAP)
-          throw gapError(last.timestamp, packet.timestamp, index - next);
-        if (index >= next) {
-          while (last !== undefined && index > next) send(last);
-          const target = timeOf(next);
-          if (packet.timestamp >= target) {
-            const isNearer = last === undefined || packet.timestamp - target <= target - last.timestamp;
-            send(isNearer || last === undefined ? packet : last);
-          }
-        }
-        last = packet;
+        const periods = sampler.periodsUntil(packet.timestamp);
+        if (last !== undefined && periods > MAX_GAP) throw gapError(last, packet.timestamp, periods);
+        sampler.take(packet, send);
+        last = packet.timestamp;
       },
       close() {
-        if (flushLastPacket && last !== undefined && periodOf(last.timestamp) >= next) send(last);
+        if (options.flushLastPacket && sampler instanceof SteadySampler) sampler.flush(send);
       },
     };
   },
 });
+
+type Send = (packet: Packet, t: bigint) => void;
+
+/** One output per period: the packet nearest its time. */
+class SteadySampler {
+  readonly #periodUs: number;
+  readonly #base: number | undefined;
+  #first: bigint | undefined;
+  #last: Packet | undefined;
+  /** The period that is sent next. */
+  #next = 0;
+
+  constructor(periodUs: number, base: number | undefined) {
+    this.#periodUs = periodUs;
+    this.#base = base;
+  }
+
+  /** Periods from the output that is due next to `t`. */
+  periodsUntil(t: bigint): number {
+    return this.#first === undefined ? 0 : this.#periodOf(t) - this.#next;
+  }
+
+  take(packet: Packet, send: Send): void {
+    this.#first ??= firstTime(packet.timestamp, this.#base, this.#periodUs);
+    const index = this.#periodOf(packet.timestamp);
+    const last = this.#last;
+    this.#last = packet;
+    if (index < this.#next) return;
+    while (last !== undefined && index > this.#next) this.#send(last, send);
+    const target = this.#timeOf(this.#next);
+    if (packet.timestamp < target) return;
+    const isNearer = last === undefined || packet.timestamp - target <= target - last.timestamp;
+    this.#send(isNearer || last === undefined ? packet : last, send);
+  }
+
+  /** The last packet closes its period. */
+  flush(send: Send): void {
+    if (this.#last !== undefined && this.#periodOf(this.#last.timestamp) >= this.#next) this.#send(this.#last, send);
+  }
+
+  #send(packet: Packet, send: Send): void {
+    send(packet, this.#timeOf(this.#next++));
+  }
+
+  #timeOf(index: number): bigint {
+    return (this.#first ?? 0n) + BigInt(Math.round(index * this.#periodUs));
+  }
+
+  #periodOf(t: bigint): number {
+    return Math.round(Number(t - (this.#first ?? 0n)) / this.#periodUs);
+  }
+}
 
 /** The time of output 0: the first packet's, moved onto the grid of `base` when there is one. */
 function firstTime(t: bigint, base: number | undefined, period: number): bigint {
@@ -82,6 +144,6 @@ function firstTime(t: bigint, base: number | undefined, period: number): bigint 
 function gapError(from: bigint, to: bigint, periods: number): GraphError {
   return new GraphError(
     'INVALID_ARGUMENT',
-    `the gap from ${from} to ${to} µs would be filled with ${periods} packets, at most ${MAX_GAP} expected`,
+    `the gap from ${from} to ${to} µs would be filled with ${Math.round(periods)} packets, at most ${MAX_GAP} expected`,
   );
 }

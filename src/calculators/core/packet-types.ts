@@ -1,4 +1,4 @@
-import { PacketType } from '../../graph/index.ts';
+import { PacketType, type OptionFields } from '../../graph/index.ts';
 
 const isWhole = (value: unknown) => typeof value === 'bigint' || Number.isSafeInteger(value);
 const isNumber = (value: unknown) => typeof value === 'number';
@@ -15,6 +15,12 @@ export const timestamp = new PacketType<bigint>('Timestamp', (value) => typeof v
 export const floatVector = new PacketType<readonly number[] | Float32Array>(
   'std::vector<float>',
   (value) => value instanceof Float32Array || (Array.isArray(value) && value.every(isNumber)),
+);
+
+/** Fields of an option message, named as in graph files. */
+export const optionFields = new PacketType<OptionFields>(
+  'CalculatorOptions',
+  (value) => typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype,
 );
 
 /** Arrays of `element`. */
