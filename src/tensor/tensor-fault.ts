@@ -1,10 +1,11 @@
+import { bytesFault } from './bytes.ts';
 import { isDatatype } from './datatype.ts';
 import type { Parameters } from './parameters.ts';
-import { expectedBytes, type Tensor } from './tensor.ts';
+import { elementCount, expectedBytes, type Tensor } from './tensor.ts';
 
 /**
  * What keeps `value`, which others' code made, from being a tensor that can be sent, e.g. "shape: [-1] given, whole numbers
- * from 0 expected". Undefined for a sound tensor; the elements of BYTES are not looked at.
+ * from 0 expected". Undefined for a sound tensor.
  */
 export function tensorFault(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -23,7 +24,8 @@ export function tensorFault(value: unknown): string | undefined {
   if (bytes !== undefined && bytes !== data.byteLength) {
     return `data: ${data.byteLength} bytes given, ${bytes} expected for ${datatype} [${shape.join(',')}]`;
   }
-  return parametersFault(parameters);
+  const framing = datatype === 'BYTES' ? bytesFault(data, elementCount(shape), `tensor '${name}'`) : undefined;
+  return framing === undefined ? parametersFault(parameters) : `data: ${framing}`;
 }
 
 /** The same of a response's `outputs` and `parameters`; the fault names the output. */

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../base/errors.ts';
-import { decodeBytes } from '../../tensor/bytes.ts';
+import { checkBytes } from '../../tensor/bytes.ts';
 import { DATATYPE_BYTES, isDatatype, type Datatype } from '../../tensor/datatype.ts';
 import type { InferenceRequest, InferenceResponse, RequestedOutput } from '../../tensor/inference.ts';
 import type { Parameters } from '../../tensor/parameters.ts';
@@ -121,27 +121,11 @@ function checkRawSize(
   failed: (what: InferFault) => MillraceError,
 ): void {
   if (datatype === 'BYTES') {
-    if (!isWellFramed(data, count)) decodeBytes(data, count, name);
+    checkBytes(data, count, name);
     return;
   }
   const expected = count * DATATYPE_BYTES[datatype];
   if (data.byteLength !== expected) throw failed({ kind: 'byteSize', expected, actual: data.byteLength });
-}
-
-/** Whether raw BYTES data holds exactly `count` elements; allocates nothing, unlike `decodeBytes`, which explains. */
-function isWellFramed(data: Uint8Array, count: number): boolean {
-  const end = data.byteLength;
-  let at = 0;
-  let elements = 0;
-  while (at < end) {
-    if (elements === count || end - at < 4) return false;
-    const length =
-      ((data[at] as number) | ((data[at + 1] as number) << 8) | ((data[at + 2] as number) << 16)) +
-      (data[at + 3] as number) * 0x1000000;
-    at += 4 + length;
-    elements++;
-  }
-  return at === end && elements === count;
 }
 
 /** Graphs take any parameter, as side packets; elsewhere `triton_*` is reserved (KServe sheet §1.3). */

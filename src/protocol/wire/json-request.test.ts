@@ -74,6 +74,14 @@ describe('decodeInferenceRequest', () => {
     expect(text.request.inputs[0]?.data).toHaveLength(5);
   });
 
+  it('refuses binary BYTES data whose length prefixes do not fit', () => {
+    const body = binaryInput(5, { datatype: 'BYTES', shape: [1] });
+    const fault = faultOf(() => decode(body, Buffer.from([9, 0, 0, 0, 65])));
+    expect(fault.reason).toBe('MALFORMED_BYTES');
+    expect(fault.message).toContain("incomplete string data for inference input 'x', expecting string of length 9");
+    expect(faultOf(() => decode(binaryInput(0, { datatype: 'BYTES' }))).reason).toBe('MALFORMED_BYTES');
+  });
+
   it.each([
     [{}, 'none'],
     [{ parameters: { binary_data_output: true } }, 'all'],

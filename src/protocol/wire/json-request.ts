@@ -1,4 +1,5 @@
 import { MillraceError } from '../../base/errors.ts';
+import { checkBytes } from '../../tensor/bytes.ts';
 import { DATATYPE_BYTES, DATATYPES, isDatatype, type Datatype } from '../../tensor/datatype.ts';
 import type { InferenceRequest, RequestedOutput } from '../../tensor/inference.ts';
 import type { Parameters } from '../../tensor/parameters.ts';
@@ -223,10 +224,11 @@ function toTensor(
       { details: { tensor: name } },
     );
   }
-  const bytes =
-    data === undefined
-      ? takeBinary({ name, datatype, shape }, size, tail, servable, isOnly)
-      : decodeData(body, data, name, datatype, shape, count);
+  let bytes: Uint8Array;
+  if (data === undefined) {
+    bytes = takeBinary({ name, datatype, shape }, size, tail, servable, isOnly);
+    if (datatype === 'BYTES') checkBytes(bytes, count, name);
+  } else bytes = decodeData(body, data, name, datatype, shape, count);
   const own = withoutKey(parameters, 'binary_data_size');
   return own === undefined
     ? { name, datatype, shape, data: bytes }
