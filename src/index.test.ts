@@ -3,13 +3,30 @@ import * as millrace from './index.ts';
 
 test('the public names are these', () => {
   expect(Object.keys(millrace).sort()).toEqual([
+    'GraphError',
     'MillraceError',
+    'PacketType',
+    'Timestamp',
     'Uint64',
+    'anyPacket',
     'decodeBytes',
+    'defineCalculator',
     'defineRuntime',
+    'defineScript',
     'encodeBytes',
+    'imagePacket',
+    'oneOf',
+    'optional',
+    'repeated',
+    'requestPacket',
+    'responsePacket',
+    'runCalculator',
+    'sameAs',
     'tensorOf',
+    'tensorPacket',
+    'tensorsPacket',
     'textData',
     'typedData',
+    'z',
   ]);
 });

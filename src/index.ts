@@ -1,17 +1,21 @@
-/** What authors of runtimes and calculators need; everything else is internal. */
+/** What authors of runtimes, scripts and calculators need; everything else is internal. */
 export { MillraceError, type ErrorDetails, type ErrorOptions, type Reason } from './base/errors.ts';
 export type { Logger } from './base/logger.ts';
 export {
-  defineRuntime,
-  type RuntimeContext,
-  type RuntimeDefinition,
-  type RuntimeResponse,
-} from './runtime/script/define-runtime.ts';
+  imagePacket,
+  requestPacket,
+  responsePacket,
+  tensorPacket,
+  tensorsPacket,
+  type RequestPacketType,
+  type ResponsePacketType,
+  type TensorPacketType,
+} from './calculators/packet-types.ts';
+export type { Image } from './calculators/image.ts';
 export {
   anyPacket,
   defineCalculator,
   GraphError,
-  nextTimestamp,
   oneOf,
   optional,
   PacketType,
@@ -25,18 +29,29 @@ export {
   type CalculatorInstance,
   type CalculatorOutcome,
   type CalculatorSpec,
-  type InputPolicyName,
   type InputPort,
   type NodeContract,
   type OutputPort,
   type Packet,
-  type PacketList,
   type PortDeclarations,
 } from './graph/index.ts';
-export { imagePacket, requestPacket, responsePacket, tensorPacket, tensorsPacket } from './calculators/packet-types.ts';
-export { fromImage, toImage, type Image } from './calculators/image.ts';
+export {
+  defineRuntime,
+  type RuntimeContext,
+  type RuntimeDefinition,
+  type RuntimeResponse,
+} from './runtime/script/define-runtime.ts';
+export {
+  defineScript,
+  type ScriptContext,
+  type ScriptHandler,
+  type ScriptOutputs,
+  type ScriptSetup,
+} from './runtime/script/define-script.ts';
 export { decodeBytes, encodeBytes, textData } from './tensor/bytes.ts';
 export type { Datatype, TypedArray } from './tensor/datatype.ts';
-export type { InferenceRequest } from './tensor/inference.ts';
+export type { InferenceRequest, InferenceResponse } from './tensor/inference.ts';
 export { Uint64, type Parameters, type ParameterValue } from './tensor/parameters.ts';
 export { tensorOf, typedData, type Tensor, type TensorSpec } from './tensor/tensor.ts';
+/** Schemas of calculators' options; a module in any folder has no zod of its own. */
+export { z } from 'zod';
