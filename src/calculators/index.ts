@@ -6,12 +6,14 @@ import { scriptCalculator } from './script/script-calculator.ts';
 import { constantTensor } from './tensor/constant-tensor.ts';
 import { counter } from './tensor/counter.ts';
 import { identity } from './tensor/identity.ts';
+import { messageVectorCalculators } from './vectors.ts';
 import { yoloImageToTensor } from './vision/yolo-image-to-tensor.ts';
 import { yoloTensorToDetections } from './vision/yolo-tensor-to-detections.ts';
 
 /** Every calculator and subgraph that comes with the server; a registry refuses two of one name. */
 export const builtinCalculators: readonly NodeDefinition[] = [
   ...coreCalculators,
+  ...messageVectorCalculators,
   identity,
   counter,
   constantTensor,

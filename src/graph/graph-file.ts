@@ -4,7 +4,7 @@ import { messageOf } from '../base/errors.ts';
 import { subgraphFiles } from '../base/subgraph-files.ts';
 import type { CalculatorRegistry } from './calculator-registry.ts';
 import { Faults } from './faults.ts';
-import type { GraphConfig } from './graph-config.ts';
+import type { GraphConfig, NodeConfig } from './graph-config.ts';
 import { GraphError } from './graph-error.ts';
 import { parseGraphConfig } from './parse-graph-config.ts';
 
@@ -29,7 +29,9 @@ export async function readGraphFile(path: string, registry: CalculatorRegistry):
   const subgraphs: GraphConfig[] = [];
   const known = new Set(registry.names());
   const nodes = [...(config?.node ?? [])];
-  for (const { calculator } of nodes) {
+  for (const node of nodes) {
+    const { calculator } = node;
+    nodes.push(...containedNodes(node, registry));
     if (known.has(calculator)) continue;
     known.add(calculator);
     const [file, second] = beside.filter(({ type }) => type === calculator);
@@ -46,6 +48,15 @@ export async function readGraphFile(path: string, registry: CalculatorRegistry):
   faults.throwIfAny();
   if (config === undefined) throw new Error(`${path} was not read and no fault says why. This is a bug`);
   return { config, subgraphs, registry: registry.withSubgraph(...subgraphs) };
+}
+
+/** The nodes that a subgraph made in code stands for, which may be subgraphs again. A wrong node is reported by validation. */
+function containedNodes(node: NodeConfig, registry: CalculatorRegistry): readonly NodeConfig[] {
+  try {
+    return registry.subgraph(node.calculator)?.expand(node).node ?? [];
+  } catch {
+    return [];
+  }
 }
 
 async function readText(path: string): Promise<string> {

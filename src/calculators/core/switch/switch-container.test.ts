@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   anyPacket,
@@ -5,6 +8,7 @@ import {
   GraphRun,
   optional,
   parseGraphConfig,
+  readGraphFile,
   validateGraph,
 } from '../../../graph/index.ts';
 import { registry, start } from '../test-kit.ts';
@@ -171,6 +175,28 @@ describe('SwitchContainer', () => {
     run.closeAllInputs();
     await run.waitUntilDone();
     expect(seen).toEqual(['x']);
+  });
+
+  test('contained subgraphs are found in the files beside the graph', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-switch-'));
+    try {
+      const path = join(folder, 'graph.pbtxt');
+      const contained =
+        'contained_node { calculator: "Beside" } contained_node { calculator: "PassThroughCalculator" }';
+      await writeFile(
+        path,
+        `input_stream: "a" node { calculator: "SwitchContainer" input_stream: "IN:a" output_stream: "IN:b"
+         options { [mediapipe.SwitchContainerOptions.ext] { ${contained} } } }`,
+      );
+      const text = `type: "Beside" input_stream: "IN:x" output_stream: "IN:y"
+        node { calculator: "PassThroughCalculator" input_stream: "x" output_stream: "y" }`;
+      await writeFile(join(folder, 'beside.pbtxt'), text);
+      const file = await readGraphFile(path, registry);
+      const { nodes } = validateGraph(file.config, file.registry);
+      expect(nodes.map(({ name }) => name)).toContain('switchcontainer__beside__PassThroughCalculator');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   test.each([
