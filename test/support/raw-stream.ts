@@ -1,31 +1,46 @@
-import { Client, credentials, type ClientDuplexStream } from '@grpc/grpc-js';
+import { Client, credentials, type ClientDuplexStream, type StatusObject } from '@grpc/grpc-js';
 import { decodeStreamResponse, encodeInferRequest, joinParts } from '../../src/protocol/wire/infer-codec.ts';
 import type { InferenceResponse } from '../../src/tensor/inference.ts';
 import type { Parameters } from '../../src/tensor/parameters.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+
+/** How an RPC ended. */
+export interface StreamEnd {
+  readonly code: number;
+  readonly text: string;
+  /** Trailing metadata. */
+  readonly trailers: Readonly<Record<string, unknown>>;
+}
 
 /** One ModelStreamInfer RPC on a servable; collects what comes. */
 export class RawStream {
   readonly sent: (readonly Tensor[])[] = [];
   readonly responses: InferenceResponse[] = [];
   readonly errors: string[] = [];
-  readonly #client: Client;
+  readonly ended: Promise<StreamEnd>;
   readonly #call: ClientDuplexStream<Buffer, Buffer>;
   readonly #servable: string;
-  readonly #ended: Promise<number>;
+  #wake: () => void = () => {};
 
-  constructor(address: string, servable: string) {
+  constructor(address: string, servable: string, { deadlineMs = Infinity }: { deadlineMs?: number } = {}) {
     this.#servable = servable;
-    this.#client = new Client(address, credentials.createInsecure(), { 'grpc.max_receive_message_length': -1 });
+    const client = new Client(address, credentials.createInsecure(), { 'grpc.max_receive_message_length': -1 });
     const same = (bytes: Buffer): Buffer => bytes;
-    this.#call = this.#client.makeBidiStreamRequest('/inference.GRPCInferenceService/ModelStreamInfer', same, same);
+    const path = '/inference.GRPCInferenceService/ModelStreamInfer';
+    this.#call = client.makeBidiStreamRequest(path, same, same, { deadline: Date.now() + deadlineMs });
     this.#call.on('error', () => {}); // `status` follows
     this.#call.on('data', (bytes: Buffer) => {
       const { errorMessage, response } = decodeStreamResponse(bytes);
       if (errorMessage !== '') this.errors.push(errorMessage);
       else if (response !== undefined) this.responses.push(response);
+      this.#wake();
     });
-    this.#ended = new Promise((resolve) => this.#call.on('status', ({ code }) => resolve(code)));
+    this.ended = new Promise((resolve) =>
+      this.#call.on('status', ({ code, details, metadata }: StatusObject) => {
+        client.close();
+        resolve({ code, text: details, trailers: metadata.getMap() });
+      }),
+    );
   }
 
   send(inputs: readonly Tensor[], { id = '', parameters }: { id?: string; parameters?: Parameters } = {}): void {
@@ -34,11 +49,24 @@ export class RawStream {
     this.#call.write(joinParts(encodeInferRequest(request)));
   }
 
+  /** Waits for so many responses and errors; never settles when the stream ends first. */
+  async received(count: number): Promise<void> {
+    while (this.responses.length + this.errors.length < count) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  halfClose(): void {
+    this.#call.end();
+  }
+
+  cancel(): void {
+    this.#call.cancel();
+  }
+
   /** Half-closes; resolves with the status code when all responses have come. */
   async end(): Promise<number> {
-    this.#call.end();
-    const code = await this.#ended;
-    this.#client.close();
-    return code;
+    this.halfClose();
+    return (await this.ended).code;
   }
 }
