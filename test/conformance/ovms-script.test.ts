@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { KserveGrpc } from '../support/kserve-grpc.ts';
+import { copyScripts, scriptGraph, type ScriptNode } from '../support/script-graphs.ts';
+import { ScratchFolder } from '../support/scratch-folder.ts';
+import { startServer, type TestServer } from '../support/start-server.ts';
+
+/** OVMS's streaming tests of its Python node (sheet §3.2, 12–22), with ScriptCalculator in its place. */
+
+const three = ['in1', 'in2', 'in3'];
+const threeOut = ['out1', 'out2', 'out3'];
+const GRAPHS: Readonly<Record<string, ScriptNode>> = {
+  one: { script: 'stream/add-one.ts' },
+  three: { script: 'stream/add-one.ts', inputs: three, outputs: threeOut },
+  incomplete: { script: 'stream/add-one.ts', inputs: three, outputs: threeOut, immediate: true },
+  generator: { script: 'stream/add-one.ts#Three', loopback: true },
+  generators: { script: 'stream/add-one.ts#Three', inputs: ['in1', 'in2'], outputs: ['out1', 'out2'], loopback: true },
+  no_loopback: { script: 'stream/add-one.ts#Three' },
+  nothing: { script: 'stream/bad-returns.js#nothing' },
+  numbers: { script: 'stream/bad-returns.js#numbers' },
+  told: { script: 'stream/told.ts', inputs: ['in'], outputs: ['OUT'] },
+};
+
+const INVALID_ARGUMENT = 3;
+
+let folder: ScratchFolder;
+let server: TestServer;
+let grpc: KserveGrpc;
+
+beforeAll(async () => {
+  folder = await ScratchFolder.create();
+  await copyScripts(folder, ['stream/add-one.ts', 'stream/bad-returns.js', 'stream/told.ts']);
+  for (const [name, node] of Object.entries(GRAPHS)) await folder.put(`${name}.pbtxt`, scriptGraph(node));
+  const config = await folder.put('config.json', {
+    // Together in two hosts: a host of its own for each is what other tests look at.
+    mediapipe_config_list: Object.keys(GRAPHS).map((name) => ({
+      name,
+      base_path: '.',
+      graph_path: `${name}.pbtxt`,
+      isolation: 'shared',
+    })),
+  });
+  server = await startServer({ config, flags: ['--hosts', '2'] });
+  grpc = new KserveGrpc(server.grpcAddress);
+});
+afterAll(async () => {
+  grpc.close();
+  await server.stop();
+  await folder[Symbol.asyncDispose]();
+});
+
+type Inputs = Readonly<Record<string, number>>;
+
+function request(graph: string, inputs: Inputs, timestamp?: number, parameters: object = {}): object {
+  const raw = (value: number): Buffer => Buffer.from(Float32Array.of(value).buffer);
+  return {
+    model_name: graph,
+    inputs: Object.keys(inputs).map((name) => ({ name, datatype: 'FP32', shape: [1] })),
+    raw_input_contents: Object.values(inputs).map(raw),
+    parameters: {
+      ...parameters,
+      ...(timestamp === undefined ? {} : { OVMS_MP_TIMESTAMP: { int64_param: timestamp } }),
+    },
+  };
+}
+
+interface Response {
+  readonly error_message: string;
+  readonly infer_response: {
+    readonly outputs: readonly { readonly name: string; readonly datatype: string }[];
+    readonly raw_output_contents: readonly Buffer[];
+    readonly parameters: { readonly OVMS_MP_TIMESTAMP: { readonly int64_param: string } };
+  };
+}
+
+/** Sends all and half-closes; what came as `out=4.5@0`, and the status. */
+async function stream(requests: readonly object[]): Promise<{ seen: string[]; code: number; text: string }> {
+  const { code, text, responses } = await grpc.stream('ModelStreamInfer', requests);
+  const seen = (responses as Response[]).flatMap(({ error_message, infer_response }) => {
+    if (error_message !== '') return [error_message];
+    const timestamp = infer_response.parameters.OVMS_MP_TIMESTAMP.int64_param;
+    return infer_response.outputs.map(({ name, datatype }, i) => {
+      const bytes = infer_response.raw_output_contents[i] ?? Buffer.alloc(4);
+      const value = datatype === 'BYTES' ? bytes.toString('utf8', 4) : Number(bytes.readFloatLE(0).toFixed(3));
+      return `${name}=${value}@${timestamp}`;
+    });
+  });
+  return { seen, code, text };
+}
+
+test('12, 13: one request, one response', async () => {
+  expect(await stream([request('one', { in: 3.5 })])).toEqual({ seen: ['out=4.5@0'], code: 0, text: '' });
+});
+
+test('14, 15: three values in one request, three values back', async () => {
+  const { seen, code } = await stream([request('three', { in1: 3.5, in2: 7.2, in3: 102.4 }, 9)]);
+  expect([seen.toSorted(), code]).toEqual([['out1=4.5@9', 'out2=8.2@9', 'out3=103.4@9'], 0]);
+});
+
+test('16: incomplete inputs, where the input policy lets them through', async () => {
+  const requests = [request('incomplete', { in1: 3.5 }), request('incomplete', { in2: 7.2 })];
+  expect(await stream(requests)).toMatchObject({ seen: ['out1=4.5@0', 'out2=8.2@1'], code: 0 });
+});
+
+test('17: a generator sends three responses to one request, at consecutive timestamps', async () => {
+  expect(await stream([request('generator', { in: 3.5 })])).toMatchObject({
+    seen: ['out=4.5@0', 'out=5.5@1', 'out=6.5@2'],
+    code: 0,
+  });
+});
+
+test('18: a generator of two outputs', async () => {
+  const { seen, code } = await stream([request('generators', { in1: 3.5, in2: 13.5 })]);
+  expect(code).toBe(0);
+  expect(seen).toEqual(['out1=4.5@0', 'out2=14.5@0', 'out1=5.5@1', 'out2=15.5@1', 'out1=6.5@2', 'out2=16.5@2']);
+});
+
+test('19: inputs of one timestamp from two requests', async () => {
+  const requests = [request('generators', { in1: 3.5 }, 64), request('generators', { in2: 7.2 }, 64)];
+  const { seen, code } = await stream(requests);
+  expect(code).toBe(0);
+  expect(seen).toEqual(['out1=4.5@64', 'out2=8.2@64', 'out1=5.5@65', 'out2=9.2@65', 'out1=6.5@66', 'out2=10.2@66']);
+});
+
+test.each([
+  ['20: a generator without LOOPBACK', 'no_loopback', /execute yields, which needs LOOPBACK/],
+  ['21: something else than a list or a generator', 'nothing', /execute gave undefined, a list of tensors/],
+  ['22: a list of something else than tensors', 'numbers', /execute gave at \[0\] 1, a tensor expected/],
+])('%s ends the session', async (_, graph, reason) => {
+  const { seen, code, text } = await stream([request(graph, { in: 3.5 })]);
+  expect([seen, code]).toEqual([[], INVALID_ARGUMENT]);
+  expect(text).toMatch(/^Mediapipe execution failed\. MP status - .*Error occurred during graph execution/s);
+  expect(text).toMatch(reason);
+});
+
+test('inputs while a generator is at work end the session', async () => {
+  const { code, text } = await stream([request('generator', { in: 1 }, 0), request('generator', { in: 1 }, 1)]);
+  expect(code).toBe(INVALID_ARGUMENT);
+  expect(text).toContain('Node is already processing data. Create new stream for another request.');
+});
+
+test('a unary request gets the list, and of a generator what it yields first', async () => {
+  for (const graph of ['one', 'generator']) {
+    const { code, responses } = await grpc.unary('ModelInfer', request(graph, { in: 3.5 }));
+    expect(code).toBe(0);
+    expect((responses[0] as Response['infer_response']).raw_output_contents[0]?.readFloatLE(0)).toBe(4.5);
+  }
+});
+
+test('a script sees the session’s first parameters, each request’s own, and its timestamp; its state is the session’s', async () => {
+  const word = (text: string): object => ({ word: { string_param: text } });
+  const greeting = { greeting: { string_param: 'hello' } };
+  const requests = [
+    request('told', { in: 0 }, 5, { ...word('a'), ...greeting }),
+    request('told', { in: 0 }, 7, { ...word('b'), ...greeting }),
+    request('told', { in: 0 }, undefined),
+  ];
+  for (let session = 0; session < 2; session++) {
+    expect((await stream(requests)).seen).toEqual([
+      'OUT=script in OUT hello | 5 a 1@5',
+      'OUT=script in OUT hello | 7 b 2@7',
+      'OUT=script in OUT hello | 8 undefined 3@8',
+    ]);
+  }
+});
