@@ -112,7 +112,10 @@ const limits = {
     description: 'Largest REST body with binary tensor data.',
     unit: 'bytes',
   }),
-  max_sessions: count.default(10_000).meta({ description: 'Open streams; one more is refused.', unit: 'sessions' }),
+  max_sessions: count.default(10_000).meta({
+    description: 'Sessions (open streams on graphs and runtimes) of all servables; one more is refused.',
+    unit: 'sessions',
+  }),
   max_session_bytes: count.default(64 * MIB).meta({
     description: 'Waiting requests of one stream, and its responses not yet sent: above it the stream is throttled.',
     unit: 'bytes',

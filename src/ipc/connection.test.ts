@@ -20,8 +20,12 @@ async function wire(send: (outbox: Outbox) => void): Promise<Buffer> {
   });
   const outbox = new Outbox(stream);
   send(outbox);
-  do await new Promise((resolve) => setTimeout(resolve, 1));
-  while (outbox.pendingBytes > 0);
+  // A chunk is written in each turn of the event loop for as long as there are any.
+  let written: number;
+  do {
+    written = chunks.length;
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  } while (chunks.length > written);
   return Buffer.concat(chunks);
 }
 

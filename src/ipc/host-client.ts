@@ -23,8 +23,6 @@ export interface HostEvents {
   /** A model run starts; the host is silent until `onRunEnded`. 0: no deadline. */
   onRunStarted(deadlineMs: number): void;
   onRunEnded(loadId: number, timing: RunTiming): void;
-  /** The connection ended; every call and session was told before. */
-  onLost(): void;
 }
 
 /** The front's end of the protocol with one host. */
@@ -229,7 +227,6 @@ export class HostClient {
     this.#unary.clear();
     this.#replies.clear();
     for (const session of [...this.#sessions.values()]) session.end(error);
-    this.#events.onLost();
   }
 }
 

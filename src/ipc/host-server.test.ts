@@ -34,7 +34,7 @@ function connect(parts: Partial<HostHandler>): { client: HostClient; faults: unk
     (fault) => faults.push(fault),
     () => {},
   );
-  const events = { onAlive() {}, onRunStarted() {}, onRunEnded() {}, onLost() {} };
+  const events = { onAlive() {}, onRunStarted() {}, onRunEnded() {} };
   return { client: new HostClient(near, LIMITS, events), faults, far };
 }
 

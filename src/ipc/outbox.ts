@@ -47,13 +47,6 @@ export class Outbox {
     stream.on('drain', () => this.#pump());
   }
 
-  /** Bytes accepted and not yet taken by the operating system. */
-  get pendingBytes(): number {
-    let bytes = this.#stream.writableLength + this.#end - this.#start;
-    for (const messages of this.#backlog.values()) for (const m of messages) bytes += m.total - m.sent;
-    return bytes;
-  }
-
   /**
    * `head` is copied; `tensors` are referenced until they are written and must not change.
    * @param onSent called when big tensors are no longer looked at; never for a message that is copied, withdrawn or lost

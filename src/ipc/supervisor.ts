@@ -93,7 +93,6 @@ export class Supervisor implements AsyncDisposable {
         this.#runEnded();
         if (loadId !== 0) this.#events.onRun(loadId, timing);
       },
-      onLost: () => {},
     };
     const client: HostClient = new HostClient(host.stream, this.#options.limits, events, this.#options.pool);
     this.#client = client;

@@ -6,7 +6,7 @@ import type { TensorSpec } from '../tensor/tensor.ts';
 export type { SessionSink } from '../ipc/session.ts';
 
 export type ServableKind = 'graph' | 'model' | 'runtime';
-export type ServableState = 'loading' | 'ready' | 'unloading' | 'unavailable';
+export type ServableState = 'loading' | 'ready' | 'unavailable';
 
 export interface ServableMetadata {
   readonly name: string;

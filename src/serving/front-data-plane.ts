@@ -13,10 +13,11 @@ import type {
   SessionSink,
 } from './data-plane.ts';
 import type { HostPoolOptions } from './host-pool.ts';
+import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
 import { ModelRepository, type Entry } from './repository.ts';
 import type { LoadedServables, SessionQuota } from './servable-spec.ts';
 import { ServingSession } from './serving-session.ts';
-import { Telemetry } from './telemetry.ts';
+import { graphOutcome, Telemetry } from './telemetry.ts';
 
 export interface ServingLimits {
   readonly maxSessions: number;
@@ -39,7 +40,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   readonly #repository: ModelRepository;
   readonly #telemetry: Telemetry;
   readonly #logger: Logger;
-  readonly #sessions = new Set<ServingSession>();
+  readonly #sessions = new OpenSessions();
   #requestsInFlight = 0;
   #bytesInFlight = 0;
   #isStopping = false;
@@ -59,8 +60,10 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       {
         onRun: (entry, timing) => this.#telemetry.of(entry).ran(timing),
         onReady: (entry, { provider }) => {
-          if (provider !== undefined) this.#telemetry.of(entry).runsOn(provider);
+          const telemetry = this.#telemetry.of(entry);
+          if (provider !== undefined) telemetry.runsOn(provider);
         },
+        onRemoved: (entry) => this.#telemetry.removed(entry),
       },
       logger,
     );
@@ -165,8 +168,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       return response;
     } catch (error) {
       telemetry.finished(context.interface, Math.round((performance.now() - startedAt) * 1e6), 'fail');
-      const { reason } = MillraceError.from(error);
-      (reason === 'GRAPH_FAILED' || reason === 'GRAPH_START_FAILED' ? graph?.failed : graph?.rejected)?.add(1);
+      const outcome = graphOutcome(MillraceError.from(error).reason);
+      if (outcome !== undefined) graph?.[outcome].add(1);
       this.#logFailure(error, entry, request.id);
       throw error;
     } finally {
@@ -182,10 +185,13 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
     this.#checkAccepting();
     const { maxSessions, session: defaultQuota } = this.#options.limits;
-    if (this.#sessions.size >= maxSessions) {
-      throw new MillraceError('LIMIT_REACHED', `${maxSessions} sessions are open, which is the limit (max_sessions)`);
-    }
     const telemetry = this.#telemetry.of(entry);
+    try {
+      this.#sessions.checkRoom(entry.name, deployment.spec.maxSessions, maxSessions);
+    } catch (error) {
+      telemetry.sessionRefused(MillraceError.from(error).details['scope'] as SessionLimitScope);
+      throw error;
+    }
     const session: ServingSession = new ServingSession({
       entry,
       sink,

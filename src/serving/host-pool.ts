@@ -16,8 +16,6 @@ export class HostSlot implements AsyncDisposable {
   readonly name: string;
   readonly #supervisor: Supervisor;
   #client: HostClient | undefined;
-  /** Why there is no host now. */
-  downReason = 'its host is starting';
 
   constructor(name: string, launch: Launcher, options: SupervisorOptions, events: HostSlotEvents, logger: Logger) {
     this.name = name;
@@ -31,7 +29,6 @@ export class HostSlot implements AsyncDisposable {
         },
         onDown: (reason) => {
           this.#client = undefined;
-          this.downReason = reason;
           events.onDown(this, reason);
         },
         onRun: (loadId, timing) => events.onRun(loadId, timing),

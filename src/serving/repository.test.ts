@@ -2,34 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { MillraceError } from '../base/errors.ts';
 import { silentLogger } from '../base/logger.ts';
 import { descriptionOf, fakeHosts, type FakeHost, type FakeHostScript } from '../../test/support/fake-host.ts';
+import { graphSpec, modelSpec, runtimeSpec } from '../../test/support/specs.ts';
 import { ModelRepository } from './repository.ts';
-import { NO_QUOTA, type ServableSpec } from './servable-spec.ts';
+import type { ServableSpec } from './servable-spec.ts';
 
-const graph = (name: string, fingerprint = 'a'): ServableSpec => ({
-  kind: 'graph',
-  name,
-  version: '1',
-  fingerprint,
-  files: [],
-  graphPath: `${name}.pbtxt`,
-  automaticTimestamps: undefined,
-  quota: NO_QUOTA,
-  calculators: [],
-  isolation: 'shared',
-  callDeadlineMs: 0,
-  models: [],
-});
-
-const model = (name: string, fingerprint = 'a'): ServableSpec => ({
-  kind: 'model',
-  name,
-  version: '1',
-  fingerprint,
-  files: [],
-  path: `${name}.onnx`,
-  executionProviders: ['cpu'],
-  runDeadlineMs: 0,
-});
+const graph = (name: string, fingerprint = 'a'): ServableSpec => graphSpec(name, { fingerprint });
+const model = (name: string, fingerprint = 'a'): ServableSpec => modelSpec(name, { fingerprint });
 
 interface Started extends AsyncDisposable {
   readonly repository: ModelRepository;
@@ -42,7 +20,11 @@ interface Started extends AsyncDisposable {
 
 function start(script: FakeHostScript, shared = 1): Started {
   const { options, hosts } = fakeHosts(script, shared);
-  const repository = new ModelRepository(options, { onRun: () => {}, onReady: () => {} }, silentLogger);
+  const repository = new ModelRepository(
+    options,
+    { onRun: () => {}, onReady: () => {}, onRemoved: () => {} },
+    silentLogger,
+  );
   return {
     repository,
     hosts,
@@ -76,17 +58,7 @@ describe('hosts that end', () => {
   });
 
   it('an own host that ends while a new generation loads leaves the old one serving', async () => {
-    const runtime = (fingerprint: string): ServableSpec => ({
-      kind: 'runtime',
-      name: 'r',
-      version: '1',
-      fingerprint,
-      files: [],
-      module: 'r.js',
-      export: 'default',
-      parameters: {},
-      isolation: 'own',
-    });
+    const runtime = (fingerprint: string): ServableSpec => runtimeSpec('r', { fingerprint });
     await using started = start({
       load: (spec, host) => {
         if (spec.fingerprint === 'b') host.end();

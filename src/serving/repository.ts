@@ -29,6 +29,8 @@ export interface RepositoryEvents {
   onRun(entry: Entry, timing: RunTiming): void;
   /** A generation is ready and serves from now on. */
   onReady(entry: Entry, description: ServableDescription): void;
+  /** It is not served any more. */
+  onRemoved(entry: Entry): void;
 }
 
 /** Keeps what should be served loaded on the hosts; a reload swaps generations under running sessions. */
@@ -176,6 +178,7 @@ export class ModelRepository implements AsyncDisposable {
     versions?.delete(entry.version);
     if (versions?.size === 0) this.#entries.delete(entry.name);
     this.#logger.info({ servable: entry.name, version: entry.version }, 'servable removed');
+    this.#events.onRemoved(entry);
     if (entry.kind === 'model') this.#reloadGraphsOf(entry.name, this.#nextLoadId);
   }
 

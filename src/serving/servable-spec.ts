@@ -10,6 +10,8 @@ interface SpecBase {
   readonly fingerprint: string;
   /** What to watch: a change in one of them may change the fingerprint. */
   readonly files: readonly string[];
+  /** Sessions that may be open at once; undefined: as many as the server takes. */
+  readonly maxSessions?: number | undefined;
 }
 
 /** When a request without `OVMS_MP_TIMESTAMP` happens: previous + 1 from 0, the wall clock in µs, or previous + `stepUs`. */

@@ -6,7 +6,7 @@ import type { ServableKind, Session, SessionSink, SessionSummary } from './data-
 import type { Entry } from './repository.ts';
 import type { SessionQuota } from './servable-spec.ts';
 import { SessionTimers } from './session-timers.ts';
-import type { ServableTelemetry, SessionMetrics } from './telemetry.ts';
+import { graphOutcome, type ServableTelemetry, type SessionMetrics } from './telemetry.ts';
 
 export interface ServingSessionParts {
   readonly entry: Entry;
@@ -41,6 +41,7 @@ export class ServingSession implements Session, SessionSink {
     this.version = parts.entry.version;
     this.#timers = new SessionTimers(parts.quota, (error) => this.abort(error));
     parts.metrics.current.add(1);
+    parts.telemetry.sessions.add(1);
   }
 
   get summary(): SessionSummary {
@@ -109,8 +110,12 @@ export class ServingSession implements Session, SessionSink {
     this.#forgetCancellation();
     const { metrics } = this.#parts;
     metrics.current.add(-1);
+    this.#parts.telemetry.sessions.add(-1);
     if (error === undefined) metrics.duration.observe(this.#elapsedUs);
-    else if (error.reason.startsWith('GRAPH_')) metrics.failed.add(1);
+    else {
+      const outcome = graphOutcome(error.reason);
+      if (outcome !== undefined) metrics[outcome].add(1);
+    }
     this.#parts.onEnd(error);
     this.#parts.sink.onEnd(error);
   }

@@ -1,11 +1,39 @@
+import type { Reason } from '../base/errors.ts';
 import type { Counter, Gauge, Histogram, Meter } from '../base/meter.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
-import type { CallContext, Duration, ServableStatistics } from './data-plane.ts';
+import type { CallContext, Duration, ServableKind, ServableStatistics } from './data-plane.ts';
 import { OVMS_TIME_BOUNDS_US } from './metric-bounds.ts';
+import type { SessionLimitScope } from './open-sessions.ts';
 import type { Entry } from './repository.ts';
 
 type Interface = CallContext['interface'];
 type Outcome = 'success' | 'fail';
+
+/** Ends that tell nothing of the graph: the client's, the server's, a limit's. */
+const NO_OUTCOME: readonly Reason[] = [
+  'CANCELLED',
+  'DEADLINE_EXCEEDED',
+  'LIMIT_REACHED',
+  'SERVABLE_NOT_READY',
+  'SHUTTING_DOWN',
+];
+const FAILURES: readonly Reason[] = [
+  'GRAPH_FAILED',
+  'GRAPH_START_FAILED',
+  'HOST_LOST',
+  'INTERNAL',
+  'MODEL_FAILED',
+  'TIMESTAMP_NOT_INCREASING',
+];
+
+/**
+ * How a fault that ended a session or a unary request counts for its graph (OVMS sheet §7): `failed` in running, or
+ * `rejected` by validation; undefined: neither.
+ */
+export function graphOutcome(reason: Reason): 'failed' | 'rejected' | undefined {
+  if (NO_OUTCOME.includes(reason)) return undefined;
+  return FAILURES.includes(reason) ? 'failed' : 'rejected';
+}
 
 class Total {
   count = 0;
@@ -38,7 +66,9 @@ export interface SessionMetrics {
 /** Counters of one servable version: Prometheus series (OVMS's families by name) and KServe statistics. */
 export class ServableTelemetry {
   readonly #families: Families;
-  readonly #entry: Entry;
+  readonly #name: string;
+  readonly #version: string;
+  readonly #kind: ServableKind;
   readonly #totals = {
     success: new Total(),
     fail: new Total(),
@@ -53,19 +83,28 @@ export class ServableTelemetry {
   readonly #wait: Histogram;
   readonly #current: Gauge;
   readonly #sessions = new Map<string, SessionMetrics>();
+  readonly #sessionsRefused = new Map<SessionLimitScope, Counter>();
+  /** Sessions that are open, of all versions of the name. */
+  readonly sessions: Gauge;
   #provider: string | undefined;
   #inferenceCount = 0;
   #executionCount = 0;
   #lastInference = 0;
 
-  constructor(families: Families, entry: Entry) {
+  constructor(families: Families, { name, version, kind }: Entry) {
     this.#families = families;
-    this.#entry = entry;
-    const labels = { name: entry.name, version: entry.version };
+    this.#name = name;
+    this.#version = version;
+    this.#kind = kind;
+    const labels = { name, version };
     this.#inference = families.inferenceTime.with(labels);
     this.#wait = families.waitTime.with(labels);
     this.#current = families.currentRequests.with(labels);
-    if (entry.kind === 'graph') {
+    this.sessions = families.sessions.with({ name });
+    for (const scope of ['servable', 'server'] as const) {
+      this.#sessionsRefused.set(scope, families.sessionsRefused.with({ name, scope }));
+    }
+    if (kind === 'graph') {
       for (const via of ['gRPC', 'REST'] as const) this.session('ModelInfer', via);
       this.session('ModelInferStream', 'gRPC');
     }
@@ -84,17 +123,17 @@ export class ServableTelemetry {
     if (outcome === 'fail') return;
     let times = this.#times.get(via);
     if (times === undefined) {
-      times = this.#families.requestTime.with({ name: this.#entry.name, version: this.#entry.version, interface: via });
+      times = this.#families.requestTime.with({ name: this.#name, version: this.#version, interface: via });
       this.#times.set(via, times);
     }
     times.observe(ns / 1000);
-    if (this.#entry.kind !== 'model') this.#countWhole(ns);
+    if (this.#kind !== 'model') this.#countWhole(ns);
   }
 
   /** A request of a session was answered. */
   streamed(latencyUs: number | undefined): void {
     this.#lastInference = Date.now();
-    if (this.#entry.kind === 'model' || latencyUs === undefined) return;
+    if (this.#kind === 'model' || latencyUs === undefined) return;
     this.#totals.success.add(latencyUs * 1000);
     this.#countWhole(latencyUs * 1000);
   }
@@ -114,7 +153,7 @@ export class ServableTelemetry {
     const key = `${method}/${via}`;
     let metrics = this.#sessions.get(key);
     if (metrics === undefined) {
-      const { name } = this.#entry;
+      const name = this.#name;
       const labels = { name, api: 'KServe', method, interface: via };
       metrics = {
         accepted: this.#families.accepted.with(labels),
@@ -133,19 +172,30 @@ export class ServableTelemetry {
     return metrics;
   }
 
+  /** A session was not opened, since so many are. */
+  sessionRefused(scope: SessionLimitScope): void {
+    this.#sessionsRefused.get(scope)?.add(1);
+  }
+
   /** The execution provider that a model got, as a series of its own with value 1. */
   runsOn(provider: string): void {
-    const { name, version } = this.#entry;
-    if (this.#provider !== undefined) this.#families.provider.remove({ name, version, provider: this.#provider });
+    this.removed();
     this.#provider = provider;
-    this.#families.provider.with({ name, version, provider }).set(1);
+    this.#families.provider.with({ name: this.#name, version: this.#version, provider }).set(1);
+  }
+
+  /** Served no more: what it has counted stays. */
+  removed(): void {
+    if (this.#provider === undefined) return;
+    this.#families.provider.remove({ name: this.#name, version: this.#version, provider: this.#provider });
+    this.#provider = undefined;
   }
 
   statistics(): ServableStatistics {
     const totals = this.#totals;
     return {
-      name: this.#entry.name,
-      version: this.#entry.version,
+      name: this.#name,
+      version: this.#version,
       lastInference: this.#lastInference,
       inferenceCount: this.#inferenceCount,
       executionCount: this.#executionCount,
@@ -176,9 +226,14 @@ export class ServableTelemetry {
     const key = `${via}/${outcome}`;
     let counter = this.#requests.get(key);
     if (counter === undefined) {
-      const { name, version } = this.#entry;
       const family = outcome === 'success' ? this.#families.requestsSuccess : this.#families.requestsFail;
-      counter = family.with({ name, version, api: 'KServe', method: 'ModelInfer', interface: via });
+      counter = family.with({
+        name: this.#name,
+        version: this.#version,
+        api: 'KServe',
+        method: 'ModelInfer',
+        interface: via,
+      });
       this.#requests.set(key, counter);
     }
     return counter;
@@ -206,6 +261,11 @@ export class Telemetry {
     if (telemetry === undefined) this.#servables.set(key, (telemetry = new ServableTelemetry(this.#families, entry)));
     this.#byEntry.set(entry, telemetry);
     return telemetry;
+  }
+
+  /** It is served no more. */
+  removed(entry: Entry): void {
+    this.#byEntry.get(entry)?.removed();
   }
 }
 
@@ -264,6 +324,12 @@ function createFamilies(meter: Meter) {
       'ovms_requests_rejected',
       'Number of requests rejected due to deserialization or validation errors.',
       graph,
+    ),
+    sessions: meter.gauge('millrace_sessions', 'Sessions that are open.', ['name']),
+    sessionsRefused: meter.counter(
+      'millrace_sessions_refused',
+      'Sessions not opened because so many were (max_sessions of the servable or of the server).',
+      ['name', 'scope'],
     ),
     graphError: meter.counter('ovms_graph_error', 'Number of errors in graph execution.', graph),
     responses: meter.counter('ovms_responses', 'Number of responses generated by a graph.', graph),

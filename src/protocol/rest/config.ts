@@ -7,7 +7,6 @@ import { ConfigStatus, failures, jsonSchema } from './schemas.ts';
 const OVMS_STATES: Record<ServableState, string> = {
   ready: 'AVAILABLE',
   loading: 'LOADING',
-  unloading: 'UNLOADING',
   unavailable: 'END',
 };
 

@@ -150,7 +150,7 @@ export const RepositoryIndex = z.array(
   z.object({
     name: z.string(),
     version: z.string(),
-    state: z.enum(['READY', 'UNAVAILABLE', 'LOADING', 'UNLOADING']),
+    state: z.enum(['READY', 'UNAVAILABLE', 'LOADING']),
     reason: z.string(),
   }),
 );
@@ -161,7 +161,7 @@ export const ConfigStatus = z.record(
     model_version_status: z.array(
       z.object({
         version: z.string(),
-        state: z.enum(['AVAILABLE', 'LOADING', 'UNLOADING', 'END']),
+        state: z.enum(['AVAILABLE', 'LOADING', 'END']),
         status: z.object({ error_code: z.string(), error_message: z.string() }),
       }),
     ),

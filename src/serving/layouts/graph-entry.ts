@@ -58,6 +58,7 @@ export async function readGraphEntry(
     kind: 'graph' as const,
     name: entry.name,
     version: '1',
+    maxSessions: entry.max_sessions,
     graphPath,
     automaticTimestamps: typeof automatic === 'object' ? { stepUs: automatic.step_us } : automatic,
     inputPolicy: entry.input_policy,

@@ -28,6 +28,22 @@ function models(...configs: object[]): object {
 
 const reasons = (loaded: OvmsConfig): string[] => loaded.broken.map(({ reason }) => reason);
 
+test('max_sessions of a graph and of a runtime is a whole number from 1', async () => {
+  await put('g/graph.pbtxt');
+  await put('r.js');
+  const runtime = { name: 'r', implementation: 'r.js' };
+  const { specs } = await load({
+    mediapipe_config_list: [{ name: 'g', max_sessions: 3 }],
+    runtimes: [{ ...runtime, max_sessions: 4 }],
+  });
+  expect(specs).toMatchObject([
+    { name: 'g', maxSessions: 3 },
+    { name: 'r', maxSessions: 4 },
+  ]);
+  const { broken } = await load({ mediapipe_config_list: [{ name: 'g', max_sessions: 0 }], runtimes: [runtime] });
+  expect(broken).toMatchObject([{ name: 'g', reason: expect.stringMatching(/max_sessions.*0/) as string }]);
+});
+
 test('the highest numbered folder is served unless the policy says otherwise', async () => {
   for (const version of ['1', '9', '10', 'draft']) await put(`m/${version}/model.onnx`);
   const versions = async (policy?: object): Promise<string[]> => {
@@ -90,6 +106,7 @@ test.each([
   [{ base_path: 'ir' }, 'OpenVINO IR: export'],
   [{ base_path: 'lite/m.tflite' }, 'tf2onnx.convert --tflite'],
   [{ automatic_timestamps: 'request' }, '"automatic_timestamps" is for graphs'],
+  [{ max_sessions: 2 }, '"max_sessions" is for graphs'],
 ])('a model with %j is unavailable, saying why, and the others are served', async (config, reason) => {
   await put('m.onnx');
   await put('ir/1/model.xml');

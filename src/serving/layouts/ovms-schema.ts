@@ -38,8 +38,15 @@ function limit(name: string, unit: string) {
     .meta({ description: `The option ${name}, for this graph's streams; 0: no limit.`, unit, ours: true });
 }
 
+const maxSessions = z.int().min(1).optional().meta({
+  description:
+    'Sessions (open streams) at once; one more is refused. Default: as many as the option max_sessions lets.',
+  unit: 'sessions',
+});
+
 /** What a graph may say in addition to OVMS's keys. */
 const graphKeys = {
+  max_sessions: maxSessions.meta({ ...maxSessions.meta(), ours: true }),
   automatic_timestamps: z
     .union([z.enum(['request', 'wall_clock']), strictObject({ step_us: z.int().min(1) })], {
       error: '"request", "wall_clock" or {"step_us": N} expected',
@@ -140,6 +147,7 @@ export const runtimeEntrySchema = strictObject({
         "Module with the runtime, relative to the configuration file's folder; `#name` picks an export other than the default one. Required.",
     }),
   parameters: z.record(z.string(), z.unknown()).optional().meta({ description: 'What the runtime gets as its own.' }),
+  max_sessions: maxSessions,
   isolation: z.enum(['own', 'shared']).optional().meta({
     description: '`own` (default): a host process of its own. `shared`: in the same hosts as graphs and models.',
   }),

@@ -17,6 +17,7 @@ export async function readRuntimeEntry(entry: RuntimeEntry, context: EntryContex
     kind: 'runtime' as const,
     name: entry.name,
     version: '1',
+    maxSessions: entry.max_sessions,
     module,
     export: exported ?? 'default',
     parameters: entry.parameters ?? {},

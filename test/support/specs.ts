@@ -1,0 +1,36 @@
+import { NO_QUOTA, type GraphSpec, type ModelSpec, type RuntimeSpec } from '../../src/serving/servable-spec.ts';
+
+/** Specs as a layout would yield them, of files that are not there: for tests whose hosts load nothing. */
+export const graphSpec = (name: string, more: Partial<GraphSpec> = {}): GraphSpec => ({
+  ...base(name),
+  kind: 'graph',
+  graphPath: `${name}.pbtxt`,
+  automaticTimestamps: undefined,
+  quota: NO_QUOTA,
+  calculators: [],
+  isolation: 'shared',
+  callDeadlineMs: 0,
+  models: [],
+  ...more,
+});
+
+export const modelSpec = (name: string, more: Partial<ModelSpec> = {}): ModelSpec => ({
+  ...base(name),
+  kind: 'model',
+  path: `${name}.onnx`,
+  executionProviders: ['cpu'],
+  runDeadlineMs: 0,
+  ...more,
+});
+
+export const runtimeSpec = (name: string, more: Partial<RuntimeSpec> = {}): RuntimeSpec => ({
+  ...base(name),
+  kind: 'runtime',
+  module: `${name}.js`,
+  export: 'default',
+  parameters: {},
+  isolation: 'own',
+  ...more,
+});
+
+const base = (name: string) => ({ name, version: '1', fingerprint: 'a', files: [] });
