@@ -17,7 +17,8 @@ export interface Tensor {
 /** What a servable expects or offers; −1 is a dimension of any size. */
 export interface TensorSpec {
   readonly name: string;
-  readonly datatype: Datatype;
+  /** INVALID: not known, as of a graph stream whose calculators do not say what it carries. */
+  readonly datatype: Datatype | 'INVALID';
   readonly shape: readonly number[];
   /** May be left out of a request. */
   readonly optional?: boolean | undefined;

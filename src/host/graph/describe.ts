@@ -10,9 +10,6 @@ import type { ModelSession } from '../../runtime/model-session.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
 import { formOf } from './ports.ts';
 
-/** Only in metadata, and OVMS's word there: the calculators do not say what the stream carries. */
-const UNKNOWN = 'INVALID' as TensorSpec['datatype'];
-
 /**
  * A graph's metadata: datatypes and shapes from its calculators' contracts, and of streams that go straight into or come
  * straight out of a model, from that model.
@@ -48,7 +45,7 @@ function specsOf(port: GraphPort, ofModel: () => TensorSpec | undefined): Tensor
     return [{ name, datatype: type.datatype, shape: type.shape ?? [] }];
   }
   const spec = ofModel();
-  return [spec === undefined ? { name, datatype: UNKNOWN, shape: [] } : { ...spec, name }];
+  return [spec === undefined ? { name, datatype: 'INVALID', shape: [] } : { ...spec, name }];
 }
 
 /** The model's own spec of the tensor that graph stream `name` carries to or from an inference node. */

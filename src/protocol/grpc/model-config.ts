@@ -1,8 +1,7 @@
 import type { DataPlane } from '../../serving/data-plane.ts';
-import type { Datatype } from '../../tensor/datatype.ts';
-import type { DataType } from '../wire/generated/inference/DataType.ts';
 import type { ModelConfigRequest__Output } from '../wire/generated/inference/ModelConfigRequest.ts';
 import type { ModelConfigResponse } from '../wire/generated/inference/ModelConfigResponse.ts';
+import { BACKENDS, configDatatype } from '../wire/model-config.ts';
 import type { Messages } from './messages.ts';
 import type { UnaryHandler } from './transport.ts';
 
@@ -24,23 +23,16 @@ function modelConfig(dataPlane: DataPlane, name: string, version: string): Model
       max_batch_size: 0,
       input: metadata.inputs.map((input) => ({
         name: input.name,
-        data_type: dataType(input.datatype),
+        data_type: configDatatype(input.datatype),
         dims: [...input.shape],
         optional: input.optional === true,
       })),
       output: metadata.outputs.map((output) => ({
         name: output.name,
-        data_type: dataType(output.datatype),
+        data_type: configDatatype(output.datatype),
         dims: [...output.shape],
       })),
       model_transaction_policy: { decoupled: metadata.decoupled },
     },
   };
-}
-
-const BACKENDS = { graph: 'millrace', model: 'onnxruntime', runtime: 'millrace' } as const;
-
-/** Configurations call BYTES a string. */
-function dataType(datatype: Datatype): DataType {
-  return datatype === 'BYTES' ? 'TYPE_STRING' : `TYPE_${datatype}`;
 }

@@ -1,6 +1,6 @@
-import type { Datatype } from '../../tensor/datatype.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
 import type { ServableMetadata } from '../../serving/data-plane.ts';
+import { BACKENDS, configDatatype } from '../wire/model-config.ts';
 
 /**
  * Triton's `ModelConfig` as JSON, every scalar with its default as Triton prints it (KServe sheet §1.4): what a servable's
@@ -11,7 +11,7 @@ export function modelConfig(metadata: ServableMetadata): object {
   return {
     name,
     platform,
-    backend: kind === 'model' ? 'onnxruntime' : 'millrace',
+    backend: BACKENDS[kind],
     runtime: '',
     version_policy: { latest: { num_versions: 1 } },
     // Shapes in our metadata include the batch dimension.
@@ -70,8 +70,4 @@ function configOutput({ name, datatype, shape }: TensorSpec): object {
     is_shape_tensor: false,
     is_non_linear_format_io: false,
   };
-}
-
-function configDatatype(datatype: Datatype): string {
-  return datatype === 'BYTES' ? 'TYPE_STRING' : `TYPE_${datatype}`;
 }

@@ -2,6 +2,7 @@ import { MillraceError } from '../../base/errors.ts';
 import { encodeBytes } from '../../tensor/bytes.ts';
 import { DATATYPE_BYTES } from '../../tensor/datatype.ts';
 import { elementCount, expectedBytes, type Tensor, type TensorSpec } from '../../tensor/tensor.ts';
+import { datatypeOf } from './spec-datatype.ts';
 
 /** HTTP header of Triton's binary tensor extension: bytes of JSON before the tensors. */
 export const HEADER_LENGTH = 'inference-header-content-length';
@@ -76,7 +77,8 @@ export function decodeRawBody(body: Buffer, servable: string, inputs: readonly T
   if (spec === undefined || inputs.length !== 1) {
     throw rawError(servable, `model has ${inputs.length} inputs, exactly 1 expected`);
   }
-  const { name, datatype, shape } = spec;
+  const { name, shape } = spec;
+  const datatype = datatypeOf(spec, servable);
   const open = shape.filter((dim) => dim < 0).length;
   if (datatype === 'BYTES') {
     const isOne = shape.length === 0 || (shape.length <= 2 && shape.every((dim) => dim === 1 || dim === -1));

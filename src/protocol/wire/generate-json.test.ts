@@ -84,6 +84,15 @@ describe('decodeGenerateRequest', () => {
     expect(() => decode(body)).toThrow(message);
   });
 
+  it('refuses an input whose datatype the metadata does not know, and takes it in V2 form', () => {
+    const specs: TensorSpec[] = [{ name: 'n', datatype: 'INVALID', shape: [] }];
+    expect(() => decode({ n: 1 }, specs)).toThrow(
+      "input 'n' of 'm' has no datatype in its metadata; send a V2 request that names one",
+    );
+    const inputs = [{ name: 'n', datatype: 'FP32', shape: [1], data: [1] }];
+    expect(decode({ inputs }, specs).request.inputs[0]?.datatype).toBe('FP32');
+  });
+
   it('names the first fault in the order of the document', () => {
     expect(() => decode('{"n":"a","text_input":5}')).toThrow('input "n"');
   });

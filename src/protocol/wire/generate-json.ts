@@ -14,6 +14,7 @@ import {
 import { JsonReader, type JsonSlice } from './json-reader.ts';
 import { decodeInferenceRequest, type ServableRef } from './json-request.ts';
 import { encodeInferenceResponse, printData, printParameter } from './json-response.ts';
+import { datatypeOf } from './spec-datatype.ts';
 
 /** `flat`: Triton's one key per tensor. `v2`: a whole inference request, as MLServer and the OIP's aliases take. */
 export type GenerateForm = 'flat' | 'v2';
@@ -68,7 +69,7 @@ function decodeFlat(body: Buffer, ref: ServableRef, specs: readonly TensorSpec[]
         details: { tensor: key },
       });
     }
-    inputs.push(toTensor(body, reader.slice(), spec));
+    inputs.push(toTensor(body, reader.slice(), spec, ref.servable));
   };
   readObject(reader, 'the request body', (key) => {
     if (key === 'id') id = readText(reader, '"id"');
@@ -81,8 +82,9 @@ function decodeFlat(body: Buffer, ref: ServableRef, specs: readonly TensorSpec[]
 }
 
 /** A scalar or an array, row-major however it nests; the shape follows from the metadata. */
-function toTensor(body: Buffer, slice: JsonSlice, spec: TensorSpec): Tensor {
-  const { name, datatype } = spec;
+function toTensor(body: Buffer, slice: JsonSlice, spec: TensorSpec, servable: string): Tensor {
+  const { name } = spec;
+  const datatype = datatypeOf(spec, servable);
   const isArray = body[slice.start] === 91;
   // A scalar is an array of one: the same reader checks it.
   const bytes = isArray ? body : Buffer.concat([OPEN, body.subarray(slice.start, slice.end), CLOSE]);

@@ -74,6 +74,12 @@ describe('decodeInferenceRequest', () => {
     expect(text.request.inputs[0]?.data).toHaveLength(5);
   });
 
+  it('refuses a raw body for an input whose datatype the metadata does not know', () => {
+    const raw = (): unknown =>
+      decodeInferenceRequest(Buffer.alloc(4), 0, REF, () => [{ name: 'x', datatype: 'INVALID', shape: [-1] }]);
+    expect(faultOf(raw).reason).toBe('WRONG_DATATYPE');
+  });
+
   it('refuses binary BYTES data whose length prefixes do not fit', () => {
     const body = binaryInput(5, { datatype: 'BYTES', shape: [1] });
     const fault = faultOf(() => decode(body, Buffer.from([9, 0, 0, 0, 65])));
