@@ -3,10 +3,8 @@ import type { Logger } from '../base/logger.ts';
 import { Closer } from '../base/closer.ts';
 import type { ValidatedGraph } from '../graph/index.ts';
 import { backendFor } from '../runtime/index.ts';
-import { MODEL_SERVICE, type ModelService } from '../runtime/model-service.ts';
+import type { ModelService } from '../runtime/model-service.ts';
 import type { ModelOptions, ModelSession } from '../runtime/model-session.ts';
-
-export { MODEL_SERVICE };
 
 /** A model that a graph may name; more of its options may be there, and are passed on. */
 export type ModelFile = Omit<ModelOptions, 'intraOpThreads'> & { readonly intraOpThreads?: number | undefined };
@@ -25,9 +23,7 @@ export async function loadModels(
   models: readonly ModelFile[],
   logger: Logger,
 ): Promise<LoadedModels> {
-  const named = new Set(
-    graph.services.has(MODEL_SERVICE) ? graph.nodes.flatMap(({ options }) => textsIn(options)) : [],
-  );
+  const named = new Set(graph.nodes.flatMap(({ options }) => textsIn(options)));
   await using opened = new Closer();
   const sessions: ModelSession[] = [];
   const monitor = { runStarted: () => {}, runEnded: () => {} };

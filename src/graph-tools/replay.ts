@@ -4,6 +4,7 @@ import {
   parseGraphConfig,
   validateGraph,
   type CalculatorRegistry,
+  type GraphConfig,
   type Packet,
   type ValidatedGraph,
 } from '../graph/index.ts';
@@ -54,9 +55,16 @@ const MESSAGE_LENGTH = 600;
 
 /** Runs a case on this engine. A case that does not end within 20 s is given up. */
 export async function replayCase(replayed: GraphCase, registry: CalculatorRegistry): Promise<CaseOutcome> {
+  let config: GraphConfig;
   let graph: ValidatedGraph;
   try {
-    graph = validateGraph(parseGraphConfig(replayed.graph), registry);
+    config = parseGraphConfig(replayed.graph);
+  } catch (error) {
+    // MediaPipe's parser gives no status.
+    return { error: { at: 'initialize', ...failureOf(error), class: 'RuntimeError' } };
+  }
+  try {
+    graph = validateGraph(config, registry);
   } catch (error) {
     return { error: { at: 'initialize', ...failureOf(error) } };
   }

@@ -10,7 +10,7 @@ import { replayCase, type GraphCase } from '../../graph-tools/replay.ts';
 import { UsageError } from '../usage-error.ts';
 import { nameOf, parseGraphArguments, type GraphArguments } from './graph-arguments.ts';
 import { GRAPH_HELP, GRAPH_OVERVIEW, type GraphCommand } from './graph-help.ts';
-import { graphParts, runWithModels, runInputs } from './graph-parts.ts';
+import { loadGraph, loadRegistry, runInputs, runWithServices } from './graph-parts.ts';
 
 /** What the graph commands use of the process. */
 export interface GraphEnvironment {
@@ -46,7 +46,7 @@ export async function graphCommand(args: readonly string[], environment: GraphEn
 }
 
 async function check({ files, flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
-  const { registry } = graphParts(flags, environment.variables);
+  const registry = await loadRegistry(flags, environment.variables);
   let count = 0;
   for (const file of files) {
     const { faults, graph, subgraphs } = await checkGraph(file, registry);
@@ -54,11 +54,13 @@ async function check({ files, flags }: GraphArguments, environment: GraphEnviron
     for (const { message } of faults) environment.stdout(`${message}\n`);
     if (graph === undefined) continue;
     const used = subgraphs.length === 0 ? '' : `, subgraphs ${subgraphs.join(', ')}`;
-    environment.stdout(`${file}: no faults (${graph.nodes.length} nodes, ${graph.streams.length} streams${used})\n`);
+    environment.stdout(`${file}: no faults (${counted(graph.nodes.length, 'node')}, ${counted(graph.streams.length, 'stream')}${used})\n`);
   }
-  if (count > 0) environment.stderr(`millrace: ${count === 1 ? '1 fault' : `${count} faults`}\n`);
+  if (count > 0) environment.stderr(`millrace: ${counted(count, 'fault')}\n`);
   return count > 0 ? 1 : 0;
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 async function draw({ files: [file = ''], flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
   const output = flags['output']?.at(-1);
@@ -66,7 +68,7 @@ async function draw({ files: [file = ''], flags }: GraphArguments, environment: 
   if (format !== 'mermaid' && format !== 'svg') {
     throw new UsageError(`--format: "${format}" given, mermaid or svg expected`);
   }
-  const { graph } = await graphParts(flags, environment.variables).load(file);
+  const { graph } = await loadGraph(file, flags, environment.variables);
   const diagram = toDiagram(describeValidatedGraph(graph));
   const text =
     format === 'mermaid' ? toMermaid(diagram) : await (await import('../../graph-tools/svg.ts')).toSvg(diagram);
@@ -75,20 +77,22 @@ async function draw({ files: [file = ''], flags }: GraphArguments, environment: 
 }
 
 async function run({ files: [file = ''], flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
-  const parts = graphParts(flags, environment.variables);
-  await runWithModels(await parts.load(file), runInputs(flags), environment.logger, {}, (stream, packet) =>
-    environment.stdout(`${printPacketLine(stream, packet)}\n`),
+  await runWithServices(
+    await loadGraph(file, flags, environment.variables),
+    runInputs(flags),
+    environment.logger,
+    {},
+    (stream, packet) => environment.stdout(`${printPacketLine(stream, packet)}\n`),
   );
   return 0;
 }
 
 async function trace({ files: [file = ''], flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
-  const parts = graphParts(flags, environment.variables);
-  const loaded = await parts.load(file);
+  const loaded = await loadGraph(file, flags, environment.variables);
   const { graph } = loaded;
   const recorder = new TraceRecorder(graph, capacityOf(flags) ?? graph.trace?.capacity ?? TRACE_CAPACITY);
   try {
-    await runWithModels(loaded, runInputs(flags), environment.logger, recorder.hooks, () => {});
+    await runWithServices(loaded, runInputs(flags), environment.logger, recorder.hooks, () => {});
   } finally {
     const chromeTrace = recorder.toChromeTrace();
     const output = flags['output']?.at(-1);
@@ -106,7 +110,7 @@ function capacityOf(flags: GraphArguments['flags']): number | undefined {
 }
 
 async function replay({ files: [file = ''] }: GraphArguments, environment: GraphEnvironment): Promise<number> {
-  const { registry } = graphParts({}, {});
+  const registry = await loadRegistry({}, {});
   const results: object[] = [];
   for (const replayed of await readCases(file)) {
     results.push({ name: replayed.name, expected: await replayCase(replayed, registry) });

@@ -1,76 +1,70 @@
 import type { Logger } from '../../base/logger.ts';
-import { builtinCalculators } from '../../calculators/index.ts';
 import {
-  CalculatorRegistry,
   readGraphFile,
   validateGraph,
+  type CalculatorRegistry,
   type GraphRunOptions,
   type Packet,
   type ValidatedGraph,
 } from '../../graph/index.ts';
-import { loadModels, MODEL_SERVICE, type ModelFile } from '../../graph-tools/models.ts';
+import type { ModelFile } from '../../graph-tools/models.ts';
 import { runGraph, type RunInputs } from '../../graph-tools/run-graph.ts';
+import { openServices, registryWith, usesModels } from '../../graph-tools/services.ts';
+import type { ServableSpec } from '../../serving/servable-spec.ts';
 import { loadSettings, servablesLoader } from '../load-settings.ts';
 import { UsageError } from '../usage-error.ts';
 import type { GraphArguments } from './graph-arguments.ts';
 
+type Flags = GraphArguments['flags'];
+type Variables = Readonly<Record<string, string | undefined>>;
+
 /** A graph that may be run, with the models that it may name. */
 export interface LoadedGraph {
+  readonly file: string;
   readonly graph: ValidatedGraph;
   readonly models: readonly ModelFile[];
 }
 
-/** What a configuration gives to graphs that are used without a server. */
-export interface GraphParts {
-  readonly registry: CalculatorRegistry;
-  /** @throws GraphError with all faults */
-  load(file: string): Promise<LoadedGraph>;
+/** The calculators that graphs may name: ours, and with `--config_path` those of that configuration. */
+export async function loadRegistry(flags: Flags, variables: Variables): Promise<CalculatorRegistry> {
+  const specs = flags['config_path'] === undefined ? [] : await readSpecs(flags, variables);
+  const modules = specs.flatMap((spec) => (spec.kind === 'graph' ? spec.calculators : []));
+  return registryWith([...new Set(modules)]);
 }
 
-/** The parts of the configuration that `--config_path` names; of the one that comes with Millrace without it. */
-export function graphParts(
-  flags: GraphArguments['flags'],
-  variables: Readonly<Record<string, string | undefined>>,
-): GraphParts {
-  const registry = new CalculatorRegistry(builtinCalculators);
-  return {
-    registry,
-    async load(file) {
-      const read = await readGraphFile(file, registry);
-      const graph = validateGraph(read.config, read.registry);
-      // Reading a configuration hashes the models' files, so only where it is needed.
-      return { graph, models: graph.services.has(MODEL_SERVICE) ? await modelsOf(flags, variables) : [] };
-    },
-  };
+/** @throws GraphError with all faults */
+export async function loadGraph(file: string, flags: Flags, variables: Variables): Promise<LoadedGraph> {
+  const { config, registry } = await readGraphFile(file, await loadRegistry(flags, variables));
+  const graph = validateGraph(config, registry);
+  // Reading a configuration hashes the models' files, so only where it is needed.
+  const specs = usesModels(graph) ? await readSpecs(flags, variables) : [];
+  return { file, graph, models: specs.filter((spec) => spec.kind === 'model') };
 }
 
-async function modelsOf(
-  flags: GraphArguments['flags'],
-  variables: Readonly<Record<string, string | undefined>>,
-): Promise<readonly ModelFile[]> {
-  const path = flags['config_path']?.at(-1);
-  const { settings } = await loadSettings(path === undefined ? {} : { config_path: path }, variables);
-  const { specs } = await servablesLoader(settings)();
-  return specs.filter((spec) => spec.kind === 'model');
-}
-
-/** Runs a graph with its models, which are closed afterwards. Throws as `runGraph` and `loadModels`. */
-export async function runWithModels(
-  { graph, models }: LoadedGraph,
+/** Runs a graph with its models and scripts, which are closed afterwards. Throws as `runGraph` and `openServices`. */
+export async function runWithServices(
+  { file, graph, models }: LoadedGraph,
   inputs: RunInputs,
   logger: Logger,
   options: GraphRunOptions,
   onPacket: (stream: string, packet: Packet) => void,
 ): Promise<void> {
-  await using loaded = await loadModels(graph, models, logger);
-  await runGraph(graph, inputs, { ...options, services: new Map([[MODEL_SERVICE, loaded.service]]) }, onPacket);
+  await using opened = await openServices(graph, file, models, logger);
+  await runGraph(graph, inputs, { ...options, services: opened.services }, onPacket);
 }
 
-/** @throws UsageError */
-export function runInputs(flags: GraphArguments['flags']): RunInputs {
+/** What the flags `--input`, `--side_packet` and `--observe` say. @throws UsageError */
+export function runInputs(flags: Flags): RunInputs {
   const files = new Map<string, string[]>();
   for (const [name, file] of pairs('input', flags['input'])) files.set(name, [...(files.get(name) ?? []), file]);
   return { files, sidePackets: new Map(pairs('side_packet', flags['side_packet'])), observe: flags['observe'] ?? [] };
+}
+
+/** What the configuration has that `--config_path` names; without it, the one that comes with Millrace. */
+async function readSpecs(flags: Flags, variables: Variables): Promise<readonly ServableSpec[]> {
+  const path = flags['config_path']?.at(-1);
+  const { settings } = await loadSettings(path === undefined ? {} : { config_path: path }, variables);
+  return (await servablesLoader(settings)()).specs;
 }
 
 function pairs(flag: string, values: readonly string[] = []): (readonly [string, string])[] {
