@@ -97,7 +97,8 @@ const hosts = {
       unit: 'milliseconds',
     }),
   host_heartbeat_s: z.number().min(0.1).max(MAX_SECONDS).default(5).meta({
-    description: 'Longest silence of a host outside a model run before it is taken for hung and replaced.',
+    description:
+      'Longest silence of a host outside a model run before it is taken for hung and replaced; two minutes while it starts or loads.',
     unit: 'seconds',
   }),
 };

@@ -6,7 +6,7 @@ import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import { checkInputs } from '../runtime/check-inputs.ts';
 import type { RuntimeContext, RuntimeDefinition, RuntimeResponse } from '../runtime/script/define-runtime.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { responseFault } from '../tensor/tensor-fault.ts';
+import { kindOf, responseFault } from '../tensor/tensor-fault.ts';
 import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
 import type { HostServable } from './servable.ts';
 
@@ -114,7 +114,9 @@ export class RuntimeServable implements HostServable {
   #answers(requests: RequestQueue, context: RuntimeContext): AsyncIterable<RuntimeResponse> {
     const { definition } = this.#parts;
     if (definition.predictStream === undefined) return predictEach(definition, requests, context);
-    return definition.predictStream(requests, context);
+    const stream = definition.predictStream(requests, context);
+    if (Symbol.asyncIterator in Object(stream)) return stream;
+    throw new TypeError(`predictStream returned ${kindOf(stream)}, an async iterable expected`);
   }
 
   /** The runtime asks for the next request, so this one has all its responses; Triton's clients may ask to be told. */
@@ -146,7 +148,9 @@ export class RuntimeServable implements HostServable {
     const { name, version } = this.#parts;
     const fault = answerFault(answer);
     if (fault !== undefined) {
-      throw new MillraceError('RUNTIME_FAILED', `runtime '${name}' answered ${fault}`, { details: { servable: name } });
+      throw new MillraceError('RUNTIME_FAILED', `answer of runtime '${name}': ${fault}`, {
+        details: { servable: name },
+      });
     }
     return {
       servable: name,
@@ -169,7 +173,7 @@ export class RuntimeServable implements HostServable {
 function answerFault(answer: RuntimeResponse): string | undefined {
   const fault = responseFault(answer);
   if (fault !== undefined || answer.id === undefined || typeof answer.id === 'string') return fault;
-  return `id: ${typeof answer.id} given, string expected`;
+  return `id: ${kindOf(answer.id)} given, string expected`;
 }
 
 async function* predictEach(

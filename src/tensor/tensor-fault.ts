@@ -52,7 +52,7 @@ function parametersFault(value: unknown): string | undefined {
 }
 
 /** The type of a value for messages: "boolean", "undefined", "null", "Float32Array". */
-function kindOf(value: unknown): string {
+export function kindOf(value: unknown): string {
   if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;
   const { name } = (value.constructor as { name?: unknown } | undefined) ?? {};
   return typeof name === 'string' && name !== '' ? name : 'Object';

@@ -91,7 +91,7 @@ describe.each(Object.entries(launchers))('a host %s outlives', (_where, launch) 
 
   it.each([
     ['early', /^as you asked$/],
-    ['streamless', /asyncIterator/],
+    ['streamless', /^predictStream returned undefined, an async iterable expected$/],
   ])('a runtime whose stream fails before its first answer, and tells its message: %s', async (name, message) => {
     const { client } = (started = await start(launch));
     await client.loadServable(9, unsound);
