@@ -54,7 +54,9 @@ async function check({ files, flags }: GraphArguments, environment: GraphEnviron
     for (const { message } of faults) environment.stdout(`${message}\n`);
     if (graph === undefined) continue;
     const used = subgraphs.length === 0 ? '' : `, subgraphs ${subgraphs.join(', ')}`;
-    environment.stdout(`${file}: no faults (${counted(graph.nodes.length, 'node')}, ${counted(graph.streams.length, 'stream')}${used})\n`);
+    environment.stdout(
+      `${file}: no faults (${counted(graph.nodes.length, 'node')}, ${counted(graph.streams.length, 'stream')}${used})\n`,
+    );
   }
   if (count > 0) environment.stderr(`millrace: ${counted(count, 'fault')}\n`);
   return count > 0 ? 1 : 0;
