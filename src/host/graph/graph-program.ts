@@ -9,6 +9,7 @@ import { packetFault, startFault } from './graph-faults.ts';
 import { packetBytes } from './packet-bytes.ts';
 import type { GraphScripts } from './graph-scripts.ts';
 import { outputTensors, packetValue, requestPort, responseParameters, type Form, type InputPort } from './ports.ts';
+import type { SessionTrace, SessionTraces } from './session-traces.ts';
 import { TIMESTAMP_PARAMETER, type AutomaticTimestamps } from './session-clock.ts';
 
 const RESERVED_SIDE_PACKET = 'py';
@@ -32,6 +33,8 @@ export interface GraphProgram {
   readonly newestOutputs: readonly string[];
   readonly quota: GraphQuota;
   readonly takeModels: TakeModels;
+  /** Undefined: the graph does not ask for traces of its sessions. */
+  readonly traces?: SessionTraces | undefined;
   /** Undefined: none of its nodes runs a user's script. */
   readonly scripts?: GraphScripts | undefined;
 }
@@ -73,7 +76,7 @@ export function createProgram(
 /** The graph outputs that packets of some graph inputs may reach. */
 function reachedBy(inputs: ReadonlySet<string>, { nodes, outputStreams }: ValidatedGraph): string[] {
   const reached = new Set(inputs);
-  for (let before = -1; before < reached.size; ) {
+  for (let before = -1; before < reached.size;) {
     before = reached.size;
     for (const node of nodes) {
       if (node.inputs.some(({ name }) => reached.has(name))) for (const { name } of node.outputs) reached.add(name);
@@ -85,19 +88,31 @@ function reachedBy(inputs: ReadonlySet<string>, { nodes, outputStreams }: Valida
 /**
  * A new run with its models and scripts; `release` once it is over. Not started.
  * @param maxQueueBytes what its queues may hold together
+ * @param trace of the session that the run is for; `release` ends it
  */
 export function createRun(
   program: GraphProgram,
   parameters: RunParameters,
   maxQueueBytes = Infinity,
+  trace?: SessionTrace,
 ): { run: GraphRun; release: () => void } {
   const { models, release } = program.takeModels();
   const services = new Map<string, unknown>([[MODEL_SERVICE, models]]);
   const { scripts } = program;
   if (scripts !== undefined) {
-    services.set(SCRIPT_SERVICE, scripts.service(parameters.first ?? {}, (timestamp) => parameters.at(timestamp)));
+    services.set(
+      SCRIPT_SERVICE,
+      scripts.service(parameters.first ?? {}, (timestamp) => parameters.at(timestamp)),
+    );
   }
-  return { run: new GraphRun(program.graph, { services, sizeOf: packetBytes, maxQueueBytes }), release };
+  const run = new GraphRun(program.graph, { services, sizeOf: packetBytes, maxQueueBytes, ...trace?.hooks });
+  return {
+    run,
+    release: () => {
+      release();
+      trace?.end();
+    },
+  };
 }
 
 /**

@@ -1,11 +1,10 @@
 import type { ServableDescription } from '../../ipc/description.ts';
-import { readFile } from 'node:fs/promises';
 import type { Cancellation } from '../../base/cancellation.ts';
 import { messageOf, MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { builtinCalculators } from '../../calculators/index.ts';
 import { scriptCalculator } from '../../calculators/script/script-calculator.ts';
-import { CalculatorRegistry, parseGraphConfig, validateGraph, type ValidatedGraph } from '../../graph/index.ts';
+import { CalculatorRegistry, readGraphFile, validateGraph, type ValidatedGraph } from '../../graph/index.ts';
 import type { HostSession, SessionOutput } from '../../ipc/host-handler.ts';
 import { newModules, type ImportModule } from '../../runtime/script/user-modules.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
@@ -17,6 +16,7 @@ import { createProgram, type GraphProgram, type TakeModels } from './graph-progr
 import { GraphScripts } from './graph-scripts.ts';
 import { GraphSession } from './graph-session.ts';
 import { formOf, isSendable } from './ports.ts';
+import { SessionTraces } from './session-traces.ts';
 import { inferOnce } from './unary.ts';
 import { loadUserCalculators } from './user-calculators.ts';
 
@@ -37,8 +37,9 @@ export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger:
     callDeadlineMs,
     logger: logger.child({ servable: spec.name }),
   });
+  const traces = graph.trace && new SessionTraces(graph, name, graph.trace, logger);
   const program = createProgram(
-    { name, version, graph, automaticTimestamps, newestInputs, quota, takeModels, scripts },
+    { name, version, graph, automaticTimestamps, newestInputs, quota, takeModels, scripts, traces },
     graph.inputStreams.map((port) => ({ name: port.name, form: formOf(port), type: port.type })),
     graph.outputStreams.map((port) => ({ name: port.name, form: formOf(port) })),
   );
@@ -71,22 +72,20 @@ async function calculatorsFor(spec: GraphLoad, importModule: ImportModule): Prom
   const own = [scriptCalculator, ...(await loadUserCalculators(calculators, importModule))];
   const others = builtinCalculators.filter((calculator) => calculator !== scriptCalculator);
   try {
-    return new CalculatorRegistry([...others, ...own.map((calculator) => withCallDeadline(calculator, callDeadlineMs))]);
+    return new CalculatorRegistry([
+      ...others,
+      ...own.map((calculator) => withCallDeadline(calculator, callDeadlineMs)),
+    ]);
   } catch (error) {
     throw new MillraceError('GRAPH_INVALID', `calculators: ${messageOf(error)}`, { cause: error });
   }
 }
 
 async function readGraph(path: string, registry: CalculatorRegistry): Promise<ValidatedGraph> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new MillraceError('GRAPH_INVALID', `cannot read graph file ${path}: ${messageOf(error)}`, { cause: error });
-  }
   let graph: ValidatedGraph;
   try {
-    graph = validateGraph(parseGraphConfig(text, path), registry, { file: path });
+    const file = await readGraphFile(path, registry);
+    graph = validateGraph(file.config, file.registry);
   } catch (error) {
     throw new MillraceError('GRAPH_INVALID', messageOf(error), { details: { file: path }, cause: error });
   }

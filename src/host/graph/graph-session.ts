@@ -45,7 +45,7 @@ export class GraphSession implements HostSession {
       first: first.parameters,
       at: (timestamp: bigint) => this.#taken.find(timestamp)?.parameters,
     };
-    const { run, release } = createRun(program, parameters, output.maxBytes);
+    const { run, release } = createRun(program, parameters, output.maxBytes, program.traces?.begin());
     this.#run = run;
     this.#taken = new TakenRequests(run, program.outputs, program.quota.maxInFlightRequests);
     try {
