@@ -11,6 +11,7 @@ import {
   type OutputPort,
   type Packet,
 } from '../../graph/index.ts';
+import { copyHeaders } from './headers.ts';
 import { bool, int, optionFields } from './packet-types.ts';
 
 const limits = z.object({
@@ -39,7 +40,8 @@ export const flowLimiter = defineCalculator({
     if (inputs.count('') !== outputs.count('')) fail('a flow limiter has as many data outputs as data inputs');
     for (const output of outputs) if (output.tag === '') output.type = sameAs('', output.index);
   },
-  open({ options: own, inputs, sidePackets }) {
+  open({ options: own, inputs, outputs, sidePackets }) {
+    copyHeaders(inputs[''], outputs['']);
     const options = sidePackets.OPTIONS === undefined ? own : mergeOptions(limits, own, sidePackets.OPTIONS);
     const maxInFlight = Number(sidePackets.MAX_IN_FLIGHT ?? options.maxInFlight);
     const queues: Packet[][] = inputs[''].map(() => []);

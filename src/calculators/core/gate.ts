@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { anyPacket, defineCalculator, optional, repeated, sameAs } from '../../graph/index.ts';
+import { copyHeaders } from './headers.ts';
 import { bool } from './packet-types.ts';
 
 /**
@@ -27,7 +28,8 @@ export const gate = defineCalculator({
     if (inputs.count('') !== outputs.count('')) fail('a gate has as many data outputs as data inputs');
     for (const output of outputs) if (output.tag === '') output.type = sameAs('', output.index);
   },
-  open({ options, sidePackets, inputs }) {
+  open({ options, sidePackets, inputs, outputs }) {
+    copyHeaders(inputs[''], outputs['']);
     const { ALLOW, DISALLOW } = sidePackets;
     const bySidePacket = ALLOW ?? (DISALLOW === undefined ? undefined : !DISALLOW);
     const byStream = inputs.ALLOW !== undefined || inputs.DISALLOW !== undefined;

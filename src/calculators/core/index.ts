@@ -1,11 +1,13 @@
 import type { NodeDefinition } from '../../graph/index.ts';
 import { bypass } from './bypass.ts';
+import { callback } from './callback.ts';
 import { clockLatency, clockTimestamp } from './clock.ts';
 import { constantSidePacket } from './constant-side-packet.ts';
 import { countingSource } from './counting-source.ts';
 import { dequantizeByteArray } from './dequantize-byte-array.ts';
 import { flowLimiter } from './flow-limiter.ts';
 import { gate } from './gate.ts';
+import { addHeader } from './headers.ts';
 import { immediateMux, packetInnerJoin, roundRobinDemux, streamToSidePacket } from './join-and-demux.ts';
 import { beginItemLoop, endItemLoop } from './item-loop.ts';
 import { makePair } from './make-pair.ts';
@@ -32,8 +34,10 @@ import { valueOrDefault } from './value-or-default.ts';
 
 /** MediaPipe's standard calculators that know nothing of media. */
 export const coreCalculators: readonly NodeDefinition[] = [
+  addHeader,
   beginItemLoop,
   bypass,
+  callback,
   clockLatency,
   clockTimestamp,
   constantSidePacket,

@@ -8,6 +8,7 @@ import {
   type InputPort,
   type Packet,
 } from '../../graph/index.ts';
+import { copyHeaders } from './headers.ts';
 
 /**
  * At each packet of the clock (TICK, else the last untagged input), the latest packet of every other input, restamped.
@@ -35,6 +36,7 @@ export const packetCloner = defineCalculator({
   open({ options, inputPorts, outputPorts }) {
     const clock = clockOf(inputPorts);
     const others = inputPorts.filter((input) => input !== clock);
+    copyHeaders(others, outputPorts);
     const latest: (Packet | undefined)[] = others.map(() => undefined);
     const { outputOnlyWhenAllInputsReceived: waits, outputPacketsOnlyWhenAllInputsReceived: holdsPackets } = options;
     return {

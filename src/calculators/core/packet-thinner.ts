@@ -8,6 +8,7 @@ import {
   type OutputPort,
   type Packet,
 } from '../../graph/index.ts';
+import { copyHeaders } from './headers.ts';
 import { int } from './packet-types.ts';
 
 /**
@@ -30,7 +31,8 @@ export const packetThinner = defineCalculator({
   outputs: { '': sameAs('') },
   inputSidePackets: { PERIOD: optional(int) },
   measuresTime: true,
-  open({ options, sidePackets, outputs }) {
+  open({ options, sidePackets, outputs, inputPorts, outputPorts }) {
+    copyHeaders(inputPorts, outputPorts);
     const period = BigInt(sidePackets.PERIOD ?? options.period);
     const start = options.startTime === undefined ? Timestamp.Min : BigInt(options.startTime);
     const end = options.endTime === undefined ? Timestamp.Max : BigInt(options.endTime);

@@ -1,5 +1,6 @@
 import { anyPacket, defineCalculator, sameAs, type ContractPorts, type NodeContract } from '../../graph/index.ts';
 import type { OutputSidePacketPort } from '../../graph/index.ts';
+import { copyHeaders } from './headers.ts';
 
 /**
  * Copies each input to the output of the same tag and index, headers and side packets too.
@@ -21,9 +22,7 @@ export const passThrough = defineCalculator({
     for (const output of node.outputs) output.type = sameAs(output.tag, output.index);
   },
   open({ sidePackets, outputSidePackets, inputPorts, outputPorts }) {
-    inputPorts.forEach(({ header }, at) => {
-      if (header !== undefined) outputPorts[at]?.setHeader(header);
-    });
+    copyHeaders(inputPorts, outputPorts);
     copySidePackets(sidePackets, outputSidePackets);
     return {
       process({ inputPorts, outputPorts, stop }) {

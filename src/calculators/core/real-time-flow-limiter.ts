@@ -1,4 +1,5 @@
 import { anyPacket, defineCalculator, optional, repeated, sameAs, Timestamp } from '../../graph/index.ts';
+import { copyHeaders } from './headers.ts';
 import { bool, int } from './packet-types.ts';
 
 /**
@@ -21,7 +22,8 @@ export const realTimeFlowLimiter = defineCalculator({
     if (inputs.count('') !== outputs.count('')) fail('a flow limiter has as many data outputs as data inputs');
     for (const output of outputs) if (output.tag === '') output.type = sameAs('', output.index);
   },
-  open({ sidePackets, inputs: { '': data } }) {
+  open({ sidePackets, inputs: { '': data }, outputs }) {
+    copyHeaders(data, outputs['']);
     const maxInFlight = Number(sidePackets.MAX_IN_FLIGHT ?? 1);
     if (maxInFlight < 1) throw new RangeError(`MAX_IN_FLIGHT is ${maxInFlight}, at least 1 expected`);
     let inFlight = 0;

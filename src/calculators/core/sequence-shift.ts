@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { anyPacket, defineCalculator, optional, sameAs, type Packet } from '../../graph/index.ts';
+import { copyHeaders } from './headers.ts';
 import { int } from './packet-types.ts';
 
 /**
@@ -16,7 +17,8 @@ export const sequenceShift = defineCalculator({
   inputs: { '': anyPacket },
   outputs: { '': sameAs('') },
   inputSidePackets: { PACKET_OFFSET: optional(int) },
-  open({ options, sidePackets, setTimestampOffset }) {
+  open({ options, sidePackets, setTimestampOffset, inputPorts, outputPorts }) {
+    copyHeaders(inputPorts, outputPorts);
     const offset = Number(sidePackets.PACKET_OFFSET ?? options.packetOffset);
     if (offset === 0) setTimestampOffset(0n);
     const packets: Packet[] = [];

@@ -71,3 +71,29 @@ test('Bypass passes what its options list and settles the rest', async () => {
     await expect(run('Bypass', { ...node, options: wrong })).rejects.toThrow(message);
   }
 });
+
+describe('Callback', () => {
+  test('hands over the packet of its input, or those of all inputs', async () => {
+    const taken: unknown[] = [];
+    const take = (packets: unknown) => taken.push(packets);
+    await runCalculator(named('Callback'), { inputs: { '': at(1) }, sidePackets: { CALLBACK: take } });
+    await runCalculator(named('Callback'), {
+      inputs: { '': at(2), ':1': [] },
+      sidePackets: { VECTOR_CALLBACK: take },
+    });
+    expect(taken).toEqual([{ value: 1, timestamp: 1n }, [{ value: 2, timestamp: 2n }, undefined]]);
+  });
+
+  test('needs the one or the other; what it throws fails the run', async () => {
+    const fails = () => {
+      throw new Error('not wanted');
+    };
+    await expect(run('Callback', { inputs: { '': [] } })).rejects.toThrow(/CALLBACK or VECTOR_CALLBACK/);
+    await expect(run('Callback', { inputs: { '': at(1) }, sidePackets: { CALLBACK: fails } })).rejects.toThrow(
+      'not wanted',
+    );
+    await expect(run('Callback', { inputs: { '': [], ':1': [] }, sidePackets: { CALLBACK: fails } })).rejects.toThrow(
+      /CALLBACK takes one input/,
+    );
+  });
+});
