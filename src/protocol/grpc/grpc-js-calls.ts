@@ -71,6 +71,10 @@ export abstract class GrpcJsCall implements Call {
     );
   }
 
+  onFault(error: MillraceError): void {
+    this.stop(error);
+  }
+
   /** Ends the call from outside, with an error, and what it set going. */
   stop(error: MillraceError): void {
     if (this.fail(error) !== undefined) this.cancellation.cancel(error);
@@ -82,7 +86,7 @@ export abstract class GrpcJsCall implements Call {
     this.ended = true;
     const error = toCallError(thrown, this.#parts.logger, this.path);
     const { code, details, trailers } = toGrpcStatus(error);
-    this.call.sendStatus({ code, details, metadata: toMetadata({ ...trailers, ...this.trailers() }) });
+    this.call.end({ code, details, metadata: toMetadata({ ...trailers, ...this.trailers() }) });
     return error;
   }
 
@@ -146,9 +150,9 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListen
   /** The status goes out behind the message without waiting for it: both share the last packets. */
   #reply(parts: MessageParts): void {
     if (this.ended) return;
+    if (!this.call.sendMessage(parts, nothing)) return;
     this.ended = true;
-    this.call.sendMessage(parts, nothing);
-    this.call.sendStatus(OK);
+    this.call.end(OK);
   }
 }
 
@@ -215,7 +219,7 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall, CallList
       return;
     }
     this.ended = true;
-    this.call.sendStatus({ ...OK, metadata: toMetadata(this.trailers()) });
+    this.call.end({ ...OK, metadata: toMetadata(this.trailers()) });
   }
 
   protected override trailers(): Trailers {

@@ -9,7 +9,7 @@ import {
 import { Server, status, type Metadata, type ServerOptions } from '@grpc/grpc-js';
 import { BaseServerInterceptingCall } from '@grpc/grpc-js/build/src/server-interceptors.js';
 import type { BufferPool } from '../../base/buffer-pool.ts';
-import { MillraceError } from '../../base/errors.ts';
+import { MillraceError, type Reason } from '../../base/errors.ts';
 import { partsSize, type MessageParts } from '../wire/infer-codec.ts';
 import { FrameDecoder } from './frame-decoder.ts';
 import { FRAME_BYTES } from './transport.ts';
@@ -40,6 +40,8 @@ export interface CallListener {
   onReceiveMetadata(metadata: Metadata): void;
   onReceiveMessage(message: Buffer): void;
   onReceiveHalfClose(): void;
+  /** The call cannot go on: a message that cannot be read or sent, or the deadline. To be answered by `end`. */
+  onFault(error: MillraceError): void;
   /** The call is over, in whatever way. */
   onCancel(): void;
 }
@@ -61,7 +63,7 @@ interface CallInternals {
   startRead(): void;
   getDeadline(): Date | number;
   sendStatus(status: CallStatus): void;
-  sendMessage(message: MessageParts, callback: () => void): void;
+  sendMessage(message: MessageParts, callback: () => void): boolean;
   checkCancelled(): boolean;
   maybeSendMetadata(): void;
   maybePushNextMessage(): void;
@@ -78,9 +80,17 @@ const BaseCall = BaseServerInterceptingCall as unknown as new (
   options: ServerOptions,
 ) => CallInternals;
 
+/** What the statuses that grpc-js ends a call with are called here. */
+const FAULTS: Readonly<Record<number, Reason>> = {
+  [status.DEADLINE_EXCEEDED]: 'DEADLINE_EXCEEDED',
+  [status.RESOURCE_EXHAUSTED]: 'REQUEST_TOO_LARGE',
+  [status.UNIMPLEMENTED]: 'UNSUPPORTED_ENCODING',
+};
+
 /** A call that is driven directly: no Duplex or Writable around it, uncompressed messages without a promise each. */
 export class DirectCall extends BaseCall {
   readonly #pool: BufferPool | undefined;
+  #listener: CallListener | undefined;
 
   constructor(
     stream: ServerHttp2Stream,
@@ -99,13 +109,28 @@ export class DirectCall extends BaseCall {
     return this.stream.writableLength;
   }
 
+  override start(listener: CallListener): void {
+    this.#listener = listener;
+    super.start(listener);
+  }
+
+  /** Ends the call. */
+  end(status: CallStatus): void {
+    super.sendStatus(status);
+  }
+
+  /** Only grpc-js calls it, of its own accord: it could not decompress a message, or the deadline has passed. */
+  override sendStatus({ code, details }: CallStatus): void {
+    this.#listener?.onFault(new MillraceError(FAULTS[code] ?? 'MALFORMED_REQUEST', details));
+  }
+
   override handleDataFrame(data: Buffer): void {
     if (this.checkCancelled()) return;
     let frames: Buffer[];
     try {
       frames = this.decoder.write(data);
     } catch (error) {
-      this.sendStatus({ code: status.RESOURCE_EXHAUSTED, details: (error as Error).message, metadata: null });
+      this.#listener?.onFault(new MillraceError('REQUEST_TOO_LARGE', (error as Error).message));
       return;
     }
     for (const frame of frames) {
@@ -132,14 +157,17 @@ export class DirectCall extends BaseCall {
     super.handleEndEvent();
   }
 
-  /** Sends pieces as they are, the header written into the bytes reserved for it. `callback`: taken by HTTP/2. */
-  override sendMessage(message: MessageParts, callback: () => void): void {
-    if (this.checkCancelled()) return;
+  /**
+   * Sends pieces as they are, the header written into the bytes reserved for it. `callback`: taken by HTTP/2. False: it
+   * cannot be sent, and the call is over.
+   */
+  override sendMessage(message: MessageParts, callback: () => void): boolean {
+    if (this.checkCancelled()) return false;
     const length = partsSize(message) - FRAME_BYTES;
     if (this.maxSendMessageSize !== -1 && length > this.maxSendMessageSize) {
-      const details = `Sent message larger than max (${length} vs. ${this.maxSendMessageSize})`;
-      this.sendStatus({ code: status.RESOURCE_EXHAUSTED, details, metadata: null });
-      return;
+      const text = `Sent message larger than max (${length} vs. ${this.maxSendMessageSize}, grpc_max_message_bytes)`;
+      this.#listener?.onFault(new MillraceError('LIMIT_REACHED', text));
+      return false;
     }
     const head = message[0] as Uint8Array;
     head[0] = 0;
@@ -153,6 +181,7 @@ export class DirectCall extends BaseCall {
     for (let i = 0; i < last; i++) this.stream.write(message[i]);
     this.stream.write(message[last], last === 0 ? callback : (error) => this.#sent(message, callback, error));
     if (last > 0) this.stream.uncork();
+    return true;
   }
 
   /**

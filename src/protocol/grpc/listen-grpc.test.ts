@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { connect, constants, type ClientHttp2Stream } from 'node:http2';
+import { connect, constants, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BufferPool } from '../../base/buffer-pool.ts';
-import { MillraceError } from '../../base/errors.ts';
+import { MillraceError, type Reason } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { InferenceResponse } from '../../tensor/inference.ts';
 import { decodeInferResponse, encodeInferRequest, joinParts } from '../wire/infer-codec.ts';
@@ -91,6 +91,48 @@ test('a fault in a request has the texts of its servable, and garbage is INTERNA
 test('messages above the limit are RESOURCE_EXHAUSTED', async () => {
   const { error } = await client.unary(`${SERVICE}ModelInfer`, Buffer.alloc(33 * 2 ** 20));
   expect(error?.code).toBe(8);
+  expect(error?.metadata.get('millrace-reason')).toEqual(['REQUEST_TOO_LARGE']);
+
+  const outputs = [
+    { name: 'o', datatype: 'UINT8', shape: [33 * 2 ** 20], data: new Uint8Array(33 * 2 ** 20) },
+  ] as const;
+  plane.answer = (request) => Promise.resolve({ ...echo(request), outputs });
+  const answer = await client.unary(`${SERVICE}ModelInfer`, bytesOf('m', '1'));
+  expect(answer.error).toMatchObject({ code: 8, details: expect.stringContaining('Sent message larger') as string });
+  expect(answer.error?.metadata.get('millrace-reason')).toEqual(['LIMIT_REACHED']);
+});
+
+test.each<[string, (stream: BytesStream) => void, Reason]>([
+  ['a message that is too large', ({ call }) => call.write(Buffer.alloc(33 * 2 ** 20)), 'REQUEST_TOO_LARGE'],
+  [
+    'an answer that is too large',
+    () => {
+      const outputs = [{ ...tensor([]), datatype: 'UINT8', shape: [2 ** 25], data: new Uint8Array(2 ** 25) }] as const;
+      plane.sessions[0]?.sink.onResponse({ ...echo(requestTo('g', '1')), outputs }, undefined);
+    },
+    'LIMIT_REACHED',
+  ],
+])('%s ends the stream, and its session knows why', async (_, provoke, reason) => {
+  const stream = client.stream(STREAM);
+  stream.call.write(bytesOf('g', '1'));
+  await stream.received(1);
+  provoke(stream);
+  const { code, metadata } = await stream.status;
+  expect(code).toBe(8);
+  expect(metadata.get('millrace-reason')).toEqual([reason]);
+  await expect.poll(() => plane.sessions[0]?.aborted?.reason).toBe(reason);
+});
+
+test('a deadline that passes on the server is one to the session too', async () => {
+  const session = connect(`http://127.0.0.1:${listener.port}`);
+  const stream = session.request({ ...GRPC_HEADERS, ':path': STREAM, 'grpc-timeout': '50m' });
+  const body = bytesOf('g', '1');
+  stream.write(Buffer.concat([Buffer.from([0, 0, 0, 0, body.length]), body]));
+  stream.resume();
+  const [trailers] = (await once(stream, 'trailers')) as [IncomingHttpHeaders];
+  expect(trailers).toMatchObject({ 'grpc-status': '4', 'millrace-reason': 'DEADLINE_EXCEEDED' });
+  expect(plane.sessions[0]?.aborted?.reason).toBe('DEADLINE_EXCEEDED');
+  session.destroy();
 });
 
 test('a deadline cancels the inference with DEADLINE_EXCEEDED', async () => {
@@ -183,7 +225,7 @@ test('compressed requests are read', async () => {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   expect(decodeInferResponse(Buffer.concat(chunks).subarray(5)).id).toBe('zip');
-  session.close();
+  session.destroy();
 });
 
 test('memory of a message goes back to the pool once written, and not when its stream was reset', async () => {
@@ -215,7 +257,7 @@ test('memory of a message goes back to the pool once written, and not when its s
   read.resume();
   await once(read, 'end');
   expect(pool.take(bytes).buffer === memory).toBe(true);
-  session.close();
+  session.destroy();
 });
 
 test('a taken port is PORT_IN_USE and names the address', async () => {
