@@ -96,6 +96,42 @@ describe('metadata', () => {
     expect(reply.headers['content-type']).toContain('application/json');
   });
 
+  it('gives the graph of a graph, and refuses it for other servables', async () => {
+    const graph = {
+      type: '',
+      input_streams: [{ tag: 'IN', index: 0, name: 'a', type: 'any' }],
+      output_streams: [],
+      input_side_packets: [],
+      nodes: [
+        {
+          name: 'n',
+          calculator: 'C',
+          input_streams: [{ tag: '', index: 0, name: 'a', back_edge: false }],
+          output_streams: [],
+          input_side_packets: [{ tag: 'S', index: 0, name: 's', type: 'int', optional: true }],
+          output_side_packets: [],
+          input_policy: 'DefaultInputStreamHandler',
+          timestamp_offset: null,
+          source_layer: 0,
+          order: 0,
+          options: { keep_every: 3, nested: { a: [1.5, 'x'] } },
+        },
+      ],
+      streams: [{ name: 'a', type: 'any', producer: null, consumers: ['n'] }],
+      max_queue_size: 100,
+      report_deadlock: false,
+    };
+    dataPlane.add({ name: 'g', kind: 'graph', graph });
+    expect((await app.inject('/v2/models/g/graph')).json()).toEqual(graph);
+    expect((await app.inject('/v2/models/g/versions/1/graph')).json()).toEqual(graph);
+    const refused = await app.inject('/v2/models/m/graph');
+    expect(refused.statusCode).toBe(400);
+    expect(refused.json()).toEqual({ error: "'m' is a runtime, a graph expected", reason: 'NOT_SUPPORTED' });
+    expect((await app.inject('/v2/models/none/graph')).statusCode).toBe(404);
+    const { paths } = (await app.inject('/openapi.json')).json<{ paths: object }>();
+    expect(Object.keys(paths)).toContain('/v2/models/{model}/graph');
+  });
+
   it("gives Triton's model configuration, what the metadata does not tell at its default", async () => {
     expect((await app.inject('/v2/models/m/versions/1/config')).json()).toMatchObject({
       name: 'm',
