@@ -110,7 +110,9 @@ export function draftNode(
   if (twice !== undefined) report('INVALID_ARGUMENT', `node_options has two messages of type "${twice}"`);
   const definition = registry.get(config.calculator);
   if (definition === undefined) {
-    const suggestion = didYouMean(config.calculator, registry.names());
+    const suggestion =
+      didYouMean(config.calculator, registry.names()) ||
+      `; a *.pbtxt file beside the graph with type: "${config.calculator}" would be found`;
     faults.add('NOT_FOUND', `no calculator is named "${config.calculator}"${suggestion}`, config);
   }
   if (definition === undefined || problems.length > 0 || backEdges === undefined) return undefined;

@@ -161,7 +161,7 @@ describe('faults', () => {
       told.push(...(error as GraphError).faults.map(({ line, message }) => `${line}: ${message.split(': ')[1]}`));
     }
     expect(told).toEqual([
-      '2: no calculator is named "A"',
+      expect.stringContaining('2: no calculator is named "A"; a *.pbtxt file beside'),
       expect.stringContaining('4: Input Stream "missing" of node "ReadText_1" has no producer'),
       '6: stream "n"',
       expect.stringContaining('undefined: output_stream "nowhere" has no producer'),
