@@ -17,7 +17,7 @@ const GRAPHS: Readonly<Record<string, ScriptNode>> = {
   no_loopback: { script: 'stream/add-one.ts#Three' },
   nothing: { script: 'stream/bad-returns.js#nothing' },
   numbers: { script: 'stream/bad-returns.js#numbers' },
-  told: { script: 'stream/told.ts', inputs: ['in'], outputs: ['OUT'] },
+  told: { script: 'stream/told.ts' },
 };
 
 const INVALID_ARGUMENT = 3;
@@ -156,9 +156,9 @@ test('a script sees the session’s first parameters, each request’s own, and 
   ];
   for (let session = 0; session < 2; session++) {
     expect((await stream(requests)).seen).toEqual([
-      'OUT=script in OUT hello | 5 a 1@5',
-      'OUT=script in OUT hello | 7 b 2@7',
-      'OUT=script in OUT hello | 8 undefined 3@8',
+      'out=script in out hello | 5 a 1@5',
+      'out=script in out hello | 7 b 2@7',
+      'out=script in out hello | 8 undefined 3@8',
     ]);
   }
 });

@@ -2,7 +2,6 @@
 import type { InitializeHook, LoadHook, ResolveHook } from 'node:module';
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { transformSync } from 'esbuild';
 
 /** In the query of a user's module: which load it belongs to. What it imports by a relative path gets the same. */
 export const GENERATION = 'generation';
@@ -13,6 +12,8 @@ const ENDINGS = ['', '.ts', '.js', '/index.ts', '/index.js'];
 const MODULE_SYNTAX = /^\s*(?:import\b\s*[\w{*'"]|export\b)/m;
 
 let packageUrl = '';
+/** Loaded when the first TypeScript file is. */
+let esbuild: typeof import('esbuild') | undefined;
 
 export const initialize: InitializeHook<{ readonly packageUrl: string }> = (data) => {
   packageUrl = data.packageUrl;
@@ -38,13 +39,19 @@ export const load: LoadHook = async (url, context, nextLoad) => {
   const text = await readFile(path, 'utf8');
   if (extension.endsWith('ts')) {
     const options = { loader: 'ts', format: 'esm', target: 'node20', sourcemap: 'inline', sourcefile: path } as const;
-    return { format: 'module', source: transformSync(text, options).code, shortCircuit: true };
+    return { format: 'module', source: (await typescript()).transformSync(text, options).code, shortCircuit: true };
   }
   const isModule = extension === '.mjs' || (extension === '.js' && MODULE_SYNTAX.test(text));
   return isModule
     ? { format: 'module', source: text, shortCircuit: true }
     : nextLoad(url, { ...context, format: 'commonjs' });
 };
+
+async function typescript(): Promise<typeof import('esbuild')> {
+  // Else it keeps a process of its own at work beside this one.
+  process.env['ESBUILD_WORKER_THREADS'] = '0';
+  return (esbuild ??= await import('esbuild'));
+}
 
 function generationOf(url: string): string | null {
   return url.startsWith('file:') ? new URL(url).searchParams.get(GENERATION) : null;
