@@ -1,5 +1,6 @@
 import { messageOf } from '../base/errors.ts';
 import type { CalculatorRegistry } from './calculator-registry.ts';
+import { uniqueNodeNames } from './draft-node.ts';
 import type { Faults, Place } from './faults.ts';
 import type { GraphConfig, NodeConfig } from './graph-config.ts';
 import { codeOf } from './graph-error.ts';
@@ -29,16 +30,8 @@ function expandNodes(
   faults: Faults,
   depth: number,
 ): NodeConfig[] {
-  const counts = new Map<string, number>();
-  for (const node of nodes) {
-    const name = node.name || node.calculator;
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
-  const seen = new Map<string, number>();
-  return nodes.flatMap((node) => {
-    const base = node.name || node.calculator;
-    const nth = (seen.get(base) ?? 0) + 1;
-    seen.set(base, nth);
+  const names = uniqueNodeNames(nodes);
+  return nodes.flatMap((node, at) => {
     const subgraph = registry.subgraph(node.calculator);
     if (subgraph === undefined) return [node];
     if (depth >= MAX_DEPTH) {
@@ -48,8 +41,7 @@ function expandNodes(
     refuseCalculatorFields(node, faults);
     const graph = expand(subgraph, node, registry, faults);
     if (graph === undefined) return [];
-    const unique = (counts.get(base) ?? 0) > 1 ? `${base}_${nth}` : base;
-    return expandNodes(instantiate(node, unique, graph, faults), registry, faults, depth + 1);
+    return expandNodes(instantiate(node, names[at] ?? '', graph, faults), registry, faults, depth + 1);
   });
 }
 

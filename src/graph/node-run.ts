@@ -360,7 +360,7 @@ export class NodeRun implements InputOwner {
   #passBound(least: bigint): void {
     const offset = this.#context.timestampOffset;
     if (offset === undefined || !isRangeTimestamp(least)) return;
-    const bound = addToTimestamp(least, offset);
+    const bound = offset === 0n ? least : addToTimestamp(least, offset);
     for (const output of this.outputs) if (!output.isClosed) output.raise(bound);
   }
 

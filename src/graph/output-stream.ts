@@ -141,7 +141,9 @@ export class OutputStream implements OutputPort {
     let told = bound;
     if (last !== undefined) told = bound = nextTimestamp(last.timestamp);
     if (this.#callBound !== undefined && this.#callBound > bound) bound = this.#callBound;
-    if (offset !== undefined && isPacketTimestamp(inputTimestamp)) {
+    // What was sent at the input timestamp says all that an offset of 0 says.
+    const isTold = offset === 0n && last?.timestamp === inputTimestamp;
+    if (offset !== undefined && !isTold && isPacketTimestamp(inputTimestamp)) {
       const settled = offsetBound(inputTimestamp, offset);
       if (settled > bound) bound = settled;
     }
