@@ -12,7 +12,7 @@ import { TakenRequests } from './taken-requests.ts';
 import { WaitingRequests, type WaitingRequest } from './waiting-requests.ts';
 
 /** Response parameter, int64: packets that newer ones took the place of since the response before. */
-export const DROPPED_PARAMETER = 'millrace_dropped';
+const DROPPED_PARAMETER = 'millrace_dropped';
 
 /** One live graph for the life of a stream: requests become packets, output packets become responses as they appear. */
 export class GraphSession implements HostSession {
