@@ -24,6 +24,8 @@ export interface StartOptions {
   /** Reads what should be served; called again for each reload. */
   readonly loadServables: () => Promise<LoadedServables>;
   readonly logger: Logger;
+  /** Aborted before the server is ready, the start is given up, and fails with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RunningServer extends AsyncDisposable {
@@ -35,7 +37,7 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 /** The composition root: builds every part, in order, and closes what was opened when a later step fails. */
-export async function startServer({ settings, loadServables, logger }: StartOptions): Promise<RunningServer> {
+export async function startServer({ settings, loadServables, logger, signal }: StartOptions): Promise<RunningServer> {
   await using opened = new Closer();
   warnOfOpenDoors(settings, logger);
   const serverVersion = await packageVersion();
@@ -72,7 +74,7 @@ export async function startServer({ settings, loadServables, logger }: StartOpti
       { dataPlane, metrics: metricsEnable ? () => meter.render() : undefined, logger },
     ),
   );
-  await dataPlane.start();
+  await orAborted(dataPlane.start(), signal);
   watchConfiguration(opened, settings, dataPlane, logger);
   const closer = opened.move();
 
@@ -94,6 +96,17 @@ export async function startServer({ settings, loadServables, logger }: StartOpti
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** Settles as `work` does; rejects with the signal's reason when that comes first. */
+function orAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return work;
+  const aborted = new Promise<never>((_, reject) => {
+    const refuse = (): void => reject(signal.reason as Error);
+    if (signal.aborted) refuse();
+    else signal.addEventListener('abort', refuse, { once: true });
+  });
+  return Promise.race([work, aborted]);
 }
 
 async function dataPlaneOptions(

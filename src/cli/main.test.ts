@@ -146,6 +146,20 @@ test('a second signal does not wait for the server to stop', async () => {
   expect(await exit).toBe(1);
 });
 
+test('a signal before the server is ready gives its start up', async () => {
+  let hasStarted: (() => void) | undefined;
+  const started = new Promise<void>((resolve) => (hasStarted = resolve));
+  const { run, seen, signal } = terminal(async ({ signal: given }) => {
+    hasStarted?.();
+    return new Promise((_, reject) => given.addEventListener('abort', () => reject(given.reason as Error)));
+  });
+  const exit = run(['--log_level', 'error']);
+  await started;
+  signal('SIGTERM');
+  expect(await exit).toBe(0);
+  expect(seen.err).toBe('millrace: SIGTERM, stopping before it was ready (once more to end at once)\n');
+});
+
 test('the servables that come with Millrace can all be specified', async () => {
   const path = new URL('../../graphs/config.json', import.meta.url);
   const { loadOvmsConfig } = await import('../serving/layouts/ovms-config.ts');

@@ -8,6 +8,8 @@ export type StartServer = (options: {
   readonly settings: Settings;
   readonly loadServables: () => Promise<LoadedServables>;
   readonly logger: Logger;
+  /** Aborted: the start is given up, and fails. */
+  readonly signal: AbortSignal;
 }) => Promise<{
   readonly grpcPort: number;
   readonly restPort: number;
@@ -27,7 +29,8 @@ export interface ServeParts {
 }
 
 /**
- * Runs the server until a signal; then stops it, which drains. A second signal does not wait.
+ * Runs the server until a signal; then stops it, which drains. A second signal does not wait, nor does the first while
+ * the server is not ready.
  * @returns the exit code
  * @throws what `startServer` throws
  */
@@ -35,8 +38,27 @@ export async function serve({ settings, warnings }: ResolvedSettings, parts: Ser
   const { startServer, loadServables, logger, say, onSignal } = parts;
   for (const warning of warnings) logger.warn({}, warning);
   const signals = new Signals(onSignal);
+  /** Undefined: a signal came while servables were still loading. */
+  const startOrSignal = async (): Promise<Awaited<ReturnType<StartServer>> | undefined> => {
+    const starting = new AbortController();
+    let isOver = false;
+    void signals.first.then((signal) => {
+      if (isOver) return;
+      say(`millrace: ${signal}, stopping before it was ready (once more to end at once)`);
+      starting.abort();
+    });
+    try {
+      return await startServer({ settings, loadServables, logger, signal: starting.signal });
+    } catch (error) {
+      if (starting.signal.aborted) return undefined;
+      throw error;
+    } finally {
+      isOver = true;
+    }
+  };
   const run = async (): Promise<number> => {
-    const server = await startServer({ settings, loadServables, logger });
+    const server = await startOrSignal();
+    if (server === undefined) return 0;
     say(readyLine(settings, server));
     const signal = await signals.first;
     say(`millrace: ${signal}, stopping (at most ${settings.shutdownGraceS} s; once more to end at once)`);

@@ -1,0 +1,26 @@
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { expect, test } from 'vitest';
+import { freePorts } from '../../test/support/free-port.ts';
+import { silentLogger } from '../base/logger.ts';
+import { defaultSettings } from '../config/settings.ts';
+import { startServer } from './server.ts';
+
+test('a start that is given up while servables load closes what it had opened', async () => {
+  const [port = 0, restPort = 0] = await freePorts(2);
+  const giveUp = new AbortController();
+  const started = startServer({
+    settings: defaultSettings({ port, restPort, hosts: 0 }),
+    loadServables: () => {
+      giveUp.abort(new Error('given up'));
+      return new Promise(() => {});
+    },
+    logger: silentLogger,
+    signal: giveUp.signal,
+  });
+  await expect(started).rejects.toThrow('given up');
+  for (const each of [port, restPort]) {
+    const [error] = (await once(connect(each, '127.0.0.1'), 'error')) as unknown[];
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' });
+  }
+});
