@@ -14,6 +14,7 @@ const GRAPHS: Readonly<Record<string, ScriptNode>> = {
   incomplete: { script: 'stream/add-one.ts', inputs: three, outputs: threeOut, immediate: true },
   generator: { script: 'stream/add-one.ts#Three', loopback: true },
   generators: { script: 'stream/add-one.ts#Three', inputs: ['in1', 'in2'], outputs: ['out1', 'out2'], loopback: true },
+  endless: { script: 'stream/add-one.ts#Endless', loopback: true },
   no_loopback: { script: 'stream/add-one.ts#Three' },
   nothing: { script: 'stream/bad-returns.js#nothing' },
   numbers: { script: 'stream/bad-returns.js#numbers' },
@@ -133,7 +134,7 @@ test.each([
 });
 
 test('inputs while a generator is at work end the session', async () => {
-  const { code, text } = await stream([request('generator', { in: 1 }, 0), request('generator', { in: 1 }, 1)]);
+  const { code, text } = await stream([request('endless', { in: 1 }, 0), request('endless', { in: 1 }, 1)]);
   expect(code).toBe(INVALID_ARGUMENT);
   expect(text).toContain('Node is already processing data. Create new stream for another request.');
 });
