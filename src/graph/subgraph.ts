@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { CalculatorDefinition } from './calculator.ts';
 import { emptyOptions } from './empty-options.ts';
 import type { GraphConfig, NodeConfig } from './graph-config.ts';
@@ -8,6 +8,8 @@ import { parseOptions } from './options.ts';
 export interface SubgraphDefinition {
   /** What a node has as its calculator. */
   readonly name: string;
+  /** Of the nodes that use it, as of calculators. */
+  readonly options: z.ZodType;
   /** The graph for this node, connected by the tags and indexes of its streams. Throws a GraphError for a node that is wrong. */
   expand(node: NodeConfig): GraphConfig;
 }
@@ -28,14 +30,19 @@ export function defineSubgraph<Options = unknown>(spec: SubgraphSpec<Options>): 
   const schema: z.ZodType = spec.options ?? emptyOptions;
   return {
     name: spec.name,
+    options: schema,
     expand: (node) => spec.expand(node, parseOptions(schema, [...node.nodeOptions, ...node.options]) as Options),
   };
 }
+
+/** What nodes of a subgraph's file take, is theirs to check: see `option_value`. */
+const anyOptions = z.looseObject({});
 
 /** The subgraph that a config is, by its `type`. Its nodes take the handler of the node that uses it, else the graph's. */
 export function subgraphOf(config: GraphConfig): SubgraphDefinition {
   return {
     name: config.type,
+    options: anyOptions,
     expand: ({ inputStreamHandler = config.inputStreamHandler }) => ({ ...config, inputStreamHandler }),
   };
 }

@@ -20,7 +20,9 @@ const constant = z
  */
 export const constantSidePacket = defineCalculator({
   name: 'ConstantSidePacketCalculator',
-  options: z.object({ packet: z.array(constant).default([]) }),
+  options: z.object({
+    packet: z.array(constant).default([]).describe('The values, each one field of its type, such as `int_value`.'),
+  }),
   outputSidePackets: { PACKET: repeated(anyPacket) },
   check({ packet }) {
     return packet.every((fields) => Object.keys(fields).length === 1)

@@ -14,7 +14,10 @@ export const gate = defineCalculator({
   options: z.object({
     emptyPacketsAsAllow: z.boolean().default(false).describe('A control stream without a packet opens the gate.'),
     allow: z.boolean().default(false).describe('The state when neither a stream nor a side packet controls the gate.'),
-    initialGateState: z.enum(['UNSPECIFIED', 'GATE_UNINITIALIZED', 'GATE_ALLOW', 'GATE_DISALLOW']).optional(),
+    initialGateState: z
+      .enum(['UNSPECIFIED', 'GATE_UNINITIALIZED', 'GATE_ALLOW', 'GATE_DISALLOW'])
+      .optional()
+      .describe('The state before the first time; the first change is told only if it is known.'),
   }),
   inputs: { '': repeated(anyPacket), ALLOW: optional(bool), DISALLOW: optional(bool) },
   outputs: { '': repeated(anyPacket), STATE_CHANGE: optional(bool) },

@@ -21,11 +21,11 @@ import { int } from './packet-types.ts';
 export const packetThinner = defineCalculator({
   name: 'PacketThinnerCalculator',
   options: z.object({
-    thinnerType: z.enum(['ASYNC', 'SYNC']).default('ASYNC'),
+    thinnerType: z.enum(['ASYNC', 'SYNC']).default('ASYNC').describe('ASYNC or SYNC.'),
     period: z.int().min(1).default(1).describe('Microseconds; the side packet PERIOD beats it.'),
     startTime: z.int().optional().describe('Nothing before this time, microseconds; SYNC counts periods from it.'),
     endTime: z.int().optional().describe('Nothing from this time on, microseconds.'),
-    syncOutputTimestamps: z.boolean().default(true),
+    syncOutputTimestamps: z.boolean().default(true).describe('SYNC stamps packets with the centre of their period.'),
   }),
   inputs: { '': anyPacket },
   outputs: { '': sameAs('') },

@@ -17,7 +17,7 @@ export const defaultSidePacket = defineCalculator({
 });
 
 /**
- * Makes a calculator that reads a whole number of `bits` bits out of a side packet with text.
+ * Makes a calculator that reads a whole number out of a side packet with text.
  *
  * node { calculator: "StringToIntCalculator" input_side_packet: "text" output_side_packet: "number" }
  */

@@ -1,0 +1,7 @@
+/** Writes what `docs/` says about the schemas and the calculators: `npm run docs`. */
+import { writeFile } from 'node:fs/promises';
+import { configDocs } from '../src/cli/config-docs.ts';
+import { calculatorDocs } from './calculator-docs.ts';
+
+await writeFile(new URL('../docs/config.md', import.meta.url), configDocs());
+await writeFile(new URL('../docs/calculators.md', import.meta.url), calculatorDocs());
