@@ -63,6 +63,13 @@ test('of more events than its capacity it keeps the newest, in order', async () 
   expect(otherData).toEqual({ droppedEvents: all.length - 3 });
 });
 
+test('calls of one node that overlap are on rows of their own', () => {
+  const recorder = new TraceRecorder(load(TEXT));
+  for (const microseconds of [1e6, 2e6, 0]) recorder.hooks.onNodeRun('first', microseconds, 'Process', 1n);
+  const calls = recorder.toChromeTrace().traceEvents.filter(({ ph }) => ph === 'X');
+  expect(calls.map(({ tid }) => tid)).toEqual([4, 1, 1]);
+});
+
 test('profiler_config says where traces go; a wrong field is a fault of the graph', () => {
   const config =
     'profiler_config { trace_enabled: true trace_log_path: "/t/x_" trace_log_capacity: 9 enable_profiler: 1 }';

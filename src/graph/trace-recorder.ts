@@ -72,8 +72,12 @@ export class TraceRecorder {
     const from = this.#count % this.#capacity;
     const isFull = this.#count > this.#capacity;
     const events = isFull ? [...this.#events.slice(from), ...this.#events.slice(0, from)] : this.#events;
+    const lanes = this.#lanes(events);
     return {
-      traceEvents: [...this.#rows(), ...events.map((event) => this.#chromeEvent(event))],
+      traceEvents: [
+        ...this.#rows(new Set(lanes)),
+        ...events.map((event, at) => this.#chromeEvent(event, lanes[at] ?? event.row)),
+      ],
       displayTimeUnit: 'ms',
       otherData: { droppedEvents: Math.max(0, this.#count - this.#capacity) },
     };
@@ -88,17 +92,36 @@ export class TraceRecorder {
     this.#events[this.#count++ % this.#capacity] = event;
   }
 
-  #rows(): ChromeEvent[] {
-    const rows = [{ row: INPUTS_ROW, name: 'graph inputs' }];
-    for (const node of this.#graph.nodes) rows.push({ row: node.order + 1, name: node.name });
+  /** The row of each event: calls that overlap (`max_in_flight`) get rows of their own, that of the node first. */
+  #lanes(events: readonly TraceEvent[]): number[] {
+    const rows = this.#graph.nodes.length + 1;
+    const busyUntil = new Map<number, number>();
+    const lanes = events.map(({ row }) => row);
+    const calls = events.flatMap(({ phase }, at) => (phase === undefined ? [] : [at]));
+    for (const at of calls.toSorted((a, b) => (events[a]?.at ?? 0) - (events[b]?.at ?? 0))) {
+      const event = events[at] as TraceEvent;
+      let lane = event.row;
+      while ((busyUntil.get(lane) ?? 0) > event.at) lane += rows;
+      busyUntil.set(lane, event.at + event.microseconds / 1000);
+      lanes[at] = lane;
+    }
+    return lanes;
+  }
+
+  /** Names and places of the rows in use, and of every node. */
+  #rows(inUse: ReadonlySet<number>): ChromeEvent[] {
+    const names = new Map([[INPUTS_ROW, 'graph inputs']]);
+    for (const node of this.#graph.nodes) names.set(node.order + 1, node.name);
+    const rows = names.size;
+    for (const tid of inUse) names.set(tid, names.get(tid % rows) ?? '');
     const common = { ph: 'M', pid: process.pid } as const;
-    return rows.flatMap(({ row: tid, name }) => [
+    return Array.from(names).flatMap(([tid, name]) => [
       { ...common, name: 'thread_name', tid, args: { name } },
-      { ...common, name: 'thread_sort_index', tid, args: { sort_index: tid } },
+      { ...common, name: 'thread_sort_index', tid, args: { sort_index: tid % rows } },
     ]);
   }
 
-  #chromeEvent({ row: tid, name, phase, timestamp, at, microseconds }: TraceEvent): ChromeEvent {
+  #chromeEvent({ name, phase, timestamp, at, microseconds }: TraceEvent, tid: number): ChromeEvent {
     const common = { name, pid: process.pid, tid, ts: (at - this.#startedAt) * 1000 };
     const time = isRangeTimestamp(timestamp) ? Number(timestamp) : timestampName(timestamp);
     if (phase === undefined) return { ...common, ph: 'i', s: 't', cat: 'packet', args: { timestamp: time } };
