@@ -23,4 +23,4 @@ test('a start that is given up while servables load closes what it had opened', 
     const [error] = (await once(connect(each, '127.0.0.1'), 'error')) as unknown[];
     expect(error).toMatchObject({ code: 'ECONNREFUSED' });
   }
-});
+}, 30_000);

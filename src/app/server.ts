@@ -74,8 +74,9 @@ export async function startServer({ settings, loadServables, logger, signal }: S
       { dataPlane, metrics: metricsEnable ? () => meter.render() : undefined, logger },
     ),
   );
+  const readAtMs = Date.now();
   await orAborted(dataPlane.start(), signal);
-  watchConfiguration(opened, settings, dataPlane, logger);
+  watchConfiguration(opened, settings, readAtMs, dataPlane, logger);
   const closer = opened.move();
 
   let stopping: Promise<void> | undefined;
@@ -137,11 +138,18 @@ async function dataPlaneOptions(
   };
 }
 
-function watchConfiguration(opened: Closer, settings: Settings, dataPlane: FrontDataPlane, logger: Logger): void {
+function watchConfiguration(
+  opened: Closer,
+  settings: Settings,
+  readAtMs: number,
+  dataPlane: FrontDataPlane,
+  logger: Logger,
+): void {
   const intervalMs = settings.fileSystemPollWaitSeconds * 1000;
   if (intervalMs === 0) return;
   const watch = watchFiles(
     () => dataPlane.watchedFiles,
+    readAtMs,
     intervalMs,
     async () => {
       try {
