@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KserveGrpc } from '../support/kserve-grpc.ts';
 import { OpenStream } from '../support/open-stream.ts';
 import { ROOT } from '../support/paths.ts';
-import { configStatus, reasonOf } from '../support/repository-states.ts';
+import { configStatus, listVersions, reasonOf } from '../support/repository-states.ts';
+import { copyScripts, scriptGraph } from '../support/script-graphs.ts';
 import { ScratchFolder } from '../support/scratch-folder.ts';
 import { startServer, type TestServer } from '../support/start-server.ts';
 
@@ -251,4 +252,57 @@ describe('definitions that are refused', () => {
     expect(await reasonOf(server, name)).toMatch(/graph\.pbtxt/);
     expect((await tryStream(name)).code).toBe(UNAVAILABLE);
   });
+});
+
+describe('script nodes', () => {
+  const serveScript = async (name: string, content: string): Promise<string> => {
+    await copyScripts(folder, ['stream/add-one.ts', 'faults/faults.ts']);
+    await folder.put(`${name}.pbtxt`, content);
+    await folder.put('config.json', {
+      mediapipe_config_list: [{ name, base_path: '.', graph_path: `${name}.pbtxt`, isolation: 'shared' }],
+    });
+    await reload();
+    await expect.poll(() => errorOf(name)).toBe('FAILED_PRECONDITION');
+    return reasonOf(server, name);
+  };
+
+  it.each([
+    ['missing file', { script: 'stream/nowhere.ts' }, /nowhere\.ts/],
+    ['missing export', { script: 'stream/add-one.ts#Nobody' }, /Nobody/],
+  ])('Python handler faults: %s', async (_, script, reason) => {
+    expect(await serveScript('handler', scriptGraph(script))).toMatch(reason);
+  });
+
+  const looped = scriptGraph({ script: 'stream/add-one.ts#Three', loopback: true });
+  it.each([
+    ['on the output only', looped.replace(/input_stream: "LOOPBACK:[^"]*"/, '')],
+    ['on the input only', looped.replace(/output_stream: "LOOPBACK:[^"]*"/, '')],
+    ['back_edge false', looped.replace(/back_edge: true/, 'back_edge: false')],
+    ['wrong tag_index', looped.replace(/tag_index: "LOOPBACK:0" back_edge/, 'tag_index: "LOOP:0" back_edge')],
+    [
+      'sync set of a wrong tag',
+      looped.replace(/sync_set \{ tag_index: "LOOPBACK:0"/, 'sync_set { tag_index: "LOOP:0"'),
+    ],
+    ['no sync set', looped.replace(/input_stream_handler \{[^]*?\} \} \}/, '')],
+  ])('LOOPBACK faults: %s', async (_, content) => {
+    expect(content).not.toBe(looped);
+    expect(await serveScript('loop', content)).toMatch(/loop\.pbtxt/);
+  });
+});
+
+it('answers while another servable still loads', async () => {
+  await using slow = await ScratchFolder.create();
+  await slow.put('ready/graph.pbtxt', graph());
+  const implementation = await slow.put(
+    'slow.js',
+    'export default { inputs: [], outputs: [], load: () => new Promise(() => {}), predict: () => ({ outputs: [] }) };',
+  );
+  await folder.put('ready/graph.pbtxt', graph());
+  await folder.put('config.json', {
+    mediapipe_config_list: [{ name: 'ready' }],
+    runtimes: [{ name: 'slow', implementation }],
+  });
+  void reload();
+  await expect.poll(async () => (await tryStream('ready')).code).toBe(0);
+  expect((await listVersions(server)).find(({ name }) => name === 'slow')?.state).toBe('LOADING');
 });
