@@ -92,7 +92,7 @@ export class Host implements HostHandler {
     };
     try {
       const session = lease.resource.open(first, {
-        respond: (response, latencyUs) => output.respond(response, latencyUs),
+        respond: (response, timing) => output.respond(response, timing),
         taken: (request, packets) => output.taken(request, packets),
         dropped: (request, packets) => output.dropped(request, packets),
         refuse: (request, error) => output.refuse(request, error),

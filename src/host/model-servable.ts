@@ -5,6 +5,7 @@ import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import { checkInputs } from '../runtime/check-inputs.ts';
 import type { ModelSession } from '../runtime/model-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { RequestTimer } from './request-timer.ts';
 import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
 import type { HostServable } from './servable.ts';
 
@@ -87,12 +88,12 @@ class ModelStream implements HostSession {
   }
 
   async #answer(request: InferenceRequest): Promise<void> {
-    const startedAt = performance.now();
+    const timer = new RequestTimer();
     try {
       const response = await this.#servable.infer(request, this.#cancellation);
       if (this.#isOver) return;
       this.#output.taken(request);
-      this.#output.respond(response, Math.round((performance.now() - startedAt) * 1000));
+      this.#output.respond(response, timer.responded());
     } catch (error) {
       if (!this.#isOver) this.#output.refuse(request, MillraceError.from(error));
     }

@@ -7,6 +7,7 @@ import { checkInputs } from '../runtime/check-inputs.ts';
 import type { RuntimeContext, RuntimeDefinition, RuntimeResponse } from '../runtime/script/define-runtime.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { kindOf, responseFault } from '../tensor/tensor-fault.ts';
+import { RequestTimer } from './request-timer.ts';
 import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
 import type { HostServable } from './servable.ts';
 
@@ -102,7 +103,7 @@ export class RuntimeServable implements HostServable {
       for await (const answer of this.#answers(requests, this.#context(cancellation))) {
         if (cancellation.error !== undefined) return;
         const { last } = requests;
-        output.respond(this.#response(last?.request, answer), last && Math.round((performance.now() - last.at) * 1000));
+        output.respond(this.#response(last?.request, answer), last?.timer.responded());
         if (output.isFull) await room.wait();
       }
       output.end(undefined);
@@ -186,15 +187,20 @@ async function* predictEach(
   }
 }
 
+interface QueuedRequest {
+  readonly request: InferenceRequest;
+  readonly timer: RequestTimer;
+}
+
 /** The requests of a stream as the async iterable that a runtime reads. */
 class RequestQueue implements AsyncIterable<InferenceRequest> {
   readonly #onTaken: (request: InferenceRequest) => void;
   readonly #onFinished: (request: InferenceRequest) => void;
-  readonly #waiting: { request: InferenceRequest; at: number }[] = [];
+  readonly #waiting: QueuedRequest[] = [];
   #wake: (() => void) | undefined;
   #hasEnded = false;
-  /** The request last taken, and when it came in. */
-  last: { request: InferenceRequest; at: number } | undefined;
+  /** The request last taken. */
+  last: QueuedRequest | undefined;
 
   /** @param onFinished told of a request when the runtime asks for the next one */
   constructor(onTaken: (request: InferenceRequest) => void, onFinished: (request: InferenceRequest) => void) {
@@ -203,7 +209,7 @@ class RequestQueue implements AsyncIterable<InferenceRequest> {
   }
 
   push(request: InferenceRequest): void {
-    this.#waiting.push({ request, at: performance.now() });
+    this.#waiting.push({ request, timer: new RequestTimer() });
     this.#wake?.();
   }
 

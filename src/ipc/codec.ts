@@ -4,6 +4,7 @@ import type { InferenceRequest, InferenceResponse, RequestedOutput } from '../te
 import type { Tensor } from '../tensor/tensor.ts';
 import { padded } from './frame.ts';
 import { HeadReader, type HeadWriter } from './head.ts';
+import type { ResponseTiming } from './session.ts';
 
 const DATATYPE_INDEX = new Map(DATATYPES.map((datatype, index) => [datatype, index] as const));
 
@@ -114,4 +115,17 @@ export function costOf(tensors: readonly Tensor[]): number {
   let bytes = 256;
   for (const tensor of tensors) bytes += tensor.data.byteLength;
   return bytes;
+}
+
+export function writeResponseTiming(writer: HeadWriter, timing: ResponseTiming | undefined): void {
+  writer.varint(timing === undefined ? 0 : timing.latencyUs + 1);
+  if (timing === undefined) return;
+  writer.varint(timing.previousUs === undefined ? 0 : timing.previousUs + 1);
+}
+
+export function readResponseTiming(head: HeadReader): ResponseTiming | undefined {
+  const latency = head.varint();
+  if (latency === 0) return undefined;
+  const previous = head.varint();
+  return { latencyUs: latency - 1, previousUs: previous === 0 ? undefined : previous - 1 };
 }

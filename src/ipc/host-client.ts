@@ -3,14 +3,14 @@ import type { BufferPool } from '../base/buffer-pool.ts';
 import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { openBody, readError, readResponse, writeRequest } from './codec.ts';
+import { openBody, readError, readResponse, readResponseTiming, writeRequest } from './codec.ts';
 import { Connection, fromStream } from './connection.ts';
 import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader, HeadWriter } from './head.ts';
 import { readProgress } from './progress-tally.ts';
 import { abortChannel, givesBack, RemoteSession } from './remote-session.ts';
 import type { RunTiming } from './run-timing.ts';
-import type { SessionLimits, SessionPort, SessionSink } from './session.ts';
+import type { ResponseTiming, SessionLimits, SessionPort, SessionSink } from './session.ts';
 
 interface Waiting<T> {
   resolve(value: T): void;
@@ -174,7 +174,7 @@ export class HostClient {
     const { head, tensorsAt } = openBody(body);
     switch (type) {
       case MESSAGE.RESPONSE:
-        return this.#receiveResponse(channel, head.varint(), readResponse(body, head, tensorsAt));
+        return this.#receiveResponse(channel, readResponseTiming(head), readResponse(body, head, tensorsAt));
       case MESSAGE.TAKEN:
         return this.#sessions.get(channel)?.take(readProgress(head));
       case MESSAGE.REQUEST_ERROR:
@@ -196,10 +196,9 @@ export class HostClient {
     }
   }
 
-  #receiveResponse(channel: number, latency: number, response: InferenceResponse): void {
+  #receiveResponse(channel: number, timing: ResponseTiming | undefined, response: InferenceResponse): void {
     const waiting = this.#unary.get(channel);
-    if (waiting === undefined)
-      return this.#sessions.get(channel)?.respond(response, latency === 0 ? undefined : latency - 1);
+    if (waiting === undefined) return this.#sessions.get(channel)?.respond(response, timing);
     this.#unary.delete(channel);
     waiting.resolve(response);
   }

@@ -1,7 +1,7 @@
 import type { Cancellation } from '../base/cancellation.ts';
 import type { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import type { QueueUse } from './session.ts';
+import type { QueueUse, ResponseTiming } from './session.ts';
 
 /** A session as the host that runs it sees it. */
 export interface HostSession {
@@ -20,9 +20,9 @@ export interface HostSession {
 export interface SessionOutput {
   /**
    * Sends, or keeps until the front gives credit.
-   * @param latencyUs since the request that it answers was pushed, where that is known
+   * @param timing undefined where it answers no single request
    */
-  respond(response: InferenceResponse, latencyUs?: number): void;
+  respond(response: InferenceResponse, timing?: ResponseTiming): void;
   /**
    * The request was taken and no longer counts against the session's credit.
    * @param packets that it became; its inputs where not said

@@ -1,7 +1,7 @@
 import { MillraceError } from '../base/errors.ts';
 import { Cancellation } from '../base/cancellation.ts';
 import type { InferenceRequest } from '../tensor/inference.ts';
-import { openBody, readError, readRequest, writeError, writeResponse } from './codec.ts';
+import { openBody, readError, readRequest, writeError, writeResponse, writeResponseTiming } from './codec.ts';
 import { Connection, type OpenStream } from './connection.ts';
 import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
@@ -115,7 +115,7 @@ export class HostServer {
       const response = await this.#handler.infer(loadId, request, cancellation);
       if (cancellation.error !== undefined) return;
       this.#connection.send(MESSAGE.RESPONSE, channel, (writer) => {
-        writer.varint(0);
+        writeResponseTiming(writer, undefined);
         return writeResponse(writer, response);
       });
     } catch (error) {

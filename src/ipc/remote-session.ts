@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 import { MESSAGE } from './frame.ts';
 import type { HeadWriter } from './head.ts';
 import type { readProgress } from './progress-tally.ts';
-import type { SessionLimits, SessionPort, SessionSink } from './session.ts';
+import type { ResponseTiming, SessionLimits, SessionPort, SessionSink } from './session.ts';
 
 export interface RemoteSessionParts {
   readonly connection: Connection;
@@ -89,11 +89,11 @@ export class RemoteSession implements SessionPort {
   }
 
   /** @internal A response came in. */
-  respond(response: InferenceResponse, latencyUs: number | undefined): void {
+  respond(response: InferenceResponse, timing: ResponseTiming | undefined): void {
     this.#owedMessages++;
     this.#owedBytes += costOf(response.outputs);
     this.#giveCredit();
-    this.#sink.onResponse(response, latencyUs);
+    this.#sink.onResponse(response, timing);
   }
 
   /** @internal */

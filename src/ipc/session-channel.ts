@@ -1,11 +1,11 @@
 import { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { costOf, writeError, writeResponse } from './codec.ts';
+import { costOf, writeError, writeResponse, writeResponseTiming } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { MESSAGE } from './frame.ts';
 import type { HostSession, SessionOutput } from './host-handler.ts';
 import { ProgressTally } from './progress-tally.ts';
-import type { QueueUse, SessionLimits } from './session.ts';
+import type { QueueUse, ResponseTiming, SessionLimits } from './session.ts';
 
 const EMPTY: QueueUse = { packets: 0, bytes: 0 };
 
@@ -21,7 +21,7 @@ export class SessionChannel implements SessionOutput {
   readonly #forget: () => void;
   #session: HostSession | undefined;
   /** Responses that wait for credit. */
-  #waiting: { readonly response: InferenceResponse; readonly latencyUs: number | undefined }[] = [];
+  #waiting: { readonly response: InferenceResponse; readonly timing: ResponseTiming | undefined }[] = [];
   #unacknowledgedMessages = 0;
   #unacknowledgedBytes = 0;
   readonly #tally = new ProgressTally();
@@ -84,17 +84,17 @@ export class SessionChannel implements SessionOutput {
     while (!this.isFull) {
       const next = this.#waiting.shift();
       if (next === undefined) break;
-      this.#send(next.response, next.latencyUs);
+      this.#send(next.response, next.timing);
     }
     if (this.#hasEnded) return;
     if (this.#isEnding && this.#waiting.length === 0) this.#finish(undefined);
     else if (wasFull && !this.isFull) this.#attempt(() => this.#session?.onRoom());
   }
 
-  respond(response: InferenceResponse, latencyUs?: number): void {
+  respond(response: InferenceResponse, timing?: ResponseTiming): void {
     if (this.#hasEnded || this.#isEnding) return;
-    if (this.#waiting.length > 0 || this.isFull) this.#waiting.push({ response, latencyUs });
-    else this.#send(response, latencyUs);
+    if (this.#waiting.length > 0 || this.isFull) this.#waiting.push({ response, timing });
+    else this.#send(response, timing);
   }
 
   refuse(request: InferenceRequest, error: MillraceError): void {
@@ -144,10 +144,10 @@ export class SessionChannel implements SessionOutput {
   }
 
   /** A response that cannot be encoded ends the session. */
-  #send(response: InferenceResponse, latencyUs: number | undefined): void {
+  #send(response: InferenceResponse, timing: ResponseTiming | undefined): void {
     this.#attempt(() => {
       this.#connection.send(MESSAGE.RESPONSE, this.#channel, (writer) => {
-        writer.varint(latencyUs === undefined ? 0 : latencyUs + 1);
+        writeResponseTiming(writer, timing);
         return writeResponse(writer, response);
       });
       this.#unacknowledgedMessages++;

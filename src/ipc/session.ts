@@ -19,10 +19,17 @@ export interface SessionProgress {
   readonly queue: QueueUse;
 }
 
+/** When a response was given, in µs since the request that it answers came in. */
+export interface ResponseTiming {
+  readonly latencyUs: number;
+  /** Of the response before it to the same request; undefined for the first one. */
+  readonly previousUs: number | undefined;
+}
+
 /** What a session tells its owner. Callbacks are never made from inside the owner's own call. */
 export interface SessionSink {
-  /** @param latencyUs since the request that it answers was taken; undefined where that is not known */
-  onResponse(response: InferenceResponse, latencyUs: number | undefined): void;
+  /** @param timing undefined where it answers no single request */
+  onResponse(response: InferenceResponse, timing: ResponseTiming | undefined): void;
   /** A request was refused (`error_message`); the session lives on. */
   onRequestError(requestId: string, error: MillraceError): void;
   /** The last call. Undefined: ended well. */

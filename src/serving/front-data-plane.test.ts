@@ -195,3 +195,22 @@ it('the provider of a model is shown for as long as it is served', async () => {
   await started.serve(modelSpec('m'));
   expect(await provider()).toBe(1);
 });
+
+it('a request of a session counts once, however many responses it has, with the time until the last', async () => {
+  await using started = await start({}, 10, graphSpec('g'));
+  const { session, ended } = started.open('g');
+  session.push(request('g'));
+  const output = await started.output();
+  const response = { servable: 'g', version: '1', id: '', outputs: [] };
+  output.respond(response, { latencyUs: 100, previousUs: undefined });
+  output.respond(response, { latencyUs: 250, previousUs: 100 });
+  output.respond(response, { latencyUs: 40, previousUs: undefined });
+  output.respond(response);
+  output.end(undefined);
+  await ended;
+  const [statistics] = await started.plane.statistics('g', '');
+  const counted = { count: 2, ns: 290_000 };
+  expect(statistics).toMatchObject({ inferenceCount: 2, executionCount: 2, success: counted, computeInfer: counted });
+  const latencies = 'ovms_graph_request_latency_us_count{name="g",method="ModelInferStream"}';
+  expect(await started.metric(latencies)).toBe(3);
+});

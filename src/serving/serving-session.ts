@@ -1,6 +1,6 @@
 import type { Cancellation } from '../base/cancellation.ts';
 import type { MillraceError } from '../base/errors.ts';
-import type { QueueUse, SessionPort, SessionProgress } from '../ipc/session.ts';
+import type { QueueUse, ResponseTiming, SessionPort, SessionProgress } from '../ipc/session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { ServableKind, Session, SessionSink, SessionSummary } from './data-plane.ts';
 import type { Entry } from './repository.ts';
@@ -76,13 +76,13 @@ export class ServingSession implements Session, SessionSink {
     this.#port?.abort(error);
   }
 
-  onResponse(response: InferenceResponse, latencyUs: number | undefined): void {
+  onResponse(response: InferenceResponse, timing: ResponseTiming | undefined): void {
     this.#timers.touch();
     this.#packetsOut++;
     this.#parts.metrics.responses.add(1);
-    if (latencyUs !== undefined) this.#parts.metrics.latency.observe(latencyUs);
-    this.#parts.telemetry.streamed(latencyUs);
-    this.#parts.sink.onResponse(response, latencyUs);
+    if (timing !== undefined) this.#parts.metrics.latency.observe(timing.latencyUs);
+    this.#parts.telemetry.streamed(timing);
+    this.#parts.sink.onResponse(response, timing);
   }
 
   onRequestError(requestId: string, error: MillraceError): void {

@@ -1,6 +1,7 @@
 import type { Reason } from '../base/errors.ts';
 import type { Counter, Gauge, Histogram, Meter } from '../base/meter.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
+import type { ResponseTiming } from '../ipc/session.ts';
 import type { CallContext, Duration, ServableKind, ServableStatistics } from './data-plane.ts';
 import { OVMS_TIME_BOUNDS_US } from './metric-bounds.ts';
 import type { SessionLimitScope } from './open-sessions.ts';
@@ -127,15 +128,18 @@ export class ServableTelemetry {
       this.#times.set(via, times);
     }
     times.observe(ns / 1000);
-    if (this.#kind !== 'model') this.#countWhole(ns);
+    if (this.#kind !== 'model') this.#countWhole(ns, 1);
   }
 
-  /** A request of a session was answered. */
-  streamed(latencyUs: number | undefined): void {
+  /** A session gave a response. A request counts once, with the time until its last response. */
+  streamed(timing: ResponseTiming | undefined): void {
     this.#lastInference = Date.now();
-    if (this.#kind === 'model' || latencyUs === undefined) return;
-    this.#totals.success.add(latencyUs * 1000);
-    this.#countWhole(latencyUs * 1000);
+    if (timing === undefined) return;
+    const { latencyUs, previousUs } = timing;
+    const requests = previousUs === undefined ? 1 : 0;
+    const ns = (latencyUs - (previousUs ?? 0)) * 1000;
+    this.#totals.success.add(ns, requests);
+    if (this.#kind !== 'model') this.#countWhole(ns, requests);
   }
 
   /** A model ran. */
@@ -143,7 +147,7 @@ export class ServableTelemetry {
     this.#totals.queue.add(timing.queueNs, timing.batchSize);
     this.#totals.computeInput.add(timing.inputNs, timing.batchSize);
     this.#totals.computeOutput.add(timing.outputNs, timing.batchSize);
-    this.#count(timing.batchSize, timing.inferNs);
+    this.#count(timing.batchSize, 1, timing.inferNs);
     this.#inference.observe(timing.inferNs / 1000);
     this.#wait.observe(timing.queueNs / 1000);
   }
@@ -209,16 +213,16 @@ export class ServableTelemetry {
   }
 
   /** A graph or runtime has no parts to be timed; clients such as perf_analyzer look at the counts all the same. */
-  #countWhole(ns: number): void {
-    this.#totals.queue.add(0);
-    this.#totals.computeInput.add(0);
-    this.#totals.computeOutput.add(0);
-    this.#count(1, ns);
+  #countWhole(ns: number, requests: number): void {
+    this.#totals.queue.add(0, requests);
+    this.#totals.computeInput.add(0, requests);
+    this.#totals.computeOutput.add(0, requests);
+    this.#count(requests, requests, ns);
   }
 
-  #count(inferences: number, ns: number): void {
+  #count(inferences: number, executions: number, ns: number): void {
     this.#inferenceCount += inferences;
-    this.#executionCount++;
+    this.#executionCount += executions;
     this.#totals.computeInfer.add(ns, inferences);
   }
 

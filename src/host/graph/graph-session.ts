@@ -216,9 +216,8 @@ export class GraphSession implements HostSession {
   #respond(port: { readonly name: string; readonly form: Form }, value: unknown, timestamp: bigint): void {
     if (this.#isOver) return;
     const request = this.#taken.find(timestamp);
-    const latencyUs = request && Math.round((performance.now() - request.at) * 1000);
     const response = responseOf(this.#program, port, value, timestamp, request?.id ?? '');
-    this.#output.respond(this.#withDrops(response), latencyUs);
+    this.#output.respond(this.#withDrops(response), request?.timer.responded());
     if (this.#output.isFull) this.#run.setOutputBlocked(true);
     // A graph with sources may never be idle.
     if (this.#isBusy) queueMicrotask(() => this.#restIfSettled());

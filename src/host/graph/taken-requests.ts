@@ -1,5 +1,6 @@
 import type { GraphRun } from '../../graph/index.ts';
 import type { InferenceRequest } from '../../tensor/inference.ts';
+import { RequestTimer } from '../request-timer.ts';
 
 const MIN_KEPT = 1024;
 const PRUNE_ABOVE = 32;
@@ -7,8 +8,7 @@ const PRUNE_ABOVE = 32;
 interface TakenRequest {
   readonly id: string;
   readonly parameters: InferenceRequest['parameters'];
-  /** When it was taken, ms as `performance.now()`. */
-  readonly at: number;
+  readonly timer: RequestTimer;
 }
 
 /** The requests whose outputs may still come, by timestamp: a response carries the id of the last request at its time. */
@@ -33,7 +33,7 @@ export class TakenRequests {
 
   add(timestamp: bigint, { id, parameters }: Pick<InferenceRequest, 'id' | 'parameters'>): void {
     this.#requests.delete(timestamp);
-    this.#requests.set(timestamp, { id, parameters, at: performance.now() });
+    this.#requests.set(timestamp, { id, parameters, timer: new RequestTimer() });
     if (this.#requests.size > PRUNE_ABOVE) this.#prune();
   }
 
