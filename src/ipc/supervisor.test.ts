@@ -69,6 +69,8 @@ afterEach(async () => {
   await supervisor?.close(0);
 });
 
+const eventually = <T>(value: () => T) => expect.poll(value, { timeout: 20_000 });
+
 const turns = async (): Promise<void> => {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -115,11 +117,11 @@ test('a host may start and load for longer than it may be silent afterwards, tho
   await load;
   expect(host.killed).toBe(0);
   vi.advanceTimersByTime(7000);
-  await expect.poll(() => reasons).toEqual(['its host was silent for 5 s outside a model run']);
+  await eventually(() => reasons).toEqual(['its host was silent for 5 s outside a model run']);
 
-  await expect.poll(() => hosts.length).toBe(2);
+  await eventually(() => hosts.length).toBe(2);
   vi.advanceTimersByTime(62_000);
-  await expect.poll(() => reasons[1]).toBe('its host was silent for 60 s while it started or loaded');
+  await eventually(() => reasons[1]).toBe('its host was silent for 60 s while it started or loaded');
 });
 
 test('a run whose end came in while the front stalled costs no host; one past its deadline does', async () => {
@@ -136,5 +138,5 @@ test('a run whose end came in while the front stalled costs no host; one past it
   await turns();
   expect(host.killed).toBe(0);
   host.runStarted(10);
-  await expect.poll(() => reasons[0]).toBe('a model run passed its deadline of 10 ms and its host was killed');
+  await eventually(() => reasons[0]).toBe('a model run passed its deadline of 10 ms and its host was killed');
 });

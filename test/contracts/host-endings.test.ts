@@ -74,7 +74,7 @@ describe.each(Object.entries(launchers))('a host %s', (_where, launch) => {
     const read = await keepDiary(client);
     if (which === 'unloaded before') client.unload(1);
     await supervisor.close(5000);
-    await expect.poll(read).toEqual(['unloaded']);
+    await expect.poll(read, { timeout: 20_000 }).toEqual(['unloaded']);
   });
 
   it('gives an aborted stream no more requests, and unloads its runtime after its end', async () => {
@@ -83,10 +83,10 @@ describe.each(Object.entries(launchers))('a host %s', (_where, launch) => {
     const session = client.openSession(1, text(''), new Kept());
     session.push(text('one'));
     session.push(text('two'));
-    await expect.poll(read).toEqual(['took one']);
+    await expect.poll(read, { timeout: 20_000 }).toEqual(['took one']);
     session.abort(gone);
     client.unload(1);
-    await expect.poll(async () => (await read()).at(-1)).toBe('unloaded');
+    await expect.poll(async () => (await read()).at(-1), { timeout: 20_000 }).toBe('unloaded');
     expect(await read()).toEqual(['took one', 'stream ended', 'unloaded']);
   });
 });

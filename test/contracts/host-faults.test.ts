@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Cancellation } from '../../src/base/cancellation.ts';
+import type { HostClient } from '../../src/ipc/host-client.ts';
 import { encodeBytes } from '../../src/tensor/bytes.ts';
 import type { InferenceRequest } from '../../src/tensor/inference.ts';
 import { tensorOf } from '../../src/tensor/tensor.ts';
@@ -42,14 +43,18 @@ const GRAPHS = {
 
 describe.each(Object.entries(launchers))('a host %s outlives', (_where, launch) => {
   let started: Started;
-  afterEach(() => started.supervisor.close(5000));
-
-  /** Fails where the host was lost meanwhile: a replacement has nothing loaded. */
-  const expectAlive = async ({ client }: Started): Promise<void> => {
-    expect(await client.infer(9, textRequest('sound'), new Cancellation())).toMatchObject({
-      outputs: [{ shape: [1] }],
-    });
-  };
+  let client: HostClient;
+  beforeAll(async () => {
+    started = await start(launch);
+    client = started.client;
+    await client.loadServable(9, unsound);
+  });
+  afterAll(() => started.supervisor.close(5000));
+  afterEach(async () => {
+    client.unload(1);
+    const response = await client.infer(9, textRequest('sound'), new Cancellation());
+    expect(response).toMatchObject({ outputs: [{ name: 'text', shape: [1] }] });
+  });
 
   it.each([
     ['nothing', /undefined given, an object with outputs expected/],
@@ -68,47 +73,36 @@ describe.each(Object.entries(launchers))('a host %s outlives', (_where, launch) 
     ['tensor parameter', /output "text": parameter "big": bigint given/],
     ['id', /id: number given, string expected/],
   ])("a runtime's answer with the fault: %s", async (fault, message) => {
-    const { client } = (started = await start(launch));
-    await client.loadServable(9, unsound);
     const failure = { reason: 'RUNTIME_FAILED', message: expect.stringMatching(message) as string };
     await expect(client.infer(9, textRequest(fault), new Cancellation())).rejects.toMatchObject(failure);
     const kept = new Kept();
     client.openSession(9, textRequest(fault), kept).push(textRequest(fault));
     expect(await kept.ended).toMatchObject(failure);
     expect(kept.responses).toEqual([]);
-    await expectAlive(started);
   });
 
   it("a runtime's error and description that JSON cannot say", async () => {
-    const { client } = (started = await start(launch));
-    await client.loadServable(9, unsound);
     const call = client.infer(9, textRequest('error'), new Cancellation());
     await expect(call).rejects.toMatchObject({ reason: 'LIMIT_REACHED', message: 'as you asked' });
     const load = client.loadServable(1, { ...unsound, export: 'undescribable' });
     await expect(load).rejects.toMatchObject({ reason: 'INTERNAL' });
-    await expectAlive(started);
   });
 
   it.each([
     ['early', /^as you asked$/],
     ['streamless', /^predictStream returned undefined, an async iterable expected$/],
   ])('a runtime whose stream fails before its first answer, and tells its message: %s', async (name, message) => {
-    const { client } = (started = await start(launch));
-    await client.loadServable(9, unsound);
     await client.loadServable(1, { ...unsound, export: name });
     const kept = new Kept();
     client.openSession(1, request('unsound', []), kept);
     const failure = { reason: 'RUNTIME_FAILED', message: expect.stringMatching(message) as string };
     expect(await kept.ended).toMatchObject(failure);
-    await expectAlive(started);
   });
 
   it.each([
     ['parameter', [], /output "p": string given, a tensor expected/],
     ['request', [{ name: 'y' }], /output "p": a request given, a response expected/],
   ] as const)("a graph's packet that no response can carry: %s", async (name, outputs, message) => {
-    const { client } = (started = await start(launch));
-    await client.loadServable(9, unsound);
     await client.loadServable(1, await graph(name, GRAPHS[name]));
     const failure = { reason: 'GRAPH_FAILED', message: expect.stringMatching(message) as string };
     const parameters = name === 'parameter' ? { v: 'text' } : undefined;
@@ -117,11 +111,9 @@ describe.each(Object.entries(launchers))('a host %s outlives', (_where, launch) 
     const kept = new Kept();
     client.openSession(1, asked, kept).push(asked);
     expect(await kept.ended).toMatchObject(failure);
-    await expectAlive(started);
   });
 
   it('a graph whose output is of a type that no response can carry, which does not load', async () => {
-    const { client } = (started = await start(launch));
     const spec = await graph(
       'bool',
       `input_stream: "x" output_stream: "p"

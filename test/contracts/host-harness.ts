@@ -1,3 +1,4 @@
+import { vi } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { MillraceError } from '../../src/base/errors.ts';
 import { serveHost } from '../../src/host/serve-host.ts';
@@ -7,6 +8,9 @@ import { localLauncher, processLauncher, type Launcher } from '../../src/ipc/lau
 import type { SessionSink } from '../../src/ipc/session.ts';
 import { defaultSupervision, Supervisor } from '../../src/ipc/supervisor.ts';
 import type { InferenceRequest, InferenceResponse } from '../../src/tensor/inference.ts';
+
+// A process takes a while to start where the machine is busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const limits = { maxMessages: 8, maxBytes: 4_000_000 };
 
