@@ -88,6 +88,8 @@ class ScriptNode implements CalculatorInstance {
   readonly #service: ScriptService;
   readonly #isOwner: boolean;
   #steps: Steps | undefined;
+  /** Calls of `execute` under way: several with the node's `max_in_flight`, which generators cannot do with. */
+  #executing = 0;
   /** Of the generator's next outputs. */
   #timestamp = 0n;
 
@@ -101,25 +103,24 @@ class ScriptNode implements CalculatorInstance {
     const inputs = context.inputPorts.flatMap(({ tag, name, packet }) =>
       packet === undefined || tag === LOOPBACK ? [] : [{ ...(packet.value as Tensor), name }],
     );
-    if (this.#steps !== undefined) {
-      if (inputs.length > 0) {
-        throw new GraphError(
-          'RESOURCE_EXHAUSTED',
-          'Node is already processing data. Create new stream for another request.',
-        );
-      }
-      return this.#step(this.#steps, context);
+    const isLooping = !context.outputPorts.every(isData);
+    if (inputs.length > 0 && (this.#steps !== undefined || (isLooping && this.#executing > 0))) {
+      throw new GraphError(
+        'RESOURCE_EXHAUSTED',
+        'Node is already processing data. Create new stream for another request.',
+      );
     }
+    if (this.#steps !== undefined) return this.#step(this.#steps, context);
     if (inputs.length === 0) return; // the LOOPBACK packet of a generator that has ended
     const { timestamp, signal } = context;
     const { logger } = this.#service;
     const script: ScriptContext = { timestamp, signal, logger, parameters: this.#service.parametersAt(timestamp) };
     await guarded(this.#service, async () => {
-      const result: unknown = await this.#handler.execute(inputs, script);
+      const result: unknown = await this.#execute(inputs, script);
       if (Array.isArray(result)) return this.#send(context, result, timestamp);
       if (!isIterator(result))
         throw new Error(`execute gave ${kindOf(result)}, a list of tensors or a generator expected`);
-      if (context.outputPorts.every(isData)) {
+      if (!isLooping) {
         throw new Error(`execute yields, which needs ${LOOPBACK} among the node's inputs and outputs`);
       }
       this.#steps = result;
@@ -136,6 +137,15 @@ class ScriptNode implements CalculatorInstance {
       await this.#handler.finalize?.();
     } catch (error) {
       this.#service.logger.error({ error: messageOf(error), stack: stackOf(error) }, 'script failed to finalize');
+    }
+  }
+
+  async #execute(inputs: readonly Tensor[], script: ScriptContext): Promise<unknown> {
+    this.#executing++;
+    try {
+      return await this.#handler.execute(inputs, script);
+    } finally {
+      this.#executing--;
     }
   }
 
