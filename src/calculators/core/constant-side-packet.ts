@@ -4,6 +4,7 @@ import { anyPacket, defineCalculator, repeated } from '../../graph/index.ts';
 const constant = z
   .object({
     intValue: z.int(),
+    int64Value: z.bigint(),
     uint64Value: z.bigint(),
     floatValue: z.number(),
     doubleValue: z.number(),

@@ -211,21 +211,10 @@ test('ImmediateMux drops what is superseded and counts all', async () => {
 describe('nodes that are refused', () => {
   test.each([
     [
-      'two controls of a gate',
-      'Gate',
-      { inputs: { '': [], ALLOW: [] }, sidePackets: { DISALLOW: true }, outputs: [''] },
-    ],
-    [
       'two thresholds',
       'Thresholding',
       { inputs: { FLOAT: [], THRESHOLD: [] }, options: { threshold: 1 }, outputs: ['FLAG'] },
     ],
-    [
-      'a tick that is not used',
-      'SidePacketToStream',
-      { inputs: { TICK: [] }, sidePackets: { '': 1 }, outputs: ['AT_ZERO'] },
-    ],
-    ['two times', 'SidePacketToStream', { sidePackets: { '': 1 }, outputs: ['AT_ZERO', 'AT_PRESTREAM'] }],
   ] as const satisfies readonly (readonly [string, string, CalculatorCase])[])('%s', async (_, name, node) => {
     await expect(runCalculator(named(name), node)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });

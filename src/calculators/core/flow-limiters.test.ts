@@ -85,4 +85,55 @@ describe('FlowLimiter', () => {
     );
     await expect(add('a', 1, 1)).rejects.toThrow(/OPTIONS has no field "max_in_fligt"; did you mean "max_in_flight"/);
   });
+
+  test('one in flight, one waiting: the newest frame waits; a frame dropped with a bound makes room', async () => {
+    const { add, settle, finish, seen } = start(
+      `input_stream: "a" input_stream: "done"
+       node { calculator: "FlowLimiterCalculator" input_stream: "a" input_stream: "FINISHED:done"
+              output_stream: "a2" output_stream: "ALLOW:allow"
+              options { [mediapipe.FlowLimiterCalculatorOptions.ext] { max_in_flight: 1 max_in_queue: 1 } } }`,
+      ['a2', 'allow'],
+    );
+    for (const t of [0, 1, 2]) await add('a', t, t);
+    await add('done', 0, 0);
+    for (const t of [3, 4]) await add('a', t, t);
+    await add('done', 2, 2);
+    for (const t of [5, 6]) await add('a', t, t);
+    await settle('done', 5); // 4 is dropped on its way
+    for (const t of [7, 8]) await add('a', t, t);
+    await add('done', 6, 6);
+    expect(seen.filter((line) => line.startsWith('a2'))).toEqual(['a2@0=0', 'a2@2=2', 'a2@4=4', 'a2@6=6', 'a2@8=8']);
+    expect(seen.filter((line) => line.startsWith('allow')).map((line) => line.slice(6))).toEqual([
+      '0=true',
+      '1=false',
+      '2=true',
+      '3=false',
+      '4=true',
+      '5=false',
+      '6=true',
+      '7=false',
+      '8=true',
+    ]);
+    await finish();
+  });
+
+  test('a further stream passes at the allowed times, early or late', async () => {
+    const { add, finish, seen } = start(
+      `input_stream: "a" input_stream: "b" input_stream: "done"
+       node { calculator: "FlowLimiterCalculator" input_stream: "a" input_stream: "b" input_stream: "FINISHED:done"
+              output_stream: "a2" output_stream: "b2" }`,
+      ['a2', 'b2'],
+    );
+    for (const t of [0, 1, 2]) await add('b', t, t); // early
+    await add('a', 0, 0);
+    await add('a', 1, 1); // dropped
+    await add('done', 0, 0);
+    await add('a', 2, 2);
+    await add('a', 3, 3); // dropped
+    await add('done', 2, 2);
+    await add('a', 4, 4);
+    for (const t of [3, 4]) await add('b', t, t); // late
+    expect(seen.filter((line) => line.startsWith('b2'))).toEqual(['b2@0=0', 'b2@2=2', 'b2@4=4']);
+    await finish();
+  });
 });
