@@ -38,7 +38,17 @@ export async function buildLoadgen(): Promise<string> {
 export async function measure(peer: Peer, flags: LoadFlags, seconds: number): Promise<Measured> {
   const isRest = flags.includes('rest') || flags.includes('sse');
   const address = isRest ? new URL(peer.restUrl).host : peer.grpcAddress;
-  const args = [...flags, '-addr', address, '-pid', String(peer.pid), '-d', `${seconds}s`, '-warmup', `${WARMUP_SECONDS}s`];
+  const args = [
+    ...flags,
+    '-addr',
+    address,
+    '-pid',
+    String(peer.pid),
+    '-d',
+    `${seconds}s`,
+    '-warmup',
+    `${WARMUP_SECONDS}s`,
+  ];
   try {
     const { stdout } = await run(BINARY, args);
     return JSON.parse(stdout) as Measured;

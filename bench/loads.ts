@@ -1,3 +1,6 @@
+import { join } from 'node:path';
+import { ROOT } from '../test/support/paths.ts';
+
 /** Flags of the load generator for one server; see the head of its main.go. */
 export type LoadFlags = readonly string[];
 
@@ -10,11 +13,15 @@ export interface Load {
   /** What CPU time is given per. */
   readonly unit: 'request' | 'response';
   readonly ours: LoadFlags;
+  /** Of our server; without one it is the shipped one. */
+  readonly config?: object;
   readonly peers: Readonly<Partial<Record<PeerName, LoadFlags>>>;
   /** Our CPU time per unit over the peer's: at most this. */
   readonly cpuTargets: Readonly<Partial<Record<PeerName, number>>>;
   /** Our peak memory over the peer's: at most this. */
   readonly memoryTargets?: Readonly<Partial<Record<PeerName, number>>>;
+  /** Our figures themselves: at most this CPU time per unit, at least this many units per second. No error is let pass. */
+  readonly ownTargets?: { readonly cpuUs: number; readonly perSecond: number };
   /** Also measured without host processes (no target). */
   readonly alsoWithoutHosts?: boolean;
 }
@@ -101,5 +108,15 @@ export const LOADS: readonly Load[] = [
     cpuTargets: { triton: 2.5 },
     memoryTargets: { triton: 1 },
     alsoWithoutHosts: true,
+  },
+  {
+    id: 'sessions',
+    title: 'sessions of a 10-node graph: open, one request, one response, close; 16 at a time',
+    unit: 'request',
+    ours: [...stream, '-restart', '-c', '16', '-w', '1', '-model', 'chain', '-input', 's0', '-shape', '4'],
+    config: { mediapipe_config_list: [{ name: 'chain', base_path: join(ROOT, 'bench/graphs/chain') }] },
+    peers: {},
+    cpuTargets: {},
+    ownTargets: { cpuUs: 300, perSecond: 1000 },
   },
 ];

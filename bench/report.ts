@@ -55,26 +55,41 @@ export function toMarkdown(
 export function loadRows({ load, results }: LoadReport): string[] {
   const ours = results.find(({ peer, informative }) => peer === undefined && !informative);
   return results.flatMap((result, at) => {
-    const perUnit = cpuPerUnit(load, result);
     const line = [
       at === 0 ? load.title : '',
       result.server,
-      number(median(result.rounds.map((round) => (load.unit === 'request' ? round.req_per_s : round.responses_per_s)))),
+      number(perSecond(load, result)),
       milliseconds(median(result.rounds.map((round) => round.p50_us))),
       milliseconds(median(result.rounds.map((round) => round.p99_us))),
-      number(perUnit),
+      number(cpuPerUnit(load, result)),
       number(peakMib(result)),
     ];
-    const { peer } = result;
-    if (peer === undefined || ours === undefined) return [row([...line, '', '', ''])];
-    const rows = [row([...line, ...verdict(cpuPerUnit(load, ours) / perUnit, load.cpuTargets[peer], 'CPU')])];
-    const memoryTarget = load.memoryTargets?.[peer];
-    if (memoryTarget !== undefined) {
-      const blank = line.map(() => '');
-      rows.push(row([...blank, ...verdict(peakMib(ours) / peakMib(result), memoryTarget, 'memory')]));
-    }
-    return rows;
+    const blank = line.map(() => '');
+    const [first = NO_VERDICT, ...more] = verdicts(load, result, ours);
+    return [row([...line, ...first]), ...more.map((cells) => row([...blank, ...cells]))];
   });
+}
+
+/** Of our server, by the load's own targets; of a peer, by our ratio to it. */
+function verdicts(load: Load, result: Result, ours: Result | undefined): string[][] {
+  const { peer } = result;
+  if (peer !== undefined && ours !== undefined) {
+    const cpu = ratioVerdict(cpuPerUnit(load, ours) / cpuPerUnit(load, result), load.cpuTargets[peer], 'CPU');
+    const memoryTarget = load.memoryTargets?.[peer];
+    return memoryTarget === undefined
+      ? [cpu]
+      : [cpu, ratioVerdict(peakMib(ours) / peakMib(result), memoryTarget, 'memory')];
+  }
+  if (result !== ours || load.ownTargets === undefined) return [];
+  const { cpuUs, perSecond: least } = load.ownTargets;
+  return [
+    ['', `CPU ≤ ${cpuUs} µs`, passOrMiss(cpuPerUnit(load, result) <= cpuUs)],
+    ['', `≥ ${least} per s`, passOrMiss(perSecond(load, result) >= least)],
+  ];
+}
+
+function perSecond({ unit }: Load, { rounds }: Result): number {
+  return median(rounds.map((round) => (unit === 'request' ? round.req_per_s : round.responses_per_s)));
 }
 
 function cpuPerUnit(load: Load, { rounds }: Result): number {
@@ -86,9 +101,9 @@ function peakMib({ rounds }: Result): number {
   return Math.max(...rounds.map((round) => round.server_peak_mib));
 }
 
-function verdict(ratio: number, target: number | undefined, of: string): string[] {
-  if (target === undefined) return [`${of} ${ratio.toFixed(2)}`, '', ''];
-  return [`${of} ${ratio.toFixed(2)}`, `≤ ${target}`, ratio <= target ? 'pass' : 'miss'];
+function ratioVerdict(ratio: number, target: number | undefined, of: string): string[] {
+  const measured = `${of} ${ratio.toFixed(2)}`;
+  return target === undefined ? [measured, '', ''] : [measured, `≤ ${target}`, passOrMiss(ratio <= target)];
 }
 
 function responsivenessLines(result: Responsiveness): string[] {
@@ -98,11 +113,13 @@ function responsivenessLines(result: Responsiveness): string[] {
     '',
     `While every host is busy with runs of ${result.runMs.toFixed(0)} ms (${result.slowRequests} answered), ServerLive answers in`,
     `${result.liveP50Ms.toFixed(2)} ms (p50), ${result.liveP99Ms.toFixed(2)} ms (p99), ${result.liveMaxMs.toFixed(2)} ms at most, of ${result.probes} probes.`,
-    `Target: p99 < ${LIVE_P99_TARGET_MS} ms: ${passed ? 'pass' : 'miss'}.`,
+    `Target: p99 < ${LIVE_P99_TARGET_MS} ms: ${passOrMiss(passed)}.`,
     '',
   ];
 }
 
+const NO_VERDICT: readonly string[] = ['', '', ''];
+const passOrMiss = (isMet: boolean): string => (isMet ? 'pass' : 'miss');
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const number = (value: number): string => (value < 10 ? value.toFixed(1) : value.toFixed(0));
 const milliseconds = (us: number): string => (us / 1000).toFixed(us < 100_000 ? 2 : 0);

@@ -33,7 +33,7 @@ function entrants(load: Load, without: ReadonlySet<string>): Entrant[] {
     peer: undefined,
     informative,
     flags: load.ours,
-    start: () => startMillrace(flags),
+    start: () => startMillrace(flags, load.config),
   });
   const all: Entrant[] = without.has('millrace') ? [] : [ours(false, [])];
   if (load.alsoWithoutHosts === true && !without.has('millrace')) all.push(ours(true, ['--hosts', '0']));
