@@ -67,6 +67,8 @@ export interface StatusHandlerConfig {
 /** A parsed CalculatorGraphConfig. `packet_generator` and `packet_factory` are nodes without streams, before the others. */
 export interface GraphConfig {
   readonly file?: string | undefined;
+  /** Lines of the graph's own fields, by name and, of texts, value: `output_stream OUT:x`, `profiler_config`. */
+  readonly lines?: ReadonlyMap<string, number> | undefined;
   readonly inputStream: readonly string[];
   readonly outputStream: readonly string[];
   readonly inputSidePacket: readonly string[];

@@ -126,7 +126,8 @@ class ConfigReader {
   graph(message: TextMessage): GraphConfig {
     const { packetGenerator, packetFactory, ...fields } = this.#read(message, GRAPH_FIELDS, 'CalculatorGraphConfig');
     const node = [packetGenerator, packetFactory, fields['node']].flatMap((list = []) => list as Partial<NodeConfig>[]);
-    return createGraphConfig({ ...(fields as Partial<Omit<GraphConfig, 'node'>>), file: this.#file, node });
+    const lines = new Map(message.fields.map((field) => [fieldKey(field), field.line]));
+    return createGraphConfig({ ...(fields as Partial<Omit<GraphConfig, 'node'>>), file: this.#file, lines, node });
   }
 
   #node(message: TextMessage): Partial<NodeConfig> {
@@ -269,6 +270,10 @@ class ConfigReader {
   #error(message: string, { line }: { readonly line: number }): GraphError {
     return new GraphError('INVALID_ARGUMENT', locatedMessage(message, this.#file, line), { file: this.#file, line });
   }
+}
+
+function fieldKey({ name, value }: TextField): string {
+  return value.kind === 'string' ? `${name} ${value.text}` : name;
 }
 
 export function camelCase(name: string): string {

@@ -69,7 +69,7 @@ describe('faults', () => {
       'an output without producer',
       'output_stream: "x"',
       'UNKNOWN',
-      'g.pbtxt: output_stream "x" has no producer; make it an output_stream of a node',
+      'g.pbtxt:1: output_stream "x" has no producer; make it an output_stream of a node',
     ],
     [
       'a type that does not fit',
@@ -164,7 +164,7 @@ describe('faults', () => {
       expect.stringContaining('2: no calculator is named "A"; a *.pbtxt file beside'),
       expect.stringContaining('4: Input Stream "missing" of node "ReadText_1" has no producer'),
       '6: stream "n"',
-      expect.stringContaining('undefined: output_stream "nowhere" has no producer'),
+      expect.stringContaining('1: output_stream "nowhere" has no producer'),
     ]);
   });
 

@@ -43,7 +43,7 @@ export function validateGraph(
   const graph = joinStreams(ports.inputs, nodes, faults);
   const order = sortNodes(nodes, graph, sides, faults);
   if (order !== undefined) resolveTypes(nodes, graph, order, faults);
-  checkGraphOutputs(ports.outputs, graph, faults);
+  checkGraphOutputs(config, ports.outputs, graph, faults);
   faults.throwIfAny();
   if (order === undefined) throw new Error('a cycle was not reported. This is a bug');
 
@@ -77,7 +77,8 @@ function readTraceSettings(config: GraphConfig, faults: Faults): TraceSettings |
   try {
     return parseTraceSettings(config.profilerConfig);
   } catch (error) {
-    faults.add('INVALID_ARGUMENT', messageOf(error));
+    const line = config.lines?.get('profiler_config');
+    faults.add('INVALID_ARGUMENT', `profiler_config: ${messageOf(error)}`, { line });
     return undefined;
   }
 }
@@ -116,10 +117,17 @@ function sortNodes(
   return undefined;
 }
 
-function checkGraphOutputs(outputs: readonly TagEntry[], graph: StreamGraph, faults: Faults): void {
+function checkGraphOutputs(
+  config: GraphConfig,
+  outputs: readonly TagEntry[],
+  graph: StreamGraph,
+  faults: Faults,
+): void {
   for (const { name } of outputs) {
     if (graph.byName.has(name)) continue;
     const remedy = didYouMean(name, graph.byName.keys()) || '; make it an output_stream of a node';
-    faults.add('UNKNOWN', `output_stream "${name}" has no producer${remedy}`);
+    const entry = config.outputStream.find((text) => text.slice(text.lastIndexOf(':') + 1) === name) ?? name;
+    const line = config.lines?.get(`output_stream ${entry}`);
+    faults.add('UNKNOWN', `output_stream "${name}" has no producer${remedy}`, { line });
   }
 }
