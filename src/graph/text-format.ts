@@ -35,48 +35,72 @@ interface Token {
 
 /** Reads protobuf text without knowing the message types. Throws a {@link GraphError} that begins with `file:line`. */
 export function parseTextFormat(text: string, file?: string): TextMessage {
-  return new Reader(tokenize(text, file), file).message('', 1);
+  return new Reader(new Lexer(text, file)).message('', 1);
 }
 
 function syntaxError(message: string, file: string | undefined, line: number): GraphError {
   return new GraphError('INVALID_ARGUMENT', locatedMessage(message, file, line), { file, line });
 }
 
-function tokenize(text: string, file: string | undefined): Token[] {
-  const tokens: Token[] = [];
-  let line = 1;
-  let at = 0;
-  while (at < text.length) {
-    TOKEN.lastIndex = at;
-    const match = TOKEN.exec(text);
-    if (match === null) throw syntaxError(`unexpected character ${JSON.stringify(text[at])}`, file, line);
-    at = TOKEN.lastIndex;
-    const groups = match.groups ?? {};
-    if (groups['newline'] !== undefined) line++;
-    for (const kind of ['identifier', 'number', 'string', 'symbol'] as const) {
-      const found = groups[kind];
-      if (found !== undefined) tokens.push({ kind, text: found, line });
-    }
+/** One token ahead of its reader: what is wrong in a file's first line costs no more than that line. */
+class Lexer {
+  readonly #text: string;
+  readonly file: string | undefined;
+  #line = 1;
+  #at = 0;
+  /** The token that is next. */
+  token: Token;
+
+  constructor(text: string, file: string | undefined) {
+    this.#text = text;
+    this.file = file;
+    this.token = this.#next();
   }
-  tokens.push({ kind: 'end', text: 'the end of the file', line });
-  return tokens;
+
+  advance(): void {
+    this.token = this.#next();
+  }
+
+  #next(): Token {
+    while (this.#at < this.#text.length) {
+      TOKEN.lastIndex = this.#at;
+      const groups = TOKEN.exec(this.#text)?.groups;
+      if (TOKEN.lastIndex === 0) {
+        throw syntaxError(`unexpected character ${JSON.stringify(this.#text[this.#at])}`, this.file, this.#line);
+      }
+      this.#at = TOKEN.lastIndex;
+      if (groups?.['newline'] !== undefined) this.#line++;
+      for (const kind of ['identifier', 'number', 'string', 'symbol'] as const) {
+        const text = groups?.[kind];
+        if (text !== undefined) return { kind, text, line: this.#line };
+      }
+    }
+    return { kind: 'end', text: 'the end of the file', line: this.#line };
+  }
 }
 
-class Reader {
-  readonly #tokens: readonly Token[];
-  readonly #file: string | undefined;
-  #at = 0;
+/** Messages in messages; protobuf's own limit. */
+const MAX_DEPTH = 100;
 
-  constructor(tokens: readonly Token[], file: string | undefined) {
-    this.#tokens = tokens;
-    this.#file = file;
+class Reader {
+  readonly #lexer: Lexer;
+  #depth = 0;
+
+  constructor(lexer: Lexer) {
+    this.#lexer = lexer;
   }
 
   /** Fields up to `close` (consumed), or to the end of the text when `close` is empty. */
   message(close: string, line: number): TextMessage {
     const fields: TextField[] = [];
+    if (this.#depth++ > MAX_DEPTH) {
+      throw syntaxError(`messages within messages, ${MAX_DEPTH} deep at most`, this.#lexer.file, line);
+    }
     for (;;) {
-      if (close === '' ? this.#peek().kind === 'end' : this.#take(close)) return { kind: 'message', fields, line };
+      if (close === '' ? this.#peek().kind === 'end' : this.#take(close)) {
+        this.#depth--;
+        return { kind: 'message', fields, line };
+      }
       if (this.#peek().kind === 'end') {
         throw this.#unexpected(`"${close}" for the message that begins in line ${line}`);
       }
@@ -108,7 +132,7 @@ class Reader {
     if (this.#take('<')) return this.message('>', line);
     const sign = this.#take('-') ? '-' : '';
     const token = this.#peek();
-    this.#at++;
+    if (token.kind !== 'symbol') this.#lexer.advance();
     if (token.kind === 'number') return { kind: 'number', text: sign + token.text };
     if (token.kind === 'identifier') {
       const special = /^(inf|infinity|nan)f?$/i.test(token.text);
@@ -116,11 +140,10 @@ class Reader {
     }
     if (token.kind === 'string' && sign === '') {
       let text = unescape(token.text);
-      for (; this.#peek().kind === 'string'; this.#at++) text += unescape(this.#peek().text);
+      for (; this.#peek().kind === 'string'; this.#lexer.advance()) text += unescape(this.#peek().text);
       return { kind: 'string', text };
     }
-    this.#at--;
-    throw this.#unexpected('a value');
+    throw this.#unexpected('a value', token);
   }
 
   #bracketedName(): string {
@@ -130,7 +153,7 @@ class Reader {
       if (token.kind !== 'identifier' && !'./-'.includes(token.text))
         throw this.#unexpected('the name of an extension');
       name += token.text;
-      this.#at++;
+      this.#lexer.advance();
     }
     return name;
   }
@@ -138,12 +161,12 @@ class Reader {
   #identifier(): string {
     const token = this.#peek();
     if (token.kind !== 'identifier') throw this.#unexpected('the name of a field');
-    this.#at++;
+    this.#lexer.advance();
     return token.text;
   }
 
   #peek(): Token {
-    return this.#tokens[this.#at] as Token;
+    return this.#lexer.token;
   }
 
   #isSymbol(symbol: string): boolean {
@@ -153,14 +176,13 @@ class Reader {
 
   #take(symbol: string): boolean {
     const taken = this.#isSymbol(symbol);
-    if (taken) this.#at++;
+    if (taken) this.#lexer.advance();
     return taken;
   }
 
-  #unexpected(expected: string): GraphError {
-    const token = this.#peek();
+  #unexpected(expected: string, token = this.#peek()): GraphError {
     const found = token.kind === 'end' ? token.text : JSON.stringify(token.text);
-    return syntaxError(`${expected} expected, ${found} found`, this.#file, token.line);
+    return syntaxError(`${expected} expected, ${found} found`, this.#lexer.file, token.line);
   }
 }
 
