@@ -70,7 +70,7 @@ describe('graph files', () => {
     );
   });
 
-  it('refuses garbage at its first line, however much there is', () => {
+  test('refuses garbage at its first line, however much there is', () => {
     expect(() => parseGraphConfig('{'.repeat(5_000_000), 'g.pbtxt')).toThrow('g.pbtxt:1: the name of a field expected');
     expect(() => parseGraphConfig('node {'.repeat(1_000_000))).toThrow('messages within messages, 100 deep at most');
   });
