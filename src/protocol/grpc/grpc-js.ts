@@ -13,6 +13,10 @@ const WINDOWS: Windows = {
   maxFrameBytes: 1024 * 1024,
 };
 
+/** How often a connection is asked whether its client is still there, and how long the answer may take. */
+const KEEPALIVE_MS = 60_000;
+const KEEPALIVE_TIMEOUT_MS = 20_000;
+
 /** Time for the last statuses to reach their clients before connections are cut. */
 const GOODBYE_MS = 250;
 
@@ -50,6 +54,8 @@ export async function openGrpcJs(options: TransportOptions, methods: Methods, lo
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': options.maxMessageBytes,
       'grpc.enable_channelz': 0,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     },
     WINDOWS,
     options.pool,

@@ -398,7 +398,41 @@ const FAULTS: readonly [string, Dialect, Plain, string, string][] = [
     'triton',
     { inputs: [{ ...fp32, parameters: { shared_memory_region: { string_param: 'r' } } }] },
     'NOT_SUPPORTED',
-    'shared memory is not supported',
+    'input "in": parameter "shared_memory_region": shared memory is not supported',
+  ],
+  [
+    'one input in shared memory beside one raw input',
+    'triton',
+    {
+      inputs: [
+        { ...fp32, parameters: { shared_memory_region: { string_param: 'r' } } },
+        { ...fp32, name: 'raw' },
+      ],
+      raw_input_contents: [raw8],
+    },
+    'NOT_SUPPORTED',
+    'input "in": parameter "shared_memory_region"',
+  ],
+  [
+    'output in shared memory',
+    'triton',
+    { outputs: [{ name: 'y', parameters: { shared_memory_region: { string_param: 'r' } } }] },
+    'NOT_SUPPORTED',
+    'output "y": parameter "shared_memory_region"',
+  ],
+  [
+    'classification',
+    'ovms',
+    { outputs: [{ name: 'y', parameters: { classification: { int64_param: '3' } } }] },
+    'NOT_SUPPORTED',
+    'output "y": parameter "classification"',
+  ],
+  [
+    'output given twice',
+    'triton',
+    { outputs: [{ name: 'y' }, { name: 'y' }] },
+    'UNEXPECTED_OUTPUT',
+    "output 'y' already exists in request",
   ],
 ];
 

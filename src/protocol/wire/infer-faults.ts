@@ -17,8 +17,7 @@ export type InferFault =
   | { readonly kind: 'wrongTypedList'; readonly list: string; readonly datatype: string }
   | { readonly kind: 'valueOutOfRange'; readonly value: number; readonly index: number; readonly datatype: string }
   | { readonly kind: 'unsetParameter'; readonly parameter: string }
-  | { readonly kind: 'reservedParameter'; readonly parameter: string }
-  | { readonly kind: 'sharedMemory' };
+  | { readonly kind: 'reservedParameter'; readonly parameter: string };
 
 export type FaultKind = InferFault['kind'];
 
@@ -42,7 +41,6 @@ export const FAULT_REASONS = {
   valueOutOfRange: 'WRONG_DATATYPE',
   unsetParameter: 'INVALID_PARAMETER',
   reservedParameter: 'INVALID_PARAMETER',
-  sharedMemory: 'NOT_SUPPORTED',
 } as const satisfies Record<FaultKind, Reason>;
 
 type Texts = {
@@ -64,8 +62,6 @@ const OURS = {
     `parameter '${parameter}' has no value; bool, int64, string, double or uint64 expected`,
   reservedParameter: (_, { parameter }) =>
     `parameter keys starting with 'triton_' are reserved for Triton usage; only 'triton_enable_empty_final_response' (bool) is allowed, got '${parameter}'`,
-  sharedMemory: ({ input }) =>
-    `shared memory is not supported; send the data of input '${input}' in the request itself`,
 } as const satisfies Partial<Texts>;
 
 /** KServe sheet §2.5. */

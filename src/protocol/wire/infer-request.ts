@@ -6,6 +6,7 @@ import type { Parameters } from '../../tensor/parameters.ts';
 import { elementCount, type Tensor } from '../../tensor/tensor.ts';
 import { UNSET, type EnvelopeParameters, type InferEnvelope, type TensorEnvelope } from './infer-envelope.ts';
 import { FAULT_REASONS, faultText, type Dialect, type InferFault } from './infer-faults.ts';
+import { refuseRepeated, refuseUnsupported } from './refusals.ts';
 import { rawFromContents } from './typed-contents.ts';
 
 /**
@@ -13,6 +14,8 @@ import { rawFromContents } from './typed-contents.ts';
  * form; raw bytes stay views into the message.
  */
 export function toInferenceRequest(envelope: InferEnvelope, dialect: Dialect): InferenceRequest {
+  // Before the data is looked at: an input in shared memory has none here.
+  for (const { name, parameters } of envelope.tensors) refuseUnsupported(`input "${name}"`, parameters);
   return {
     servable: envelope.servable,
     version: envelope.version,
@@ -82,7 +85,6 @@ function toTensor(envelope: InferEnvelope, tensor: TensorEnvelope, raw: Buffer |
   if (!isDatatype(datatype)) throw failed({ kind: 'unknownDatatype', datatype });
   checkShape(shape, datatype, failed);
   const parameters = parametersOf(tensor.parameters, envelope, dialect, name);
-  if (parameters !== undefined && 'shared_memory_region' in parameters) throw failed({ kind: 'sharedMemory' });
 
   const count = elementCount(shape);
   let data: Uint8Array;
@@ -156,8 +158,10 @@ function parametersOf(
 
 function requestedOutputs(envelope: InferEnvelope, dialect: Dialect): readonly RequestedOutput[] {
   if (envelope.outputs.length === 0) return [];
-  return envelope.outputs.map(({ name, parameters }) => ({
-    name,
-    parameters: parametersOf(parameters, envelope, dialect, name),
-  }));
+  const names = new Set<string>();
+  return envelope.outputs.map(({ name, parameters }) => {
+    refuseRepeated(name, names);
+    refuseUnsupported(`output "${name}"`, parameters);
+    return { name, parameters: parametersOf(parameters, envelope, dialect, name) };
+  });
 }

@@ -26,6 +26,7 @@ import {
   wrongType,
 } from './json-fields.ts';
 import { JsonReader, type JsonSlice } from './json-reader.ts';
+import { refuseRepeated, refuseUnsupported } from './refusals.ts';
 
 /** Which outputs are answered behind the JSON instead of in it. */
 export type BinaryOutputs = 'all' | 'none' | ReadonlySet<string>;
@@ -179,14 +180,9 @@ function readOutput(reader: JsonReader, index: number, before: Set<string>, bina
     else reader.value();
   });
   if (name === undefined) throw missingField(`outputs[${index}]: "name"`);
-  if (before.has(name)) {
-    throw new MillraceError('UNEXPECTED_OUTPUT', `output '${name}' already exists in request`, {
-      details: { tensor: name },
-    });
-  }
-  before.add(name);
+  refuseRepeated(name, before);
   if (parameters === undefined) return { name };
-  refuseSharedMemory(`output "${name}"`, parameters);
+  refuseUnsupported(`output "${name}"`, parameters);
   const isBinary = parameters['binary_data'];
   if (isBinary !== undefined && typeof isBinary !== 'boolean') {
     throw invalidParameter('binary_data', isBinary as bigint, 'a boolean');
@@ -214,7 +210,7 @@ function toTensor(
       { details: { tensor: name, actual: datatype } },
     );
   }
-  if (parameters !== undefined) refuseSharedMemory(`input "${name}"`, parameters);
+  refuseUnsupported(`input "${name}"`, parameters);
   const count = countOf(name, datatype, shape);
   const size = parameters?.['binary_data_size'];
   if (data !== undefined && size !== undefined) {
@@ -280,14 +276,4 @@ function takeBinary(
     );
   }
   return tail === undefined ? EMPTY : tail.take(name, Number(size));
-}
-
-function refuseSharedMemory(field: string, parameters: Parameters): void {
-  for (const key of ['shared_memory_region', 'classification']) {
-    if (key in parameters) {
-      throw new MillraceError('NOT_SUPPORTED', `${field}: parameter "${key}" is not supported by this server`, {
-        details: { parameter: key },
-      });
-    }
-  }
 }
