@@ -109,7 +109,7 @@ export function draftNode(
   const twice = types.find((type, at) => types.indexOf(type) !== at);
   if (twice !== undefined) report('INVALID_ARGUMENT', `node_options has two messages of type "${twice}"`);
   const definition = registry.get(config.calculator);
-  if (definition === undefined) {
+  if (definition === undefined && !registry.has(config.calculator)) {
     const suggestion =
       didYouMean(config.calculator, registry.names()) ||
       `; a *.pbtxt file beside the graph with type: "${config.calculator}" would be found`;

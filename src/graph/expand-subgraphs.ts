@@ -13,8 +13,9 @@ const PORT_LISTS: readonly PortList[] = ['inputStream', 'outputStream', 'inputSi
 const MAX_DEPTH = 64;
 
 /**
- * Replaces each node whose calculator is a subgraph by that graph's nodes, repeatedly, and carries out `option_value`. Names inside get the prefix
- * `<node>__`; what the node connects (by tag and index) gets the outer name, inputs it leaves out vanish from the inner nodes.
+ * Replaces each node whose calculator is a subgraph by that graph's nodes, repeatedly, and carries out `option_value`. Names
+ * inside get the prefix `<node>__`; what the node connects (by tag and index) gets the outer name, inputs it leaves out vanish
+ * from the inner nodes. A node whose subgraph has faults stays.
  */
 export function expandSubgraphs(
   config: GraphConfig,
@@ -36,11 +37,11 @@ function expandNodes(
     if (subgraph === undefined) return [node];
     if (depth >= MAX_DEPTH) {
       faults.add('INVALID_ARGUMENT', `subgraph "${node.calculator}" contains itself`, node);
-      return [];
+      return [node];
     }
     refuseCalculatorFields(node, faults);
     const graph = expand(subgraph, node, registry, faults);
-    if (graph === undefined) return [];
+    if (graph === undefined) return [node];
     return expandNodes(instantiate(node, names[at] ?? '', graph, faults), registry, faults, depth + 1);
   });
 }
