@@ -22,6 +22,12 @@ interface RandomNode {
   readonly hasOffset: boolean;
   readonly isAsync: boolean;
   readonly maxInFlight: number;
+  /** Options of a FixedSize policy, for the graphs that have those. */
+  readonly fixedSize: {
+    readonly trigger_queue_size: number;
+    readonly target_queue_size: number;
+    readonly fixed_min_size: boolean;
+  };
 }
 
 interface RandomGraph {
@@ -41,7 +47,7 @@ const graphs: fc.Arbitrary<RandomGraph> = fc
   .chain(({ inputs, count }) =>
     fc.record({
       inputs: fc.constant(inputs),
-      maxQueueSize: fc.constantFrom(-1, 1, 2, 100),
+      maxQueueSize: fc.constantFrom(-1, 1, 2, 3, 5, 100),
       nodes: fc.tuple(
         ...Array.from({ length: count }, (_, at) =>
           fc.record({
@@ -50,6 +56,11 @@ const graphs: fc.Arbitrary<RandomGraph> = fc
             hasOffset: fc.boolean(),
             isAsync: fc.boolean(),
             maxInFlight: fc.integer({ min: 1, max: 3 }),
+            fixedSize: fc.record({
+              trigger_queue_size: fc.integer({ min: 2, max: 4 }),
+              target_queue_size: fc.integer({ min: 1, max: 2 }),
+              fixed_min_size: fc.boolean(),
+            }),
           }),
         ),
       ),
@@ -69,7 +80,7 @@ const cases = fc.record({ graph: graphs, times: feeds }).chain(({ graph, times }
   return fc.record({ graph: fc.constant(graph), orders });
 });
 
-function arrivalOrder(fed: readonly Fed[]): fc.Arbitrary<readonly (Fed & { readonly waits: boolean })[]> {
+function arrivalOrder(fed: readonly Fed[]): fc.Arbitrary<Order> {
   const keys = fc.array(fc.record({ key: fc.nat(), waits: fc.boolean() }), {
     minLength: fed.length,
     maxLength: fed.length,
@@ -165,20 +176,34 @@ async function later(turns: number): Promise<void> {
   for (let n = 0; n < turns; n++) await turn();
 }
 
-function start(graph: RandomGraph, failAt: number): { readonly run: GraphRun; readonly log: RunLog } {
+/** What a run of a random graph may have besides. */
+interface Variation {
+  /** Calls at this time fail. */
+  readonly failAt?: number;
+  /** Nodes drop packets by their FixedSize policies. */
+  readonly drops?: boolean;
+}
+
+function start(
+  graph: RandomGraph,
+  { failAt = -1, drops = false }: Variation = {},
+): { readonly run: GraphRun; readonly log: RunLog } {
   const log = new RunLog();
   const registry = new CalculatorRegistry([
     operation('Settling', true, log, failAt),
     operation('Free', false, log, failAt),
   ]);
   const inputStream = Array.from({ length: graph.inputs }, (_, at) => streamName(graph, at));
-  const node = graph.nodes.map(({ reads, seed, hasOffset, isAsync, maxInFlight }, at) => ({
+  const node = graph.nodes.map(({ reads, seed, hasOffset, isAsync, maxInFlight, fixedSize }, at) => ({
     name: `node${at}`,
     calculator: hasOffset ? 'Settling' : 'Free',
     inputStream: reads.map((read) => streamName(graph, read)),
     outputStream: [`n${at}`],
     options: [{ type: '', fields: { seed, is_async: isAsync } }],
     maxInFlight,
+    ...(drops
+      ? { inputStreamHandler: { handler: 'FixedSizeInputStreamHandler', options: [{ type: '', fields: fixedSize }] } }
+      : {}),
   }));
   const config = createGraphConfig({ inputStream, node, maxQueueSize: graph.maxQueueSize });
   const run = new GraphRun(validateGraph(config, registry));
@@ -191,10 +216,15 @@ function start(graph: RandomGraph, failAt: number): { readonly run: GraphRun; re
   return { run, log };
 }
 
-async function feed(run: GraphRun, graph: RandomGraph, order: readonly (Fed & { readonly waits: boolean })[]) {
+type Order = readonly (Fed & { readonly waits: boolean })[];
+
+/** Adds all packets; `obeys` throttling: then each only when its stream has room. */
+async function feed(run: GraphRun, graph: RandomGraph, order: Order, obeys = false): Promise<void> {
   for (const { input, t, waits } of order) {
+    const stream = streamName(graph, input);
     if (waits) await run.waitUntilIdle();
-    run.addPacket(streamName(graph, input), { value: `${input}@${t}`, timestamp: BigInt(t) });
+    while (obeys && run.isThrottled(stream)) await run.whenNotThrottled();
+    run.addPacket(stream, { value: `${input}@${t}`, timestamp: BigInt(t) });
   }
   run.closeAllInputs();
   await run.waitUntilDone();
@@ -204,13 +234,15 @@ const isIncreasing = (times: readonly bigint[]) => times.every((t, at) => at ===
 
 describe('of any graph under the Default policy', () => {
   test(
-    'outputs are those of the model, whatever the order in which packets arrive',
+    'outputs are those of the model, whatever the order in which packets arrive, throttled or not',
     async () => {
       const property = fc.asyncProperty(cases, async ({ graph, orders }) => {
         for (const order of orders) {
-          const { run, log } = start(graph, -1);
-          await feed(run, graph, order);
-          expect(log.streams).toEqual(expected(graph, order));
+          for (const obeys of [false, true]) {
+            const { run, log } = start(graph);
+            await feed(run, graph, order, obeys);
+            expect(log.streams).toEqual(expected(graph, order));
+          }
         }
       });
       await fc.assert(property, { numRuns: RUNS });
@@ -222,7 +254,7 @@ describe('of any graph under the Default policy', () => {
     'times increase on each stream and in each node, no packet is lost, nodes open and close once',
     async () => {
       const property = fc.asyncProperty(cases, async ({ graph, orders: [order] }) => {
-        const { run, log } = start(graph, -1);
+        const { run, log } = start(graph);
         await feed(run, graph, order);
         for (const seen of Object.values(log.streams)) {
           expect(isIncreasing(seen.map((packet) => BigInt(packet.split('=')[0] ?? '')))).toBe(true);
@@ -257,7 +289,7 @@ describe('of any graph under the Default policy', () => {
           failAt,
           cancels,
         }) => {
-          const { run, log } = start(graph, cancels ? -1 : failAt);
+          const { run, log } = start(graph, { failAt: cancels ? -1 : failAt });
           const feeding = feed(run, graph, order).catch(() => {});
           if (cancels) {
             await later(failAt % 4);
@@ -272,6 +304,26 @@ describe('of any graph under the Default policy', () => {
             expect(whole[name]?.slice(0, seen.length)).toEqual(seen);
         },
       );
+      await fc.assert(property, { numRuns: RUNS });
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('of any graph under FixedSize policies', () => {
+  test(
+    'no packet is lost without a count, times increase, throttled inputs go on',
+    async () => {
+      const property = fc.asyncProperty(cases, fc.boolean(), async ({ graph, orders: [order] }, obeys) => {
+        const { run, log } = start(graph, { drops: true });
+        await feed(run, graph, order, obeys);
+        const sent = graph.nodes.flatMap(({ reads }) => reads.map((at) => log.streams[streamName(graph, at)] ?? []));
+        const got = Object.values(log.got).reduce((sum, count) => sum + count, 0);
+        expect(got + run.droppedPackets).toBe(sent.flat().length);
+        for (const times of Object.values(log.times)) expect(isIncreasing(times)).toBe(true);
+        expect(log.closed.toSorted()).toEqual(graph.nodes.map((_, at) => `node${at}`));
+        expect(run.queueSizes.every(({ size }) => size === 0)).toBe(true);
+      });
       await fc.assert(property, { numRuns: RUNS });
     },
     TIMEOUT_MS,

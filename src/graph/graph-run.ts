@@ -172,6 +172,11 @@ export class GraphRun {
     );
   }
 
+  /** Packets that input policies (FixedSize) have dropped so far, in all of the graph. */
+  get droppedPackets(): number {
+    return this.#core.droppedPackets;
+  }
+
   #timeFault(input: OutputStream, timestamp: bigint): GraphError | undefined {
     const isUntimed =
       input.consumers.length > 0 &&

@@ -2,31 +2,41 @@ import type { InputPort } from './calculator-context.ts';
 import { GraphError } from './graph-error.ts';
 import type { StreamConsumer } from './output-stream.ts';
 import type { Packet } from './packet.ts';
+import type { TagEntry } from './tag-map.ts';
 import { isPacketTimestamp, nextTimestamp, prevTimestamp, Timestamp, timestampName } from './timestamp.ts';
 import type { InputPlan } from './validated-graph.ts';
 
-/** What an input stream tells the node it belongs to. */
+/** What an input stream tells the node or poller it belongs to. */
 export interface InputOwner {
   /** Something became visible: the first packet of an empty queue, or a higher bound of one. */
   inputChanged(): void;
   packetQueued?: (() => void) | undefined;
+}
+
+/** What an input stream tells the run about its queue. */
+export interface QueueHost {
   queueFull(input: InputStream, isFull: boolean): void;
   /** Bytes of a packet's value; nothing where the run does not count them. */
   readonly sizeOf: ((value: unknown) => number) | undefined;
   /** The queues hold so many bytes more, or fewer. */
   bytesQueued(change: number): void;
-  inputFailed(error: GraphError): void;
+  /** An input policy threw packets away that no call has seen. */
+  packetsDropped(count: number): void;
+  fail(error: GraphError): void;
 }
+
+/** What there is to know of an input stream before the run. */
+export type InputStreamPlan = TagEntry & Pick<InputPlan, 'throttledInputs' | 'throttledSources'>;
 
 /** One consumer's side of a graph stream: its queue, its bound, and the port that the calculator sees. */
 export class InputStream implements StreamConsumer, InputPort {
-  readonly plan: InputPlan;
+  readonly plan: InputStreamPlan;
   packet: Packet | undefined = undefined;
   isDone = false;
   /** Packets from this length on throttle the sources; -1: never. */
   limit: number;
   /** The limit before deadlocks were relieved. */
-  readonly firstLimit: number;
+  firstLimit: number;
   isFull = false;
   isTimed = true;
   header: unknown = undefined;
@@ -34,14 +44,16 @@ export class InputStream implements StreamConsumer, InputPort {
   bytes = 0;
   bound: bigint = Timestamp.PreStream;
   readonly #owner: InputOwner;
+  readonly #host: QueueHost;
   #settled: bigint = Timestamp.Unstarted;
   #queue: (Packet | undefined)[] = [];
   #head = 0;
   #isClosed = false;
 
-  constructor(plan: InputPlan, owner: InputOwner, limit: number) {
+  constructor(plan: InputStreamPlan, owner: InputOwner, host: QueueHost, limit: number) {
     this.plan = plan;
     this.#owner = owner;
+    this.#host = host;
     this.limit = limit;
     this.firstLimit = limit;
   }
@@ -92,11 +104,11 @@ export class InputStream implements StreamConsumer, InputPort {
       if (this.#isClosed) return;
       const fault = this.#fault(packet.timestamp);
       if (fault !== undefined) {
-        this.#owner.inputFailed(fault);
+        this.#host.fail(fault);
         return;
       }
       this.#queue.push(packet);
-      if (this.#owner.sizeOf !== undefined) this.#count(this.#owner.sizeOf(packet.value));
+      if (this.#host.sizeOf !== undefined) this.#count(this.#host.sizeOf(packet.value));
       if (this.isTimed) this.bound = nextTimestamp(packet.timestamp);
     }
     this.updateFull();
@@ -145,8 +157,24 @@ export class InputStream implements StreamConsumer, InputPort {
     this.packet = undefined;
   }
 
-  eraseBefore(t: bigint): void {
-    while (this.size > 0 && this.headOrBound < t) this.#shift();
+  /** Takes the packets before `t` and shows them to nobody. Returns how many. */
+  eraseBefore(t: bigint): number {
+    let count = 0;
+    for (; this.size > 0 && this.headOrBound < t; count++) this.#shift();
+    this.updateFull();
+    return count;
+  }
+
+  /** Erases packets that are lost thereby, and counts them. */
+  dropBefore(t: bigint): void {
+    const count = this.eraseBefore(t);
+    if (count > 0) this.#host.packetsDropped(count);
+  }
+
+  /** Changes the limit, which relief of deadlocks may have raised. */
+  setLimit(limit: number): void {
+    this.limit = limit;
+    this.firstLimit = limit;
     this.updateFull();
   }
 
@@ -154,7 +182,7 @@ export class InputStream implements StreamConsumer, InputPort {
     const isFull = this.limit >= 0 && this.size >= this.limit;
     if (isFull === this.isFull) return;
     this.isFull = isFull;
-    this.#owner.queueFull(this, isFull);
+    this.#host.queueFull(this, isFull);
   }
 
   /** Drops what is queued and what will still come: the node has closed. */
@@ -170,7 +198,7 @@ export class InputStream implements StreamConsumer, InputPort {
   #shift(): Packet | undefined {
     const packet = this.#queue[this.#head];
     this.#queue[this.#head++] = undefined;
-    if (packet !== undefined && this.#owner.sizeOf !== undefined) this.#count(-this.#owner.sizeOf(packet.value));
+    if (packet !== undefined && this.#host.sizeOf !== undefined) this.#count(-this.#host.sizeOf(packet.value));
     if (this.#head === this.#queue.length) {
       this.#queue.length = 0;
       this.#head = 0;
@@ -184,7 +212,7 @@ export class InputStream implements StreamConsumer, InputPort {
   #count(bytes: number): void {
     if (bytes === 0) return;
     this.bytes += bytes;
-    this.#owner.bytesQueued(bytes);
+    this.#host.bytesQueued(bytes);
   }
 
   #fault(t: bigint): GraphError | undefined {

@@ -1,8 +1,8 @@
 import type { CalculatorInstance } from './calculator-context.ts';
 import { CallSlots } from './call-slots.ts';
 import type { Executor } from './executor.ts';
-import { phaseError, type GraphError, type Phase } from './graph-error.ts';
-import { InputStream, type InputOwner } from './input-stream.ts';
+import { phaseError, type Phase } from './graph-error.ts';
+import { InputStream, type InputOwner, type QueueHost } from './input-stream.ts';
 import { NodeContext, type ContextHost } from './node-context.ts';
 import type { OutputStream } from './output-stream.ts';
 import type { InputPolicy } from './policies/input-policy.ts';
@@ -10,17 +10,13 @@ import { addToTimestamp, isRangeTimestamp, Timestamp } from './timestamp.ts';
 import type { NodePlan } from './validated-graph.ts';
 
 /** What a node asks of the run it is part of. */
-export interface NodeHost extends ContextHost {
+export interface NodeHost extends ContextHost, QueueHost {
   schedule(node: NodeRun): void;
-  fail(error: GraphError): void;
   opened(node: NodeRun): void;
   /** A source has closed, or may be run again. */
   sourceIdle(node: NodeRun): void;
   /** A calculator that is not a source asked for the end. */
   stopSources(): void;
-  queueFull(input: InputStream, isFull: boolean): void;
-  readonly sizeOf: ((value: unknown) => number) | undefined;
-  bytesQueued(change: number): void;
   /** A call returned a promise, which has settled when `callEnded` comes. */
   callBegan(node: NodeRun): void;
   callEnded(node: NodeRun): void;
@@ -68,7 +64,7 @@ export class NodeRun implements InputOwner {
     this.waitsFor = plan.waitsFor;
     this.#host = host;
     this.executor = executor;
-    this.inputs = plan.inputs.map((input) => new InputStream(input, this, limit));
+    this.inputs = plan.inputs.map((input) => new InputStream(input, this, host, limit));
     this.#context = new NodeContext(plan, this.inputs, makeOutputs, host);
     this.outputs = this.#context.outputPorts;
     if (plan.isSource) return;
@@ -118,22 +114,6 @@ export class NodeRun implements InputOwner {
   requestStop(): void {
     this.#context.stopRequested = true;
     if (this.#state === 'open' && !this.#isBusy) this.#schedule('process');
-  }
-
-  queueFull(input: InputStream, isFull: boolean): void {
-    this.#host.queueFull(input, isFull);
-  }
-
-  get sizeOf(): ((value: unknown) => number) | undefined {
-    return this.#host.sizeOf;
-  }
-
-  bytesQueued(change: number): void {
-    this.#host.bytesQueued(change);
-  }
-
-  inputFailed(error: GraphError): void {
-    this.#host.fail(error);
   }
 
   inputChanged(): void {

@@ -60,6 +60,8 @@ export class RunCore implements NodeHost, RunLoopHost {
   #errorListeners: ((error: GraphError) => void)[] = [];
   #waiters: Waiter[] = [];
   #controller: AbortController | undefined;
+  /** Packets that input policies have dropped so far. */
+  droppedPackets = 0;
   #isStarted = false;
   #isEnding = false;
   #hasEnded = false;
@@ -214,6 +216,10 @@ export class RunCore implements NodeHost, RunLoopHost {
 
   bytesQueued(change: number): void {
     this.throttle.count(change);
+  }
+
+  packetsDropped(count: number): void {
+    this.droppedPackets += count;
   }
 
   callBegan(node: NodeRun): void {

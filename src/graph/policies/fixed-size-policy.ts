@@ -69,7 +69,7 @@ export class FixedSizePolicy implements InputPolicy {
       const t = input.latest(targetQueueSize)?.timestamp;
       if (t !== undefined && t < first) first = t;
     }
-    for (const input of this.#inputs) input.eraseBefore(first);
+    for (const input of this.#inputs) input.dropBefore(first);
   }
 
   #dropWhenAnyReached(keepOne: boolean): void {
@@ -85,7 +85,7 @@ export class FixedSizePolicy implements InputPolicy {
       const last = this.#lastCommon();
       if (last < this.#kept) this.#kept = last;
     }
-    for (const input of this.#inputs) input.eraseBefore(this.#kept);
+    for (const input of this.#inputs) input.dropBefore(this.#kept);
   }
 
   /** The newest time of which an input set can still be made. */
