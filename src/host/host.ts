@@ -18,7 +18,8 @@ import type { HostServable } from './servable.ts';
 
 /** Announces model runs to the supervisor. */
 export interface RunAnnouncer {
-  runStarted(deadlineMs: number): void;
+  /** As of `RunMonitor`. */
+  runStarted(deadlineMs: number): Promise<void> | undefined;
   runEnded(loadId: number, timing: RunTiming): void;
 }
 

@@ -73,6 +73,11 @@ export class Connection {
     return this.#outbox.withdraw(channel);
   }
 
+  /** As of `Outbox.flushed`. */
+  flushed(): Promise<void> | undefined {
+    return this.#isClosed ? undefined : this.#outbox.flushed();
+  }
+
   /** Hands what is small to the operating system now. */
   flush(): void {
     if (!this.#isClosed) this.#outbox.flush();

@@ -16,7 +16,13 @@ const sound: InferenceResponse = { servable: 's', version: '1', id: '', outputs:
 const broken = { ...sound, outputs: undefined } as unknown as InferenceResponse;
 
 /** A front and a host that does what `parts` say; `faults` are those that the host would log. */
-function connect(parts: Partial<HostHandler>): { client: HostClient; faults: unknown[]; far: Duplex } {
+function connect(parts: Partial<HostHandler>): {
+  client: HostClient;
+  server: HostServer;
+  faults: unknown[];
+  near: Duplex;
+  far: Duplex;
+} {
   const [near, far] = duplexPair({ highWaterMark: 64 * 1024 });
   const faults: unknown[] = [];
   const handler: HostHandler = {
@@ -28,14 +34,14 @@ function connect(parts: Partial<HostHandler>): { client: HostClient; faults: unk
     stop: () => Promise.resolve(),
     ...parts,
   };
-  new HostServer(
+  const server = new HostServer(
     fromStream(far),
     handler,
     (fault) => faults.push(fault),
     () => {},
   );
   const events = { onAlive() {}, onRunStarted() {}, onRunEnded() {} };
-  return { client: new HostClient(near, LIMITS, events), faults, far };
+  return { client: new HostClient(near, LIMITS, events), server, faults, near, far };
 }
 
 function request(bytes: number, text = ''): InferenceRequest {
@@ -121,6 +127,25 @@ test('a session that is aborted before it was sent is never opened; while it is 
   far.resume();
   expect([await first.ended, await second.ended, await aborted.promise]).toEqual([gone, gone, 2]);
   expect(opened).toEqual([2]);
+});
+
+test('a run starts once the front can hear of it, when a big response before it has left', async () => {
+  const { client, server, near, far } = connect({
+    infer: () => Promise.resolve({ ...sound, outputs: request(8_000_000).inputs }),
+  });
+  await client.hello({});
+  const call = client.infer(1, request(1), new Cancellation());
+  await nextTurn();
+  near.pause();
+  while (far.writableLength === 0) await nextTurn();
+  let hasLeft = false;
+  const left = server.runStarted(5)?.then(() => (hasLeft = true));
+  await nextTurn();
+  expect(hasLeft).toBe(false);
+  near.resume();
+  await left;
+  expect(hasLeft).toBe(true);
+  await call;
 });
 
 test('a response that cannot be encoded ends its call and is logged', async () => {

@@ -31,10 +31,13 @@ export class HostServer {
     );
   }
 
-  /** Told before a model run, since nothing is heard of this process until it ends. */
-  runStarted(deadlineMs: number): void {
+  /**
+   * Told before a model run, since nothing is heard of this process until it ends.
+   * @returns settles when the front can hear of it, which big responses may be in the way of; undefined: it can
+   */
+  runStarted(deadlineMs: number): Promise<void> | undefined {
     this.#connection.send(MESSAGE.RUN_STARTED, 0, (writer) => writer.varint(Math.ceil(deadlineMs)));
-    this.#connection.flush();
+    return this.#connection.flushed();
   }
 
   /** @param loadId the model that ran; 0 where what ended was no inference */

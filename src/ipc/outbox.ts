@@ -92,12 +92,23 @@ export class Outbox {
     return queued.some(({ type, sent }) => sent === 0 && opensChannel(type));
   }
 
-  /** Hands all small messages to the operating system now: called before a model run blocks the thread. */
-  flush(): void {
+  /** Hands all small messages to the operating system now. @param onLeft called when they have left, or are lost */
+  flush(onLeft?: () => void): void {
     if (this.#end > this.#start && !this.#stream.destroyed) {
-      this.#stream.write(this.#slab.subarray(this.#start, this.#end));
+      this.#stream.write(this.#slab.subarray(this.#start, this.#end), onLeft);
+    } else {
+      onLeft?.();
     }
     this.#start = this.#end;
+  }
+
+  /**
+   * Flushes before a model run blocks the thread.
+   * @returns settles when what was flushed has left, behind what was written before it; undefined: it has
+   */
+  flushed(): Promise<void> | undefined {
+    const left = new Promise<void>((resolve) => this.flush(() => resolve()));
+    return this.#stream.writableLength === 0 ? undefined : left;
   }
 
   #copy(type: MessageType, channel: number, head: Uint8Array, tensors: readonly Uint8Array[], total: number): void {

@@ -37,7 +37,8 @@ export interface ModelOptions {
 
 /** Told before and after each run, since a run blocks the process: the supervisor counts only its deadline then. */
 export interface RunMonitor {
-  runStarted(deadlineMs: number): void;
+  /** The run may start once this settles, or at once where nothing is returned. */
+  runStarted(deadlineMs: number): Promise<void> | void;
   runEnded(timing: RunTiming): void;
 }
 

@@ -29,7 +29,7 @@ function createMonitor(): RunMonitor & { readonly events: string[]; readonly tim
   return {
     events,
     timings,
-    runStarted: (deadlineMs) => events.push(`started ${deadlineMs}`),
+    runStarted: (deadlineMs) => void events.push(`started ${deadlineMs}`),
     runEnded: (timing) => {
       events.push('ended');
       timings.push(timing);

@@ -185,7 +185,7 @@ describe('OnnxBackend with a faked runtime', () => {
       Promise.resolve(fake(path.includes('add') ? 'add' : 'dynamic'));
     const backend = new OnnxBackend(async () => ({ createSession }) as unknown as Ort);
     const monitor: RunMonitor = {
-      runStarted: (deadlineMs) => events.push(`started ${deadlineMs}`),
+      runStarted: (deadlineMs) => void events.push(`started ${deadlineMs}`),
       runEnded: () => events.push('ended'),
     };
     const add = await backend.load(options('add.onnx', { runDeadlineMs: 5 }), monitor, silentLogger);

@@ -58,7 +58,7 @@ export class OnnxBackend implements Backend {
     for (const provider of options.executionProviders) {
       try {
         const session = await this.#queue.run(async () => {
-          monitor.runStarted(0);
+          await monitor.runStarted(0);
           try {
             return await ort.createSession(options.path, provider, options.intraOpThreads);
           } finally {

@@ -64,9 +64,9 @@ export class OnnxSession implements ModelSession {
   /** @param queuedAt when the inputs were ready, in ms as `performance.now()` */
   async #runNow(feeds: Feeds, inputNs: number, queuedAt: number): Promise<Tensor[]> {
     const { session, monitor } = this.#parts;
+    await monitor.runStarted(this.#runDeadlineMs);
     const started = performance.now();
     let ended = started;
-    monitor.runStarted(this.#runDeadlineMs);
     try {
       const fetches = await session.run(feeds);
       ended = performance.now();
