@@ -121,6 +121,13 @@ export class FakeDataPlane implements DataPlane {
         `Request for unknown model: '${name}' version ${version} is not found`,
       );
     }
+    const status = this.states.get(name);
+    if (status !== undefined) {
+      throw new MillraceError(
+        'SERVABLE_NOT_READY',
+        `'${name}' is not at ready state: ${status.state}, ${status.reason}`,
+      );
+    }
     return found;
   }
 

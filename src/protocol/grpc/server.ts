@@ -1,19 +1,20 @@
 import type { DataPlane } from '../../serving/data-plane.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
+import { EXTENSIONS } from '../wire/extensions.ts';
 import type { ModelMetadataRequest__Output } from '../wire/generated/inference/ModelMetadataRequest.ts';
 import type { ModelMetadataResponse } from '../wire/generated/inference/ModelMetadataResponse.ts';
 import type { ModelReadyRequest__Output } from '../wire/generated/inference/ModelReadyRequest.ts';
 import type { ModelReadyResponse } from '../wire/generated/inference/ModelReadyResponse.ts';
+import type { RepositoryIndexRequest__Output } from '../wire/generated/inference/RepositoryIndexRequest.ts';
+import type { RepositoryIndexResponse } from '../wire/generated/inference/RepositoryIndexResponse.ts';
 import type { ServerLiveResponse } from '../wire/generated/inference/ServerLiveResponse.ts';
 import type { ServerMetadataResponse } from '../wire/generated/inference/ServerMetadataResponse.ts';
 import type { ServerReadyResponse } from '../wire/generated/inference/ServerReadyResponse.ts';
+import { repositoryIndex } from '../wire/repository-index.ts';
 import type { Messages } from './messages.ts';
 import type { Methods, UnaryHandler } from './transport.ts';
 
-/** Protocol extensions as Triton names them. */
-const EXTENSIONS = ['model_configuration', 'parameters', 'sequence', 'statistics'];
-
-/** Health, readiness and metadata of the server and its servables. */
+/** Health, readiness and metadata of the server and its servables, and their list. */
 export function serverMethods(messages: Messages, dataPlane: DataPlane, version: string): Methods {
   const unary = (handler: UnaryHandler) => ({ kind: 'unary', handler }) as const;
   return {
@@ -32,12 +33,20 @@ export function serverMethods(messages: Messages, dataPlane: DataPlane, version:
       messages.unary('inference.ServerMetadata', (): ServerMetadataResponse => ({
         name: 'millrace',
         version,
-        extensions: EXTENSIONS,
+        extensions: [...EXTENSIONS],
       })),
     ),
     '/inference.GRPCInferenceService/ModelMetadata': unary(
       messages.unary('inference.ModelMetadata', ({ name, version }: ModelMetadataRequest__Output) =>
         modelMetadata(dataPlane, name, version),
+      ),
+    ),
+    '/inference.GRPCInferenceService/RepositoryIndex': unary(
+      messages.unary(
+        'inference.RepositoryIndex',
+        ({ ready }: RepositoryIndexRequest__Output): RepositoryIndexResponse => ({
+          models: repositoryIndex(dataPlane.list(), ready),
+        }),
       ),
     ),
   };

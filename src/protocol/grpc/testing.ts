@@ -5,6 +5,7 @@ import type {
   DataPlane,
   ServableMetadata,
   ServableStatistics,
+  ServableStatus,
   Session,
   SessionSink,
   SessionSummary,
@@ -53,17 +54,19 @@ export class FakeDataPlane implements DataPlane {
     };
   }
 
-  list(): readonly [] {
-    return [];
+  list(): readonly ServableStatus[] {
+    return [
+      { name: 'm', version: '1', kind: 'model', state: 'ready', reason: '' },
+      { name: 'n', version: '1', kind: 'model', state: 'loading', reason: 'soon' },
+    ];
   }
 
   statistics(name: string): Promise<readonly ServableStatistics[]> {
     const d = { count: 2, ns: 5_000_000_000 };
     const durations = { success: d, fail: d, queue: d, computeInput: d, computeInfer: d, computeOutput: d };
-    try {
-      this.metadata(name);
-    } catch (error) {
-      return Promise.reject(error as MillraceError);
+    if (KINDS[name] === undefined) {
+      const text = `requested model '${name}' is not available`;
+      return Promise.reject(new MillraceError('SERVABLE_NOT_FOUND', text, { code: 'INVALID_ARGUMENT' }));
     }
     return Promise.resolve([
       { name, version: '1', lastInference: 1_700_000_000_000, inferenceCount: 2, executionCount: 1, ...durations },

@@ -8,7 +8,6 @@ const LOG = 'log settings are not supported; set the log level when the server s
 
 /** RPCs of Triton's service that Millrace does not serve, and what to do instead. */
 const TEXTS: Readonly<Record<string, string>> = {
-  RepositoryIndex: REPOSITORY,
   RepositoryModelLoad: REPOSITORY,
   RepositoryModelUnload: REPOSITORY,
   SystemSharedMemoryStatus: SHARED_MEMORY,

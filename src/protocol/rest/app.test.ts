@@ -48,7 +48,10 @@ describe('health', () => {
     dataPlane.states.set('m', { state: 'unavailable', reason: 'file missing' });
     const reply = await app.inject('/v2/models/m/ready');
     expect(reply.statusCode).toBe(503);
-    expect(reply.json()).toEqual({ error: '"m" is unavailable: file missing', reason: 'SERVABLE_NOT_READY' });
+    expect(reply.json()).toEqual({
+      error: "'m' is not at ready state: unavailable, file missing",
+      reason: 'SERVABLE_NOT_READY',
+    });
   });
 });
 

@@ -53,27 +53,13 @@ export async function modelRoutes(app: FastifyInstance, { dataPlane }: RestParts
     });
     route(`${path}/ready`, 'Whether it takes requests', { description: 'Yes', type: 'null' }, (request, reply) => {
       const { servable, version } = modelOf(request);
-      if (!dataPlane.isServableReady(servable, version)) throw whyNotReady(dataPlane, servable, version);
+      if (!dataPlane.isServableReady(servable, version)) {
+        dataPlane.metadata(servable, version); // throws what keeps it from being ready, unless that is not its own
+        throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down');
+      }
       return reply.code(200).send();
     });
   }
-}
-
-/** Triton answers 400 in both cases; an unknown servable and one that loads call for different actions. */
-function whyNotReady(dataPlane: RestParts['dataPlane'], name: string, version: string): MillraceError {
-  const found = dataPlane.list().filter((servable) => servable.name === name);
-  const status = version === '' ? found[0] : found.find((servable) => servable.version === version);
-  const label = version === '' ? `"${name}"` : `"${name}" version ${version}`;
-  const details = { servable: name, version };
-  if (status === undefined) {
-    return found.length === 0
-      ? new MillraceError('SERVABLE_NOT_FOUND', `Request for unknown model: '${name}' is not found`, { details })
-      : new MillraceError('VERSION_NOT_FOUND', `Request for unknown model: '${name}' version ${version} is not found`, {
-          details,
-        });
-  }
-  const reason = status.reason === '' ? '' : `: ${status.reason}`;
-  return new MillraceError('SERVABLE_NOT_READY', `${label} is ${status.state}${reason}`, { details });
 }
 
 function graphOf({ name, kind, graph }: ServableMetadata): object {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MillraceError } from '../../base/errors.ts';
 import type { JsonValue } from '../wire/json-reader.ts';
 import { parseJson } from '../wire/json-reader.ts';
+import { repositoryIndex } from '../wire/repository-index.ts';
 import { bodyOf } from './body.ts';
 import type { RestParts } from './parts.ts';
 import { failures, IndexRequest, jsonSchema, RepositoryIndex } from './schemas.ts';
@@ -18,10 +19,7 @@ export async function repositoryRoutes(app: FastifyInstance, { dataPlane }: Rest
   app.post('/v2/repository/index', { schema }, async (request) => {
     const body = bodyOf(request);
     const { ready } = body.length === 0 ? {} : parseIndexRequest(parseJson(body));
-    return dataPlane
-      .list()
-      .filter((servable) => ready !== true || servable.state === 'ready')
-      .map(({ name, version, state, reason }) => ({ name, version, state: state.toUpperCase(), reason }));
+    return repositoryIndex(dataPlane.list(), ready === true);
   });
 }
 

@@ -8,7 +8,6 @@ const UNKNOWN_FIRST =
  * the same after all fails too.
  */
 export const DIFFERENCES: Readonly<Record<string, string>> = {
-  'repository index': "what is served is the configuration file's business; GET /v2/models lists it",
   'model ready over http, unknown model': 'an unknown model is 404 at every endpoint',
   'version is no number [http-json]': 'the same answer as over gRPC; Triton does not know the path',
   'infer, no element [http-binary]': 'Triton leaves out the header length when all binary outputs are empty',
