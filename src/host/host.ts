@@ -12,6 +12,7 @@ import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts
 import { loadGraph } from './graph/graph-servable.ts';
 import type { GraphLoad, HostSpec, ModelLoad, RuntimeLoad } from './host-spec.ts';
 import { Lease } from './lease.ts';
+import { LeasedSession } from './leased-session.ts';
 import { ModelServable } from './model-servable.ts';
 import { RuntimeServable } from './runtime-servable.ts';
 import type { HostServable } from './servable.ts';
@@ -84,44 +85,7 @@ export class Host implements HostHandler {
   }
 
   open(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession {
-    const lease = this.#find(loadId);
-    lease.acquire();
-    let isHeld = true;
-    const release = (): void => {
-      if (isHeld) lease.release();
-      isHeld = false;
-    };
-    try {
-      const session = lease.resource.open(first, {
-        respond: (response, timing) => output.respond(response, timing),
-        taken: (request, packets) => output.taken(request, packets),
-        dropped: (request, packets) => output.dropped(request, packets),
-        refuse: (request, error) => output.refuse(request, error),
-        end: (error) => {
-          release();
-          output.end(error);
-        },
-        get isFull() {
-          return output.isFull;
-        },
-        maxBytes: output.maxBytes,
-      });
-      return {
-        push: (request) => session.push(request),
-        halfClose: () => session.halfClose(),
-        onRoom: () => session.onRoom(),
-        get queueUse() {
-          return session.queueUse;
-        },
-        abort: (error) => {
-          session.abort(error);
-          release();
-        },
-      };
-    } catch (error) {
-      release();
-      throw error;
-    }
+    return new LeasedSession(this.#find(loadId), first, output);
   }
 
   /** Resolves when everything has closed, also what was unloaded before. */

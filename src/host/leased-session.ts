@@ -1,0 +1,86 @@
+import type { MillraceError } from '../base/errors.ts';
+import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
+import type { QueueUse, ResponseTiming } from '../ipc/session.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import type { Lease } from './lease.ts';
+import type { HostServable } from './servable.ts';
+
+/**
+ * A session that keeps its servable loaded until it ends. A class and no object literals with getters: V8 gives each such
+ * literal a hidden class of its own, which holds the getter, and with it the session, until a full collection; that makes
+ * short sessions cost four times as much.
+ */
+export class LeasedSession implements HostSession, SessionOutput {
+  readonly #lease: Lease<HostServable>;
+  readonly #output: SessionOutput;
+  readonly #session: HostSession;
+  #isHeld = true;
+
+  /** @throws MillraceError when the session cannot start */
+  constructor(lease: Lease<HostServable>, first: InferenceRequest, output: SessionOutput) {
+    this.#lease = lease;
+    this.#output = output;
+    lease.acquire();
+    try {
+      this.#session = lease.resource.open(first, this);
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
+  }
+
+  push(request: InferenceRequest): void {
+    this.#session.push(request);
+  }
+
+  halfClose(): void {
+    this.#session.halfClose();
+  }
+
+  abort(error: MillraceError): void {
+    this.#session.abort(error);
+    this.#release();
+  }
+
+  onRoom(): void {
+    this.#session.onRoom();
+  }
+
+  get queueUse(): QueueUse | undefined {
+    return this.#session.queueUse;
+  }
+
+  respond(response: InferenceResponse, timing?: ResponseTiming): void {
+    this.#output.respond(response, timing);
+  }
+
+  taken(request: InferenceRequest, packets?: number): void {
+    this.#output.taken(request, packets);
+  }
+
+  dropped(...what: Parameters<SessionOutput['dropped']>): void {
+    this.#output.dropped(...what);
+  }
+
+  refuse(request: InferenceRequest, error: MillraceError): void {
+    this.#output.refuse(request, error);
+  }
+
+  end(error: MillraceError | undefined): void {
+    this.#release();
+    this.#output.end(error);
+  }
+
+  get isFull(): boolean {
+    return this.#output.isFull;
+  }
+
+  get maxBytes(): number {
+    return this.#output.maxBytes;
+  }
+
+  #release(): void {
+    if (this.#isHeld) this.#lease.release();
+    this.#isHeld = false;
+  }
+}
