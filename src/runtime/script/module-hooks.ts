@@ -1,5 +1,5 @@
 /** Hooks of Node's module loader for users' modules; `user-modules.ts` registers them, and they run on a thread of Node's. */
-import type { InitializeHook, LoadHook, ResolveHook } from 'node:module';
+import { createRequire, type InitializeHook, type LoadHook, type ResolveHook } from 'node:module';
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -39,7 +39,7 @@ export const load: LoadHook = async (url, context, nextLoad) => {
   const text = await readFile(path, 'utf8');
   if (extension.endsWith('ts')) {
     const options = { loader: 'ts', format: 'esm', target: 'node20', sourcemap: 'inline', sourcefile: path } as const;
-    return { format: 'module', source: (await typescript()).transformSync(text, options).code, shortCircuit: true };
+    return { format: 'module', source: typescript().transformSync(text, options).code, shortCircuit: true };
   }
   const isModule = extension === '.mjs' || (extension === '.js' && MODULE_SYNTAX.test(text));
   return isModule
@@ -47,10 +47,14 @@ export const load: LoadHook = async (url, context, nextLoad) => {
     : nextLoad(url, { ...context, format: 'commonjs' });
 };
 
-async function typescript(): Promise<typeof import('esbuild')> {
-  // Else it keeps a process of its own at work beside this one.
+function typescript(): typeof import('esbuild') {
+  if (esbuild !== undefined) return esbuild;
+  // While it loads it reads this; else it keeps a process of its own at work beside this one.
   process.env['ESBUILD_WORKER_THREADS'] = '0';
-  return (esbuild ??= await import('esbuild'));
+  const require = createRequire(import.meta.url);
+  esbuild = require('esbuild') as typeof import('esbuild');
+  delete process.env['ESBUILD_WORKER_THREADS'];
+  return esbuild;
 }
 
 function generationOf(url: string): string | null {
