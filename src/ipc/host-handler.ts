@@ -28,12 +28,18 @@ export interface SessionOutput {
    * @param packets that it became; its inputs where not said
    */
   taken(request: InferenceRequest, packets?: number): void;
-  /** A newer request takes the place of this one, nothing of which was taken. */
-  dropped(request: InferenceRequest, packets: number): void;
+  /**
+   * Packets that newer ones took the place of.
+   * @param request whose packets they are all, nothing of it taken; undefined: packets of requests that were taken
+   */
+  dropped(packets: number, request?: InferenceRequest): void;
   /** The request was refused, nothing of it taken; the session lives on. */
   refuse(request: InferenceRequest, error: MillraceError): void;
-  /** The last call. */
-  end(error: MillraceError | undefined): void;
+  /**
+   * The last call.
+   * @param comesLast after the responses that wait for credit: a good end does so, a fault overtakes them unless told otherwise
+   */
+  end(error: MillraceError | undefined, comesLast?: boolean): void;
   /** Responses wait for credit: stop producing until `onRoom`. */
   readonly isFull: boolean;
   /** What a session may hold, in bytes. */

@@ -21,14 +21,15 @@ test('what became of requests is told once: all give credit back, only those tak
   const tally = new ProgressTally();
   expect(tally.isEmpty).toBe(true);
   tally.taken(request, 3);
-  tally.dropped(request, 2);
+  tally.dropped(2, request);
+  tally.dropped(4);
   tally.settled(request);
   expect(tally.isEmpty).toBe(false);
   const queue = { packets: 7, bytes: 2 ** 33 };
   expect(written(tally)).toEqual({
     messages: 3,
     bytes: 3 * (256 + 8),
-    progress: { accepted: 1, packetsIn: 3, packetsDropped: 2, queue },
+    progress: { accepted: 1, packetsIn: 3, packetsDropped: 6, queue },
   });
   expect(written(tally)).toEqual({
     messages: 0,

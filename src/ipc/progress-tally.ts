@@ -12,7 +12,7 @@ export class ProgressTally {
   #packetsDropped = 0;
 
   get isEmpty(): boolean {
-    return this.#messages === 0;
+    return this.#messages === 0 && this.#packetsDropped === 0;
   }
 
   taken(request: InferenceRequest, packets: number): void {
@@ -21,8 +21,8 @@ export class ProgressTally {
     this.#packetsIn += packets;
   }
 
-  dropped(request: InferenceRequest, packets: number): void {
-    this.settled(request);
+  dropped(packets: number, request?: InferenceRequest): void {
+    if (request !== undefined) this.settled(request);
     this.#packetsDropped += packets;
   }
 

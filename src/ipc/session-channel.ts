@@ -30,8 +30,8 @@ export class SessionChannel implements SessionOutput {
   #queue = EMPTY;
   #queueTimer: NodeJS.Timeout | undefined;
   #hasEnded = false;
-  /** Ended well, once the waiting responses are sent. */
-  #isEnding = false;
+  /** How it ends once the waiting responses are sent. */
+  #ending: { readonly error: MillraceError | undefined } | undefined;
 
   constructor(
     connection: Connection,
@@ -87,12 +87,12 @@ export class SessionChannel implements SessionOutput {
       this.#send(next.response, next.timing);
     }
     if (this.#hasEnded) return;
-    if (this.#isEnding && this.#waiting.length === 0) this.#finish(undefined);
+    if (this.#ending !== undefined && this.#waiting.length === 0) this.#finish(this.#ending.error);
     else if (wasFull && !this.isFull) this.#attempt(() => this.#session?.onRoom());
   }
 
   respond(response: InferenceResponse, timing?: ResponseTiming): void {
-    if (this.#hasEnded || this.#isEnding) return;
+    if (this.#hasEnded || this.#ending !== undefined) return;
     if (this.#waiting.length > 0 || this.isFull) this.#waiting.push({ response, timing });
     else this.#send(response, timing);
   }
@@ -113,8 +113,8 @@ export class SessionChannel implements SessionOutput {
     this.#scheduleTaken();
   }
 
-  dropped(request: InferenceRequest, packets: number): void {
-    this.#tally.dropped(request, packets);
+  dropped(packets: number, request?: InferenceRequest): void {
+    this.#tally.dropped(packets, request);
     this.#scheduleTaken();
   }
 
@@ -127,10 +127,9 @@ export class SessionChannel implements SessionOutput {
     });
   }
 
-  /** A fault overtakes responses that wait for credit; a good end comes after them. */
-  end(error: MillraceError | undefined): void {
-    if (this.#hasEnded || this.#isEnding) return;
-    if (error === undefined && this.#waiting.length > 0) this.#isEnding = true;
+  end(error: MillraceError | undefined, comesLast = error === undefined): void {
+    if (this.#hasEnded || this.#ending !== undefined) return;
+    if (comesLast && this.#waiting.length > 0) this.#ending = { error };
     else this.#finish(error);
   }
 

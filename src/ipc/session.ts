@@ -13,7 +13,7 @@ export interface SessionProgress {
   readonly accepted: number;
   /** The packets of those requests. */
   readonly packetsIn: number;
-  /** Packets of requests that newer ones took the place of. */
+  /** Packets that newer ones took the place of, in front of the servable or in it. */
   readonly packetsDropped: number;
   /** What waits now. */
   readonly queue: QueueUse;

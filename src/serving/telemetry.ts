@@ -311,7 +311,7 @@ function createFamilies(meter: Meter) {
     ),
     droppedPackets: meter.counter(
       'millrace_graph_dropped_packets',
-      'Packets that newer ones took the place of (input_policy "newest").',
+      'Packets that newer ones took the place of (input_policy "newest", or a FixedSize policy of the graph).',
       ['name'],
     ),
     queuedPackets: meter.gauge('millrace_graph_queued_packets', 'Packets that wait in sessions of a graph.', ['name']),

@@ -50,26 +50,6 @@ function message({ graph }: StreamCase, request: StreamCase['requests'][number])
   };
 }
 
-/** Each request after the response to the one before. */
-function paced(messages: readonly object[]): Promise<RpcOutcome> {
-  const call = client.open('ModelStreamInfer');
-  const responses: object[] = [];
-  let sent = 0;
-  const next = (): void => {
-    if (sent < messages.length) call.write(messages[sent++] as object);
-    else call.end();
-  };
-  return new Promise((resolve) => {
-    call.on('data', (response: object) => {
-      responses.push(response);
-      next();
-    });
-    call.on('error', () => {}); // `status` follows
-    call.on('status', ({ code, details }) => resolve({ code, text: details, responses }));
-    next();
-  });
-}
-
 function sorted<T>(list: readonly T[]): readonly T[] {
   return list.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
@@ -103,7 +83,7 @@ function expected({ responses }: StreamCase) {
 describe('OVMS stream cases, grpc-js', () => {
   it.each(STREAM_CASES)('$test $name', async (streamCase) => {
     const messages = streamCase.requests.map((request) => message(streamCase, request));
-    const outcome = await (streamCase.paced ? paced(messages) : client.stream('ModelStreamInfer', messages));
+    const outcome = await client.stream('ModelStreamInfer', messages);
     const { errors, results } = received(outcome);
     const wanted = expected(streamCase);
     const order = streamCase.anyOrder ? sorted : <T>(list: readonly T[]) => list;

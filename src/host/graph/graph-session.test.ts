@@ -107,7 +107,7 @@ class Kept {
       respond: (response) => this.responses.push(response),
       refuse: ({ id }, error) => this.refused.push([id, error]),
       taken: ({ id }) => this.taken.push(id),
-      dropped: ({ id }) => this.dropped.push(id),
+      dropped: (packets, request) => this.dropped.push(request?.id ?? `${packets} in the graph`),
       end: (error) => this.end(error),
       maxBytes: Infinity,
       isFull: false,
@@ -175,6 +175,40 @@ describe('a session', () => {
     expect(signals[0]?.aborted).toBe(true);
     await letAllGo();
     expect(kept.responses).toEqual([]);
+  });
+
+  it('answers what it has taken before a packet that its graph refuses ends it', async () => {
+    const kept = new Kept(program(SLOW));
+    const at = (time: bigint): Parameters => ({ OVMS_MP_TIMESTAMP: time });
+    kept.push('1', { in: 1 }, at(3n));
+    kept.push('2', { in: 2 }, at(4n));
+    kept.push('late', { in: 3 }, at(2n));
+    kept.push('after', { in: 4 }, at(9n));
+    await letAllGo();
+    expect(await kept.ended).toMatchObject({ reason: 'TIMESTAMP_NOT_INCREASING', code: 'INVALID_ARGUMENT' });
+    expect([kept.answers, kept.taken, kept.reasons]).toEqual([['1=1', '2=2'], ['1', '2'], []]);
+  });
+
+  it('ends with the failure of its graph when that fails while it drains', async () => {
+    const kept = new Kept(program(SLOW));
+    kept.push('1', { in: -1 }, { OVMS_MP_TIMESTAMP: 3n });
+    kept.push('late', { in: 3 }, { OVMS_MP_TIMESTAMP: 2n });
+    await letAllGo();
+    expect(await kept.ended).toMatchObject({ reason: 'GRAPH_FAILED' });
+  });
+
+  it('counts what a policy of its graph drops', async () => {
+    const latest = `${ONE} node { calculator: "SlowCalculator" input_stream: "in" output_stream: "out"
+      input_stream_handler { input_stream_handler: "FixedSizeInputStreamHandler" } }`;
+    const kept = new Kept(program(latest));
+    kept.push('1', { in: 1 });
+    await turn();
+    for (const id of ['2', '3', '4', '5']) kept.push(id, { in: Number(id) });
+    kept.session.halfClose();
+    await letAllGo();
+    expect(await kept.ended).toBeUndefined();
+    expect([kept.answers, kept.dropped]).toEqual([['1=1', '5=5'], ['3 in the graph']]);
+    expect(kept.responses.map(({ parameters }) => parameters?.['millrace_dropped'])).toEqual([3n, undefined]);
   });
 
   it('keeps the cause of a refusal for the log', () => {

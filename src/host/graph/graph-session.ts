@@ -26,13 +26,18 @@ export class GraphSession implements HostSession {
   readonly #waiting: WaitingRequests = new WaitingRequests();
   /** Pushed so far, refused ones included. */
   #requests = 0;
+  /** Packets, since the last response. */
   #dropped = 0;
+  /** In the graph, as far as it is told. */
+  #droppedInGraph = 0;
   #isWaitingForRoom = false;
   /** The graph works on what it was given: inputs of which the newest packet wins are held back. */
   #isBusy = false;
   #busyUntil: bigint = Timestamp.Unset;
   #isWaitingForRest = false;
   #isHalfClosed = false;
+  /** The graph refused a packet: what it was given before drains, then this ends the session. */
+  #fault: MillraceError | undefined;
   #isOver = false;
 
   /** @throws MillraceError when the graph cannot start */
@@ -63,7 +68,7 @@ export class GraphSession implements HostSession {
     run
       .waitUntilDone()
       .then(
-        () => this.#end(undefined),
+        () => this.#end(this.#fault, true),
         (error: unknown) => this.#end(runFault(error)),
       )
       .finally(release);
@@ -71,7 +76,7 @@ export class GraphSession implements HostSession {
 
   /** All of the request's packets, or none: a fault is reported and moves nothing. */
   push(request: InferenceRequest): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#fault !== undefined) return;
     const index = this.#requests++;
     let next: WaitingRequest;
     try {
@@ -134,7 +139,7 @@ export class GraphSession implements HostSession {
     for (const old of replaced) {
       this.#waiting.remove(old);
       this.#dropped += old.packets.length;
-      this.#output.dropped(old.request, old.packets.length);
+      this.#output.dropped(old.packets.length, old.request);
     }
   }
 
@@ -166,11 +171,7 @@ export class GraphSession implements HostSession {
     try {
       const timestamp = this.#clock.timestampOf(request.parameters);
       const fault = pushPackets(this.#run, packets, timestamp);
-      if (fault !== undefined) {
-        this.#end(fault);
-        this.#run.cancel(fault);
-        return;
-      }
+      if (fault !== undefined) return this.#endAfterRest(fault);
       this.#clock.take(timestamp);
       this.#taken.add(timestamp, request);
       this.#output.taken(request, packets.length);
@@ -215,12 +216,22 @@ export class GraphSession implements HostSession {
 
   #respond(port: { readonly name: string; readonly form: Form }, value: unknown, timestamp: bigint): void {
     if (this.#isOver) return;
+    this.#countDrops();
     const request = this.#taken.find(timestamp);
     const response = responseOf(this.#program, port, value, timestamp, request?.id ?? '');
     this.#output.respond(this.#withDrops(response), request?.timer.responded());
     if (this.#output.isFull) this.#run.setOutputBlocked(true);
     // A graph with sources may never be idle.
     if (this.#isBusy) queueMicrotask(() => this.#restIfSettled());
+  }
+
+  /** What input policies of the graph have dropped. */
+  #countDrops(): void {
+    const packets = this.#run.droppedPackets - this.#droppedInGraph;
+    if (packets === 0) return;
+    this.#droppedInGraph += packets;
+    this.#dropped += packets;
+    this.#output.dropped(packets);
   }
 
   #withDrops(response: InferenceResponse): InferenceResponse {
@@ -230,11 +241,19 @@ export class GraphSession implements HostSession {
     return { ...response, parameters: { ...response.parameters, [DROPPED_PARAMETER]: dropped } };
   }
 
-  #end(error: MillraceError | undefined): void {
+  /** Nothing that was taken is lost: only what came after it is. */
+  #endAfterRest(fault: MillraceError): void {
+    this.#fault = fault;
+    this.#waiting.clear();
+    this.#run.closeAllPacketSources();
+  }
+
+  #end(error: MillraceError | undefined, comesLast?: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#waiting.clear();
-    this.#output.end(error);
+    this.#countDrops();
+    this.#output.end(error, comesLast);
   }
 }
 

@@ -28,8 +28,6 @@ export interface StreamCase {
   )[];
   /** Where nothing says which output comes first. */
   readonly anyOrder?: boolean;
-  /** Each request is sent after the response to the one before. Default: all at once. */
-  readonly paced?: boolean;
   /** The RPC's status; `text` is a part of it. */
   readonly status: { readonly code: number; readonly text?: string };
 }
