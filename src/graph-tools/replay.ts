@@ -154,13 +154,10 @@ class Replay {
 
   async #add([stream, type, value, time]: [string, string, unknown, CaseTime]): Promise<void> {
     const run = this.#run;
-    if (run.isThrottled(stream)) {
-      if (this.#case.add_mode === 'ADD_IF_NOT_FULL') {
-        throw new GraphError('UNAVAILABLE', `Graph is throttled: the queue of input stream "${stream}" is full`);
-      }
-      await run.whenNotThrottled();
-    }
-    run.addPacket(stream, { value: toValue([type, value]), timestamp: toTimestamp(time) });
+    const packet = { value: toValue([type, value]), timestamp: toTimestamp(time) };
+    if (this.#case.add_mode === 'ADD_IF_NOT_FULL') return run.addPacketIfNotFull(stream, packet);
+    if (run.isThrottled(stream)) await run.whenNotThrottled();
+    run.addPacket(stream, packet);
   }
 
   #counts(): Counts {

@@ -1,6 +1,6 @@
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { counter, oneNode, slow, startGraph } from './test-kit.ts';
+import { counter, oneNode, slow, startGraph, type TestRun } from './test-kit.ts';
 
 const starved =
   'max_queue_size: 2 input_stream: "a" input_stream: "c" node { calculator: "Copy" input_stream: "a" input_stream: "c" output_stream: "x" output_stream: "y" }';
@@ -125,3 +125,96 @@ test('a deadlock is not relieved for ever', async () => {
   expect(t).toBe(10_000);
   await expect(run.waitUntilDone()).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
 });
+
+describe('adding while a node is blocked', () => {
+  const graph = (limit: number) =>
+    `max_queue_size: ${limit} input_stream: "a" node { calculator: "Slow" input_stream: "a" output_stream: "b" }`;
+  /** Adds `n` packets, one per turn, and lets the node go on only then. Returns how many were refused. */
+  async function addMany({ run, finish }: TestRun, waiting: (() => void)[], n: number): Promise<number> {
+    let refused = 0;
+    for (let t = 0; t < n; t++) {
+      await turn();
+      try {
+        run.addPacketIfNotFull('a', { value: t, timestamp: BigInt(t) });
+      } catch (error) {
+        expect(error).toMatchObject({
+          code: 'UNAVAILABLE',
+          message: expect.stringContaining('throttled') as string,
+        });
+        refused++;
+      }
+    }
+    await letEnd(finish(), waiting);
+    return refused;
+  }
+
+  test('only where there is room: all but the one in work and the one that waits are refused, in each run', async () => {
+    for (const _ of [1, 2]) {
+      const { definition, waiting } = slow();
+      const started = startGraph(graph(1), [definition], { observe: ['b'] });
+      expect(await addMany(started, waiting, 20)).toBe(18);
+      expect(started.seen).toEqual(['b@0=0', 'b@1=1']);
+    }
+  });
+
+  test('without a limit none is refused', async () => {
+    const { definition, waiting } = slow();
+    const started = startGraph(graph(-1), [definition], { observe: ['b'] });
+    expect(await addMany(started, waiting, 20)).toBe(0);
+    expect(started.seen).toHaveLength(20);
+  });
+
+  test('with waits none is refused and all arrive', async () => {
+    const { definition, waiting } = slow();
+    const { run, seen, add, finish } = startGraph(graph(1), [definition], { observe: ['b'] });
+    const feeding = (async () => {
+      for (let t = 0; t < 20; t++) {
+        await run.whenNotThrottled();
+        add('a', t);
+      }
+      await finish();
+    })();
+    await letEnd(feeding, waiting);
+    expect(seen).toHaveLength(20);
+  });
+
+  test('an input may have a limit of its own', async () => {
+    const { definition, waiting } = slow();
+    const started = startGraph(graph(1), [definition]);
+    started.run.setInputMaxQueueSize('a', 5);
+    expect(await addMany(started, waiting, 20)).toBe(14);
+    const other = startGraph(graph(1), [slow().definition]).run;
+    expect(() => other.setInputMaxQueueSize('a', 0)).toThrow(/stream "a": a queue of 0 packets, at least 1 or -1/);
+    expect(() => other.setInputMaxQueueSize('b', 1)).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
+  });
+
+  test('a queue that is longer than its new limit holds its input back', async () => {
+    const { definition, waiting } = slow();
+    const { run, add, finish } = startGraph(graph(100), [definition]);
+    await run.waitUntilIdle();
+    for (let t = 0; t < 5; t++) add('a', t);
+    expect(run.isThrottled('a')).toBe(false);
+    run.setInputMaxQueueSize('a', 2);
+    expect(run.isThrottled('a')).toBe(true);
+    run.setInputMaxQueueSize('a', -1);
+    expect(run.isThrottled('a')).toBe(false);
+    await letEnd(finish(), waiting);
+  });
+
+  test('a run that has failed says why', () => {
+    const { run } = startGraph(oneNode, []);
+    run.cancel();
+    expect(() => run.addPacketIfNotFull('a', { value: 0, timestamp: 0n })).toThrow(/was cancelled/);
+  });
+});
+
+/** Lets a slow node go on until `end`. */
+async function letEnd(end: Promise<void>, waiting: (() => void)[]): Promise<void> {
+  let hasEnded = false;
+  const ended = end.finally(() => (hasEnded = true));
+  while (!hasEnded) {
+    waiting.splice(0).forEach((go) => go());
+    await turn();
+  }
+  await ended;
+}

@@ -1,9 +1,10 @@
 import { combineErrors, GraphError, codeOf } from './graph-error.ts';
 import { messageOf } from '../base/errors.ts';
-import { InputStream, timestampFault } from './input-stream.ts';
+import { InputStream, timestampFault, type QueueHost } from './input-stream.ts';
 import { Observer, type ObserveOptions } from './observer.ts';
 import type { OutputStream } from './output-stream.ts';
 import type { Packet } from './packet.ts';
+import { Poller, type PollOptions } from './poller.ts';
 import { RunCore, type GraphRunOptions } from './run-core.ts';
 import type { ValidatedGraph } from './validated-graph.ts';
 
@@ -38,6 +39,18 @@ export class GraphRun {
     const found = this.#core.stream(stream);
     if (found === undefined) throw unknownStream(stream, 'observe');
     found.consumers.push(new Observer(stream, callback, options, (error) => this.#core.failObserver(stream, error)));
+  }
+
+  /** Keeps the packets of any stream of the graph until they are asked for. Before `start`. */
+  poll(stream: string, options: PollOptions = {}): Poller {
+    if (this.#isStarted) throw new GraphError('FAILED_PRECONDITION', `stream "${stream}" is polled too late`);
+    const core = this.#core;
+    const at = this.#graph.streamIndex.get(stream);
+    if (at === undefined) throw unknownStream(stream, 'poll');
+    const poller = new Poller(this.#graph, at, pollerHost(core, stream), options);
+    core.stream(stream)?.consumers.push(poller.consumer);
+    core.onError(() => poller.fail());
+    return poller;
   }
 
   /**
@@ -77,6 +90,31 @@ export class GraphRun {
     }
     if (input.isClosed) return;
     input.feed(packet);
+    this.#core.loop.wake();
+  }
+
+  /** As `addPacket`; but while the stream is throttled it throws UNAVAILABLE, and nothing is added. */
+  addPacketIfNotFull(stream: string, packet: Packet): void {
+    if (this.#core.error === undefined && this.isThrottled(stream)) {
+      throw new GraphError('UNAVAILABLE', `Graph is throttled: a queue that input stream "${stream}" feeds is full`);
+    }
+    this.addPacket(stream, packet);
+  }
+
+  /**
+   * Packets from which the queues that a graph input feeds directly count as full, instead of the graph's `max_queue_size`.
+   * @param packets at least 1, or -1 for never
+   */
+  setInputMaxQueueSize(stream: string, packets: number): void {
+    const input = this.#core.input(stream);
+    if (input === undefined) throw unknownStream(stream, 'limit');
+    if (!Number.isInteger(packets) || packets < -1 || packets === 0) {
+      throw new GraphError(
+        'INVALID_ARGUMENT',
+        `stream "${stream}": a queue of ${packets} packets, at least 1 or -1 expected`,
+      );
+    }
+    for (const consumer of input.consumers) if (consumer instanceof InputStream) consumer.setLimit(packets);
     this.#core.loop.wake();
   }
 
@@ -137,6 +175,15 @@ export class GraphRun {
     return this.#core.hasEnded || found.visibleBound > t;
   }
 
+  /** Calls under way end, no further ones begin until `resume`; inputs may be fed meanwhile. Without effect on a run that has failed. */
+  pause(): void {
+    this.#core.loop.pause();
+  }
+
+  resume(): void {
+    this.#core.loop.resume();
+  }
+
   /** Fails the run with `error`, or with CANCELLED: queued work is dropped, running calls end, open nodes close. */
   cancel(error?: Error): void {
     const reason =
@@ -187,4 +234,15 @@ export class GraphRun {
 
 function unknownStream(stream: string, verb: string): GraphError {
   return new GraphError('NOT_FOUND', `Unable to ${verb} stream "${stream}": the graph has none of that name`);
+}
+
+/** What a poller's queue tells: it holds the graph's inputs and sources back, and its bytes are the application's affair. */
+function pollerHost(core: RunCore, stream: string): QueueHost {
+  return {
+    queueFull: (input, isFull) => core.throttle.update(input, isFull, false),
+    sizeOf: undefined,
+    bytesQueued() {},
+    packetsDropped() {},
+    fail: (error) => core.failObserver(stream, error),
+  };
 }

@@ -10,6 +10,12 @@ export interface ObserveOptions {
   onBound?(settled: bigint): void;
 }
 
+/** The time up to which a bound settles a stream, as it is told to the application; Unset at the end, which is no such time. */
+export function settledBy(bound: bigint): bigint {
+  if (bound === Timestamp.Done) return Timestamp.Unset;
+  return bound === Timestamp.PostStream ? bound : prevTimestamp(bound);
+}
+
 /** Hands a stream's packets to the application, in order. */
 export class Observer implements StreamConsumer {
   readonly #stream: string;
@@ -61,9 +67,7 @@ export class Observer implements StreamConsumer {
   }
 
   #tellSettled(): void {
-    const bound = this.#bound;
-    if (bound === Timestamp.Done) return;
-    const settled = bound === Timestamp.PostStream ? bound : prevTimestamp(bound);
+    const settled = settledBy(this.#bound);
     if (settled <= this.#last) return;
     this.#last = settled;
     if (this.#options.bounds === true) this.#callback({ value: undefined, timestamp: settled });

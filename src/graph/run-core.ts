@@ -169,7 +169,7 @@ export class RunCore implements NodeHost, RunLoopHost {
     this.#controller?.abort(error);
     this.throttle.releaseAll();
     if (!this.#isStarted) this.#end();
-    else this.loop.wake();
+    else this.#hurry();
     const runError = listeners.length > 0 ? this.#runError() : error;
     for (const listener of listeners) listener(runError);
   }
@@ -248,6 +248,12 @@ export class RunCore implements NodeHost, RunLoopHost {
     }
     this.#settle('idle');
     return false;
+  }
+
+  /** Also where the run is paused. */
+  #hurry(): void {
+    this.loop.resume();
+    this.loop.wake();
   }
 
   #createNode(plan: NodePlan, executor: Executor | undefined): NodeRun {

@@ -16,6 +16,9 @@ export class RunLoop {
   readonly #ready = new ReadyQueue();
   readonly #drain = () => this.#run();
   #isAwake = false;
+  #isPaused = false;
+  /** Awake, but paused, so that no turn is scheduled. */
+  #isParked = false;
   #steps = 0;
   /** Calls whose promises have not settled. */
   #calls = 0;
@@ -40,6 +43,18 @@ export class RunLoop {
     queueMicrotask(this.#drain);
   }
 
+  /** Nothing more begins until `resume`; calls under way go on. A run that has failed ends all the same. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (!this.#isParked) return;
+    this.#isParked = false;
+    queueMicrotask(this.#drain);
+  }
+
   callBegan(node: NodeRun): void {
     this.#calls++;
     node.executor?.callBegan();
@@ -56,6 +71,10 @@ export class RunLoop {
   #run(): void {
     for (;;) {
       if (this.#host.hasFailed) this.#ready.clear();
+      else if (this.#isPaused) {
+        this.#isParked = true;
+        return;
+      }
       const node = this.#ready.take();
       if (node !== undefined) {
         if (node.executor?.admits(node) === false) continue;

@@ -8,6 +8,7 @@ const MOST_RELIEF = 10_000;
 /** Which queues are full, and which sources and graph inputs that holds back. */
 export class Throttle {
   readonly #nodes: readonly NodeRun[];
+  /** Those that nodes would empty; what the application reads waits for it. */
   readonly #full = new Set<InputStream>();
   /** Per graph input: how many full queues it feeds. */
   readonly #inputs: number[];
@@ -40,10 +41,11 @@ export class Throttle {
     if (wasFull && !this.#hasNoBytesLeft) this.#resumeAll();
   }
 
-  update(input: InputStream, isFull: boolean): void {
+  /** @param isRelieved whether the queue may grow to relieve a deadlock */
+  update(input: InputStream, isFull: boolean, isRelieved = true): void {
     const change = isFull ? 1 : -1;
-    if (isFull) this.#full.add(input);
-    else this.#full.delete(input);
+    if (!isFull) this.#full.delete(input);
+    else if (isRelieved) this.#full.add(input);
     for (const at of input.plan.throttledInputs) {
       const before = this.#inputs[at] ?? 0;
       this.#inputs[at] = before + change;

@@ -81,6 +81,23 @@ describe('bounds through graphs', () => {
       steps: [['a@0', '9999 b=-'], ['a@5'], ['.', 'close']],
     },
     {
+      name: 'frames wait for the bound of a stream of settings, which is seen only as far as frames are settled',
+      graph: [
+        'input_stream: "frames" input_stream: "settings"',
+        node('Copy', 'input_stream: "frames" input_stream: "settings" output_stream: "out" output_stream: "used"'),
+      ].join(' '),
+      observe: ['out', 'used<'],
+      steps: [
+        ['settings@0=x'],
+        ['frames@0', 'out@0=0', 'used@0=x'],
+        ['settings<10000'],
+        ['frames@10000', 'used<9999'],
+        ['settings<20001', 'out@10000=10000', 'used<10000'],
+        ['frames@20000', 'out@20000=20000', 'used<20000'],
+        ['.'],
+      ],
+    },
+    {
       name: 'what is held back until the end comes at the end; observers lag by one',
       graph: ['input_stream: "a"', node('Hold', 'input_stream: "a" output_stream: "b"')].join(' '),
       observe: ['b<'],
