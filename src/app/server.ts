@@ -165,7 +165,7 @@ function watchConfiguration(
 function warnOfOpenDoors({ grpcBindAddress, restBindAddress, strict }: Settings, logger: Logger): void {
   const open = [grpcBindAddress, restBindAddress].filter((address) => !isLoopback(address));
   if (open.length === 0) return;
-  const message = `listening on ${open.join(' and ')} without TLS or token: everyone who reaches it can use it`;
+  const message = `listening on ${open.join(' and ')} without TLS or token: everyone who reaches it can use it; put a proxy that has both in front`;
   if (strict) throw new MillraceError('CONFIG_INVALID', `${message}; refused because of --strict`);
   logger.warn({ addresses: open }, message);
 }

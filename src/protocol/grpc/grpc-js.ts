@@ -20,13 +20,6 @@ const KEEPALIVE_TIMEOUT_MS = 20_000;
 /** Time for the last statuses to reach their clients before connections are cut. */
 const GOODBYE_MS = 250;
 
-/** PEM texts. With `clientCa` every client must show a certificate that it signed. */
-export interface GrpcTls {
-  readonly certificate: Buffer;
-  readonly key: Buffer;
-  readonly clientCa?: Buffer | undefined;
-}
-
 export interface TransportOptions {
   readonly host: string;
   /** 0: any free one. */
@@ -35,7 +28,6 @@ export interface TransportOptions {
   readonly maxMessageBytes: number;
   /** Unsent bytes of one call from which its `write` returns false. */
   readonly writeHighWaterBytes: number;
-  readonly tls: GrpcTls | undefined;
   /** For big messages: requests lie in its memory, and what is sent goes back to it. */
   readonly pool: BufferPool | undefined;
 }
@@ -94,10 +86,10 @@ function startCall(call: DirectCall, path: string, method: Method, parts: CallPa
   );
 }
 
-function bind(server: DirectServer, { host, port, tls }: TransportOptions): Promise<number> {
+function bind(server: DirectServer, { host, port }: TransportOptions): Promise<number> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentialsOf(tls), (error, bound) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);
       else if (error.message.includes('EADDRINUSE')) {
         reject(
@@ -110,10 +102,4 @@ function bind(server: DirectServer, { host, port, tls }: TransportOptions): Prom
       }
     });
   });
-}
-
-function credentialsOf(tls: GrpcTls | undefined): ServerCredentials {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  const pair = [{ private_key: tls.key, cert_chain: tls.certificate }];
-  return ServerCredentials.createSsl(tls.clientCa ?? null, pair, tls.clientCa !== undefined);
 }

@@ -1,7 +1,7 @@
 import type { BufferPool } from '../../base/buffer-pool.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
-import { openGrpcJs, type GrpcTls, type Transport } from './grpc-js.ts';
+import { openGrpcJs, type Transport } from './grpc-js.ts';
 import { healthMethods } from './health.ts';
 import { inferHandler } from './infer.ts';
 import { Messages, readDescriptorSet } from './messages.ts';
@@ -21,7 +21,6 @@ export interface GrpcOptions {
   readonly maxMessageBytes?: number | undefined;
   /** Unsent bytes of one stream from which its session is throttled. Default 4 MiB. */
   readonly writeHighWaterBytes?: number | undefined;
-  readonly tls?: GrpcTls | undefined;
   /** Memory for big messages, shared with the connections to the hosts. */
   readonly pool?: BufferPool | undefined;
   /** What ServerMetadata says. */
@@ -36,12 +35,11 @@ export type GrpcListener = Transport;
 
 /** Serves KServe v2 over gRPC, with health and reflection. PORT_IN_USE when the port is taken. */
 export async function listenGrpc(options: GrpcOptions, dataPlane: DataPlane, logger: Logger): Promise<GrpcListener> {
-  const { host, port, tls } = options;
+  const { host, port } = options;
   return openGrpcJs(
     {
       host,
       port,
-      tls,
       pool: options.pool,
       maxMessageBytes: options.maxMessageBytes ?? 2 ** 30,
       writeHighWaterBytes: options.writeHighWaterBytes ?? 4 * 2 ** 20,

@@ -102,6 +102,11 @@ function fillNumbers(target: Target, out: TypedArray, check: CheckChunk | undefi
       throw wrongElement(target, written, scanner.describe(), 'a number');
     }
     waiting = scanner.numbers(chunk, waiting);
+    if (scanner.overflow !== undefined) {
+      waiting--;
+      flush();
+      throw wrongElement(target, written, scanner.overflow.slice(0, 40), `a number up to ${Number.MAX_VALUE}`);
+    }
     if (waiting === CHUNK) flush();
   }
   flush();

@@ -1,4 +1,4 @@
-import { MillraceError } from '../../base/errors.ts';
+import type { MillraceError } from '../../base/errors.ts';
 import { scanPlainNumbers, type Cursor, type NumberChunk } from './plain-numbers.ts';
 import {
   endOfNumber,
@@ -26,6 +26,8 @@ export class ElementScanner {
   readonly #bytes: Buffer;
   readonly #end: number;
   readonly #precision: Precision;
+  /** The last element, where it was a number beyond a double. */
+  overflow: string | undefined;
   #at: number;
   #start = 0;
   #depth = 0;
@@ -90,15 +92,13 @@ export class ElementScanner {
     return from + 1;
   }
 
-  /** The element as a double, correctly rounded. */
+  /** The element as a double, correctly rounded; an infinity, and noted as `overflow`, where it is beyond one. */
   number(): number {
     const end = endOfNumber(this.#bytes, this.#at, this.#end);
     if (end === this.#at) throw this.#fail('a number');
     const text = this.#bytes.toString('latin1', this.#at, end);
     const value = Number(text);
-    if (Math.abs(value) === Infinity && !text.endsWith('y')) {
-      throw new MillraceError('WRONG_DATATYPE', `number ${text.slice(0, 40)} at byte ${this.#at} is out of range`);
-    }
+    if (Math.abs(value) === Infinity && !text.endsWith('y')) this.overflow = text;
     this.#at = end;
     return value;
   }
