@@ -24,7 +24,10 @@ export class RawStream {
 
   constructor(address: string, servable: string, { deadlineMs = Infinity }: { deadlineMs?: number } = {}) {
     this.#servable = servable;
-    const client = new Client(address, credentials.createInsecure(), { 'grpc.max_receive_message_length': -1 });
+    const client = new Client(address, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': -1,
+      'grpc.use_local_subchannel_pool': 1, // a connection of its own
+    });
     const same = (bytes: Buffer): Buffer => bytes;
     const path = '/inference.GRPCInferenceService/ModelStreamInfer';
     this.#call = client.makeBidiStreamRequest(path, same, same, { deadline: Date.now() + deadlineMs });
