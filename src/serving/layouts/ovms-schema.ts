@@ -28,6 +28,12 @@ const versionPolicy = z.union(
 
 const inputPolicy = z.enum(['queue', 'newest']);
 
+/** What a timer can wait for at most. */
+const timer = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+
 /** A limit of a graph's streams, which is also an option of the server. */
 function limit(name: string, unit: string) {
   return z
@@ -62,7 +68,7 @@ const graphKeys = {
       "`own`: a host process for this graph alone. `shared`: in the same hosts as other graphs and models. Default `own` where the graph runs users' code (ScriptCalculator, or a calculator that is mentioned in the folder of one of `calculators`), else `shared`.",
     ours: true,
   }),
-  call_deadline_ms: z.int().min(0).optional().meta({
+  call_deadline_ms: timer.optional().meta({
     description:
       "Longest call of users' code in the graph. One that has not settled by then ends its session; one that does not return costs the host, where it is the graph's own. 0: none. Default 60000.",
     unit: 'milliseconds',
@@ -110,7 +116,7 @@ const modelKeys = {
   batch_size: z.union([z.int(), z.string()]).optional().meta({ description: 'Only `auto` or 0.' }),
   allow_cache: z.boolean().optional().meta({ description: 'Accepted; changes nothing.' }),
   custom_loader_options: z.unknown().optional().meta({ description: 'Refused.' }),
-  run_deadline_ms: z.int().min(0).optional().meta({
+  run_deadline_ms: timer.optional().meta({
     description: 'Longest run; past it the host is replaced. 0: none. Default: the option run_deadline_ms.',
     unit: 'milliseconds',
     ours: true,
