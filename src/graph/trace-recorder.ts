@@ -101,7 +101,7 @@ export class TraceRecorder {
     for (const at of calls.toSorted((a, b) => (events[a]?.at ?? 0) - (events[b]?.at ?? 0))) {
       const event = events[at] as TraceEvent;
       let lane = event.row;
-      while ((busyUntil.get(lane) ?? 0) > event.at) lane += rows;
+      while ((busyUntil.get(lane) ?? -Infinity) > event.at) lane += rows;
       busyUntil.set(lane, event.at + event.microseconds / 1000);
       lanes[at] = lane;
     }
