@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { Timestamp } from '../../graph/index.ts';
 import { at, run } from './test-kit.ts';
 
-const resample = async (options: Record<string, number>, sidePackets: Record<string, unknown> = {}) => {
+const resample = async (options: Record<string, number | boolean>, sidePackets: Record<string, unknown> = {}) => {
   const times = Array.from({ length: 101 }, (_, n) => n * 10_000);
   const { '': packets } = await run('PacketResampler', {
     inputs: { '': at(...times) },
@@ -33,4 +34,63 @@ test.each([
   [{}, { SEED: 'a' }],
 ])('jitter %j and side packets %j do not go together', async (options, sides) => {
   await expect(resample({ frame_rate: 10, ...options }, sides)).rejects.toThrow(/jitter needs a side packet SEED/);
+});
+
+test('reflection keeps one output in each period, drawn by chance', async () => {
+  const drawn = await resample({ frame_rate: 10, jitter: 0.9, jitter_with_reflection: true }, { SEED: 'a' });
+  // Inputs 0 … 1000000: ten periods, and the packet that begins the eleventh, which the end leaves to chance.
+  expect(drawn.slice(0, 10).map(([t]) => Math.floor(t / 100_000))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(drawn.slice(10).map(([t]) => t)).toEqual(drawn.length > 10 ? [1_000_000] : []);
+  expect(new Set(drawn.slice(0, 10).map(([t]) => t % 100_000)).size).toBeGreaterThan(5);
+});
+
+test.each([1e6, 5e5, 4e5, 3e5])(
+  'times increase with periods of a few microseconds: %f packets per second',
+  async (rate) => {
+    for (const seed of 'abcdefghij') {
+      const { '': packets = [] } = await run('PacketResampler', {
+        inputs: { '': at(...Array.from({ length: 200 }, (_, t) => t)) },
+        outputs: [''],
+        options: { frame_rate: rate, jitter: 1, jitter_with_reflection: true },
+        sidePackets: { SEED: seed },
+      });
+      const period = Math.trunc(1e6 / rate);
+      expect(packets.map(([t]) => Math.floor(t / period))).toEqual(packets.map((_, n) => n));
+    }
+  },
+);
+
+test('a period that the end cuts short has one of its packets, at its own time', async () => {
+  const one = await run('PacketResampler', {
+    inputs: { '': at(5, 6, 7) },
+    outputs: [''],
+    options: { frame_rate: 0.001, jitter: 0.5, jitter_with_reflection: true },
+    sidePackets: { SEED: 'a' },
+  });
+  expect(one['']).toHaveLength(1);
+  expect(one['']?.[0]?.[0]).toBe(one['']?.[0]?.[1]);
+});
+
+test.each([
+  ['as the input has it', 200, {}, [0, 5000, 10010, 15001, 19990], [0, 5000, 10000, 15000, 20000]],
+  ['fewer', 100, {}, [0, 10010, 15001], [0, 10000, 20000]],
+  ['at most max_frame_rate', 100, { max_frame_rate: 50 }, [0, 20010], [0, 20000]],
+  ['as the option has it', 200, { use_input_frame_rate: false, frame_rate: 50 }, [0, 19990], [0, 20000]],
+])('packets per second: %s', async (name, frameRate, options, frames, times) => {
+  const last = name.startsWith('at most') ? [20010] : name === 'fewer' ? [] : [19990];
+  const { OUT: packets } = await run('PacketResampler', {
+    inputs: { IN: at(0, 5000, 10010, 15001, ...last), VIDEO_HEADER: [[Timestamp.PreStream, { frameRate }]] },
+    outputs: ['OUT'],
+    options: { use_input_frame_rate: true, frame_rate: 1000, ...options },
+  });
+  expect(packets).toEqual(times.map((t, n) => [t, frames[n]]));
+});
+
+test('a video header has a frame rate', async () => {
+  const resampled = run('PacketResampler', {
+    inputs: { IN: at(0), VIDEO_HEADER: [[Timestamp.PreStream, { frameRate: 0 }]] },
+    outputs: ['OUT'],
+    options: { use_input_frame_rate: true, frame_rate: 1 },
+  });
+  await expect(resampled).rejects.toThrow(/"VideoHeader" was requested/);
 });
