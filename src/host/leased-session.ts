@@ -58,8 +58,8 @@ export class LeasedSession implements HostSession, SessionOutput {
     this.#output.taken(request, packets);
   }
 
-  dropped(...what: Parameters<SessionOutput['dropped']>): void {
-    this.#output.dropped(...what);
+  dropped(packets: number, request?: InferenceRequest): void {
+    this.#output.dropped(packets, request);
   }
 
   refuse(request: InferenceRequest, error: MillraceError): void {

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { BufferPool } from '../base/buffer-pool.ts';
 import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { openBody, readError, readResponse, readResponseTiming, writeRequest } from './codec.ts';
 import { Connection, fromStream } from './connection.ts';
@@ -31,8 +32,8 @@ export class HostClient {
   readonly #events: HostEvents;
   readonly #limits: SessionLimits;
   readonly #pool: BufferPool | undefined;
-  readonly #unary = new Map<number, Waiting<InferenceResponse>>();
-  readonly #sessions = new Map<number, RemoteSession>();
+  readonly #unary = new TransientMap<number, Waiting<InferenceResponse>>();
+  readonly #sessions = new TransientMap<number, RemoteSession>();
   /** Answers in JSON, by channel: welcome and loads. */
   readonly #replies = new Map<number, Waiting<unknown>>();
   #nextChannel = 1;
@@ -225,7 +226,7 @@ export class HostClient {
     for (const waiting of [...this.#unary.values(), ...queued]) waiting.reject(error);
     this.#unary.clear();
     this.#replies.clear();
-    for (const session of [...this.#sessions.values()]) session.end(error);
+    for (const session of this.#sessions.values()) session.end(error);
   }
 }
 

@@ -1,5 +1,6 @@
 import { MillraceError } from '../base/errors.ts';
 import { Cancellation } from '../base/cancellation.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import type { InferenceRequest } from '../tensor/inference.ts';
 import { openBody, readError, readRequest, writeError, writeResponse, writeResponseTiming } from './codec.ts';
 import { Connection, type OpenStream } from './connection.ts';
@@ -14,8 +15,8 @@ export class HostServer {
   readonly #connection: Connection;
   readonly #handler: HostHandler;
   readonly #onFault: (error: unknown) => void;
-  readonly #unary = new Map<number, Cancellation>();
-  readonly #sessions = new Map<number, SessionChannel>();
+  readonly #unary = new TransientMap<number, Cancellation>();
+  readonly #sessions = new TransientMap<number, SessionChannel>();
 
   /** @param onFault told of every error that is not ours to send, for the log */
   constructor(open: OpenStream, handler: HostHandler, onFault: (error: unknown) => void, onClose: () => void) {
@@ -151,6 +152,6 @@ export class HostServer {
   #abortAll(): void {
     const error = new MillraceError('SHUTTING_DOWN', 'the server is gone');
     for (const cancellation of this.#unary.values()) cancellation.cancel(error);
-    for (const session of [...this.#sessions.values()]) session.abort(error);
+    for (const session of this.#sessions.values()) session.abort(error);
   }
 }
