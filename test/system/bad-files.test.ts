@@ -35,7 +35,7 @@ const GRAPHS: readonly (readonly [string, string, RegExp])[] = [
   ],
   ['two_producers', EDGES + node('CounterCalculator') + node('PassThroughCalculator'), /:4: .*"output" defined twice/],
   ['no_producer', EDGES + node('CounterCalculator', 'inptu'), /:3: .*"inptu".*no producer; did you mean "input"/],
-  ['output_of_none', EDGES, /graph\.pbtxt: .*"output" has no producer/],
+  ['output_of_none', EDGES, /graph\.pbtxt:2: .*"output" has no producer/],
   ['empty', '', /graph\.pbtxt: .*no input_stream, at least one expected/],
   [
     'wrong_options',
