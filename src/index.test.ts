@@ -13,6 +13,7 @@ test('the public names are these', () => {
     'defineCalculator',
     'defineRuntime',
     'defineScript',
+    'defineStatusHandler',
     'encodeBytes',
     'imagePacket',
     'oneOf',

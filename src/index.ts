@@ -15,6 +15,7 @@ export type { Image } from './calculators/image.ts';
 export {
   anyPacket,
   defineCalculator,
+  defineStatusHandler,
   GraphError,
   oneOf,
   optional,
@@ -34,6 +35,8 @@ export {
   type OutputPort,
   type Packet,
   type PortDeclarations,
+  type RunStatus,
+  type StatusHandlerDefinition,
 } from './graph/index.ts';
 export {
   defineRuntime,

@@ -15,9 +15,10 @@ export interface GraphServices extends AsyncDisposable {
   readonly services: ReadonlyMap<string, unknown>;
 }
 
-/** Calculators of ours and of users' modules. @param modules absolute paths */
+/** Calculators of ours and of users' modules, and the latters' status handlers. @param modules absolute paths */
 export async function registryWith(modules: readonly string[]): Promise<CalculatorRegistry> {
-  return new CalculatorRegistry([...builtinCalculators, ...(await loadUserCalculators(modules, newModules()))]);
+  const { calculators, statusHandlers } = await loadUserCalculators(modules, newModules());
+  return new CalculatorRegistry([...builtinCalculators, ...calculators], statusHandlers);
 }
 
 /** Whether a graph runs models. */

@@ -13,6 +13,8 @@ export class CalculatorRegistry {
   /** Refuses two definitions of one name. */
   constructor(definitions: readonly NodeDefinition[], statusHandlers: readonly StatusHandlerDefinition[] = []) {
     this.#statusHandlers = new Map(statusHandlers.map((handler) => [handler.name, handler]));
+    const twice = statusHandlers.find((handler) => this.#statusHandlers.get(handler.name) !== handler);
+    if (twice !== undefined) throw new GraphError('ALREADY_EXISTS', `two status handlers are named "${twice.name}"`);
     for (const definition of definitions) {
       const { name } = definition;
       if (name === '') throw new GraphError('INVALID_ARGUMENT', 'a subgraph needs a "type" to be called by');

@@ -106,6 +106,25 @@ describe('status handlers', () => {
     await expect(run.waitUntilDone()).rejects.toThrow('status handler "Failing" failed: no good');
   });
 
+  test('fail the run when they are asynchronous: nobody would wait for them', async () => {
+    const handler = defineStatusHandler({
+      name: 'Late',
+      afterRun: (async () => Promise.reject(new Error('late'))) as () => void,
+    });
+    const { run } = startGraph(`status_handler { status_handler: "Late" } ${count}`, [counter], {
+      statusHandlers: [handler],
+      sidePackets: { n: 1 },
+    });
+    await expect(run.waitUntilDone()).rejects.toThrow('"Late" failed: afterRun returned a promise');
+  });
+
+  test('have names of their own', () => {
+    const { statusHandlers } = watcher();
+    expect(() => startGraph(count, [], { statusHandlers: [...statusHandlers, ...watcher().statusHandlers] })).toThrow(
+      'two status handlers are named "Watcher"',
+    );
+  });
+
   test('are checked with the graph', () => {
     const { statusHandlers } = watcher();
     const start = (text: string) => () => startGraph(text, [], { statusHandlers });

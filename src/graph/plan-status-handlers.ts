@@ -70,8 +70,14 @@ export function tellStatus(
     return new GraphError('INVALID_ARGUMENT', `Skipping run of status handler "${definition.name}": ${problem}`);
   }
   try {
-    tell({ error, options, sidePackets: Object.fromEntries(values) as SidePackets<PortDeclarations> });
-    return undefined;
+    const told: unknown = tell({
+      error,
+      options,
+      sidePackets: Object.fromEntries(values) as SidePackets<PortDeclarations>,
+    });
+    if (!(told instanceof Promise)) return undefined;
+    told.catch(() => {}); // nobody waits for it
+    throw new Error(`${when} returned a promise, a function that is not asynchronous expected`);
   } catch (thrown) {
     return new GraphError(codeOf(thrown), `status handler "${definition.name}" failed: ${messageOf(thrown)}`, {
       cause: thrown,

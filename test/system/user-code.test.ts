@@ -51,6 +51,9 @@ const GRAPHS: Readonly<Record<string, string>> = {
   scale_open: scaleGraph('fails: "open"'),
   scale_close: scaleGraph('fails: "close"'),
   scale_never: scaleGraph('fails: "never"'),
+  handled: `input_stream: "in" output_stream: "out"
+    node { calculator: "CounterCalculator" input_stream: "in" output_stream: "out" }
+    status_handler { status_handler: "StoppingHandler" input_side_packet: "STOP:stop" }`,
   plain: `input_stream: "in" output_stream: "out"
     node { calculator: "CounterCalculator" input_stream: "in" output_stream: "out" }`,
 };
@@ -71,7 +74,7 @@ beforeAll(async () => {
       base_path: '.',
       graph_path: `${name}.pbtxt`,
       call_deadline_ms: DEADLINE_MS,
-      ...(own.includes(name) || name === 'plain' ? {} : { isolation: 'shared' }),
+      ...(own.includes(name) || ['plain', 'handled'].includes(name) ? {} : { isolation: 'shared' }),
     })),
     calculators: ['./own.ts'],
   });
@@ -183,6 +186,15 @@ it('a class is an object for each session, or one for all where the node says so
 
 it('a script in a host of its own has the models that its graph names', async () => {
   expect(await send('with_model', 41)).toEqual({ values: [42], code: 0, text: '' });
+});
+
+it('a status handler of a module hears of each session and may fail it', async () => {
+  expect(await send('handled', 41)).toMatchObject({ code: 0 });
+  const stopped = { ...request('handled', 1), parameters: { stop: { string_param: 'no more' } } };
+  expect(await grpc.stream('ModelStreamInfer', [stopped], 60_000)).toMatchObject({
+    code: INVALID_ARGUMENT,
+    text: expect.stringMatching(/status handler "StoppingHandler" failed: stopped: no more$/) as string,
+  });
 });
 
 describe('an execute that does not end', () => {

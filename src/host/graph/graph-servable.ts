@@ -66,16 +66,17 @@ function newestInputsOf({ inputPolicy = {} }: GraphLoad, { inputStreams }: Valid
   return new Set(names.filter((name) => inputPolicy[name] === 'newest'));
 }
 
-/** The server's calculators and the user's own; those that run a user's code, with a deadline. */
+/** The server's calculators and the user's own; those that run a user's code, with a deadline. And the user's status handlers. */
 async function calculatorsFor(spec: GraphLoad, importModule: ImportModule): Promise<CalculatorRegistry> {
   const { calculators = [], callDeadlineMs = 0 } = spec;
-  const own = [scriptCalculator, ...(await loadUserCalculators(calculators, importModule))];
+  const users = await loadUserCalculators(calculators, importModule);
+  const own = [scriptCalculator, ...users.calculators];
   const others = builtinCalculators.filter((calculator) => calculator !== scriptCalculator);
   try {
-    return new CalculatorRegistry([
-      ...others,
-      ...own.map((calculator) => withCallDeadline(calculator, callDeadlineMs)),
-    ]);
+    return new CalculatorRegistry(
+      [...others, ...own.map((calculator) => withCallDeadline(calculator, callDeadlineMs))],
+      users.statusHandlers,
+    );
   } catch (error) {
     throw new MillraceError('GRAPH_INVALID', `calculators: ${messageOf(error)}`, { cause: error });
   }

@@ -10,8 +10,8 @@ test('calculators, handlers and models are found in every way of writing them, e
       calculator : 'B' # handler_path: "no.ts"
       options { [z.ext] { servable_name:"model" note: "calculator: 'InString'" } }
     }
-    node { calculator: "A" }`;
-  expect(graphNames(text)).toEqual({ calculators: ['A', 'B'], handlers: ['code/a.ts'], models: ['model'] });
+    node { calculator: "A" } status_handler { status_handler: "C" }`;
+  expect(graphNames(text)).toEqual({ calculators: ['A', 'B', 'C'], handlers: ['code/a.ts'], models: ['model'] });
 });
 
 test('text that is no graph names nothing', () => {

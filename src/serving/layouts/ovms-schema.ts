@@ -166,7 +166,7 @@ export const ovmsFileSchema = strictObject({
   runtimes: z.array(z.unknown()).optional().meta({ description: "Users' modules.", ours: true }),
   calculators: z.array(z.string().min(1)).optional().meta({
     description:
-      "Users' modules whose exports include calculators made with defineCalculator, relative to the configuration file's folder; the graphs of the file may name them.",
+      "Users' modules whose exports include calculators made with defineCalculator or status handlers made with defineStatusHandler, relative to the configuration file's folder; the graphs of the file may name them.",
     ours: true,
   }),
   server: z.unknown().optional().meta({ description: 'Settings of the server; see the options above.', ours: true }),
