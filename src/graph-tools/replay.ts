@@ -157,7 +157,12 @@ class Replay {
     const packet = { value: toValue([type, value]), timestamp: toTimestamp(time) };
     if (this.#case.add_mode === 'ADD_IF_NOT_FULL') return run.addPacketIfNotFull(stream, packet);
     if (run.isThrottled(stream)) await run.whenNotThrottled();
-    run.addPacket(stream, packet);
+    try {
+      run.addPacket(stream, packet);
+    } catch (error) {
+      // MediaPipe reports a timestamp's fault with the next call.
+      if (!(error instanceof GraphError) || error.fault !== 'timestamp') throw error;
+    }
   }
 
   #counts(): Counts {

@@ -61,12 +61,18 @@ describe('packets', () => {
     else await graph.finish();
   });
 
-  test('for a closed stream are dropped silently', async () => {
-    const { run, seen, add, finish } = startGraph(oneNode, [], { observe: ['b'] });
-    add('a', 0);
+  test('for an input that was closed are refused and fail the run, as the real engine records it', async () => {
+    const { run, add } = startGraph(oneNode, [], { observe: ['b'] });
     run.closeInput('a');
-    add('a', 1);
+    expect(() => add('a', 1)).toThrow('expected timestamp is Timestamp::Done() but received 1');
+    await expect(run.waitUntilDone()).rejects.toThrow('Timestamp::Done()');
+  });
+
+  test('for a run that has ended are dropped silently', async () => {
+    const { seen, add, finish } = startGraph(oneNode, [], { observe: ['b'] });
+    add('a', 0);
     await finish();
+    add('a', 1);
     expect(seen).toEqual(['b@0=0']);
   });
 

@@ -64,7 +64,7 @@ export class GraphRun {
     this.#isStarted = true;
   }
 
-  /** What `addPacket` would throw; nothing is changed. A packet for a closed stream has no fault: it is dropped. */
+  /** What is wrong with a packet; nothing is changed. */
   checkPacket(stream: string, value: unknown, timestamp: bigint): GraphError | undefined {
     const input = this.#core.input(stream);
     if (input === undefined) return unknownStream(stream, 'feed');
@@ -72,13 +72,13 @@ export class GraphRun {
     if (error !== undefined) return combineErrors('Graph has errors: ', [error]);
     if (!this.#isStarted)
       return new GraphError('FAILED_PRECONDITION', `stream "${stream}" is fed before the run has started`);
-    if (input.isClosed) return undefined;
+    if (this.#core.hasEnded) return undefined;
     return input.faultOf({ value, timestamp }) ?? this.#timeFault(input, timestamp);
   }
 
   /**
    * Queues a packet, also above the limit of a queue. Throws what `checkPacket` returns; a fault of the packet itself also
-   * fails the run, as in MediaPipe.
+   * fails the run, as in MediaPipe. A packet for a run that has ended is dropped.
    */
   addPacket(stream: string, packet: Packet): void {
     const fault = this.checkPacket(stream, packet.value, packet.timestamp);
@@ -88,7 +88,7 @@ export class GraphRun {
       if (fault.code === 'INVALID_ARGUMENT' && this.#core.error === undefined) this.#core.fail(fault);
       throw fault;
     }
-    if (input.isClosed) return;
+    if (this.#core.hasEnded) return;
     input.feed(packet);
     this.#core.loop.wake();
   }

@@ -8,9 +8,10 @@ interface RecordedCase extends GraphCase {
   readonly expected: CaseOutcome;
 }
 
-const cases = JSON.parse(
-  readFileSync(new URL('../../../test/fixtures/graph-engine/truth.json', import.meta.url), 'utf8'),
-) as readonly RecordedCase[];
+const cases = ['truth.json', 'more.json'].flatMap((file) => {
+  const text = readFileSync(new URL(`../../../test/fixtures/graph-engine/${file}`, import.meta.url), 'utf8');
+  return JSON.parse(text) as readonly RecordedCase[];
+});
 const registry = new CalculatorRegistry(coreCalculators);
 
 /** The log without the texts of failures, which are compared apart. */

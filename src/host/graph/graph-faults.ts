@@ -39,7 +39,9 @@ export function runFault(error: unknown): MillraceError {
   }
   if (error.code === 'CANCELLED') return new MillraceError('CANCELLED', error.message, { cause: error });
   if (error.fault === 'queue') {
-    return new MillraceError('LIMIT_REACHED', `Mediapipe execution failed. MP status - ${error.message}`, { cause: error });
+    return new MillraceError('LIMIT_REACHED', `Mediapipe execution failed. MP status - ${error.message}`, {
+      cause: error,
+    });
   }
   const isPrecondition = error.code === 'FAILED_PRECONDITION';
   const prefix = isPrecondition ? 'Mediapipe graph precondition failed - ' : 'Mediapipe execution failed. MP status - ';
