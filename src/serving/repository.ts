@@ -1,4 +1,5 @@
 import { MillraceError } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ServableDescription } from '../ipc/description.ts';
 import type { HostClient } from '../ipc/host-client.ts';
@@ -266,7 +267,9 @@ export class ModelRepository implements AsyncDisposable {
   resolve(name: string, version: string): Entry {
     const versions = this.versions(name);
     if (versions === undefined) {
-      throw notFound('SERVABLE_NOT_FOUND', name, `Request for unknown model: '${name}' is not found`);
+      const known = this.entries().map((entry) => entry.name);
+      const text = `Request for unknown model: '${name}' is not found${didYouMean(name, known)}`;
+      throw notFound('SERVABLE_NOT_FOUND', name, text);
     }
     if (version === '') {
       const ready = versions.findLast((entry) => entry.current?.isReady);

@@ -257,7 +257,7 @@ describe('calculators of the configuration', () => {
   });
 
   it('graphs without users’ code share hosts', async () => {
-    // The shared one, and those of faulty, with_model and scale; the one of the old scale ends after its session.
-    await expect.poll(() => server.children().length, SEEN).toBe(4);
+    // The shared one, and those of faulty, with_model, scale and handled; the one of the old scale ends after its session.
+    await expect.poll(() => server.children().length, SEEN).toBe(5);
   });
 });
