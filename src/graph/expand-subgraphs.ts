@@ -22,27 +22,37 @@ export function expandSubgraphs(
   registry: CalculatorRegistry,
   faults: Faults,
 ): readonly NodeConfig[] {
-  return expandNodes(applyGraphOptions(config, registry, faults), registry, faults, 0);
+  return expandNodes(applyGraphOptions(config, registry, faults), registry, faults, { depth: 0, isEndless: false });
+}
+
+/** How deep an expansion is; one that turned out to be endless stops everywhere, for its nodes may double at each level. */
+interface Nesting {
+  depth: number;
+  isEndless: boolean;
 }
 
 function expandNodes(
   nodes: readonly NodeConfig[],
   registry: CalculatorRegistry,
   faults: Faults,
-  depth: number,
+  nesting: Nesting,
 ): NodeConfig[] {
   const names = uniqueNodeNames(nodes);
   return nodes.flatMap((node, at) => {
     const subgraph = registry.subgraph(node.calculator);
-    if (subgraph === undefined) return [node];
-    if (depth >= MAX_DEPTH) {
+    if (subgraph === undefined || nesting.isEndless) return [node];
+    if (nesting.depth >= MAX_DEPTH) {
+      nesting.isEndless = true;
       faults.add('INVALID_ARGUMENT', `subgraph "${node.calculator}" contains itself`, node);
       return [node];
     }
     refuseCalculatorFields(node, faults);
     const graph = expand(subgraph, node, registry, faults);
     if (graph === undefined) return [node];
-    return expandNodes(instantiate(node, names[at] ?? '', graph, faults), registry, faults, depth + 1);
+    nesting.depth++;
+    const inner = expandNodes(instantiate(node, names[at] ?? '', graph, faults), registry, faults, nesting);
+    nesting.depth--;
+    return inner;
   });
 }
 

@@ -151,7 +151,7 @@ export class RunCore implements NodeHost, RunLoopHost {
     if (!this.#isStarted) {
       return Promise.reject(new GraphError('FAILED_PRECONDITION', 'the run has not been started'));
     }
-    if (until === 'idle' && !this.loop.isAwake) return Promise.resolve();
+    if (until === 'idle' && !this.loop.isAwake && !this.#isEnding) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waiters.push({ until, resolve, reject }));
   }
 
@@ -295,7 +295,7 @@ export class RunCore implements NodeHost, RunLoopHost {
   }
 
   #ended(): void {
-    this.#tellStatus('afterRun');
+    if (this.#isStarted) this.#tellStatus('afterRun');
     this.#hasEnded = true;
     this.throttle.releaseAll();
     this.#settle('idle');

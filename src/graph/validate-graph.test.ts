@@ -257,8 +257,11 @@ describe('subgraphs', () => {
   });
 
   test('a subgraph of itself is refused', () => {
-    const loop = parseGraphConfig('type: "Loop" node { calculator: "Loop" }');
-    expect(() => validate('node { calculator: "Loop" }', registry.withSubgraph(loop))).toThrow(/contains itself/);
+    // Twice: the nodes would double at each level.
+    for (const node of ['node { calculator: "Loop" }', 'node { calculator: "Loop" } node { calculator: "Loop" }']) {
+      const loop = parseGraphConfig(`type: "Loop" ${node}`);
+      expect(() => validate('node { calculator: "Loop" }', registry.withSubgraph(loop))).toThrow(/contains itself/);
+    }
   });
 
   test('one name is registered once', () => {

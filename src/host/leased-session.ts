@@ -66,9 +66,9 @@ export class LeasedSession implements HostSession, SessionOutput {
     this.#output.refuse(request, error);
   }
 
-  end(error: MillraceError | undefined): void {
+  end(error: MillraceError | undefined, comesLast?: boolean): void {
     this.#release();
-    this.#output.end(error);
+    this.#output.end(error, comesLast);
   }
 
   get isFull(): boolean {

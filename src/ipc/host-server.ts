@@ -103,7 +103,6 @@ export class HostServer {
     try {
       const reply = JSON.stringify(await result);
       this.#connection.send(type, channel, (writer) => writer.string(reply));
-      this.#connection.flush(); // the next load may take long, or end this process
       // Should the next load end this process, the front must know that this one did not.
       this.#connection.flush();
     } catch (error) {

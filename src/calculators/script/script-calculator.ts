@@ -131,7 +131,8 @@ class ScriptNode implements CalculatorInstance {
 
   async close(): Promise<void> {
     // Not awaited: a generator that is in the middle of a call ends after that, if ever.
-    if (this.#steps !== undefined) void Promise.resolve(this.#steps.return?.()).catch(() => {});
+    const steps = this.#steps;
+    if (steps !== undefined) void (async () => steps.return?.())().catch(() => {});
     if (!this.#isOwner) return;
     try {
       await this.#handler.finalize?.();

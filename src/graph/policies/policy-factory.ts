@@ -15,7 +15,9 @@ import { MuxPolicy } from './mux-policy.ts';
 import { SyncSetPolicy } from './sync-set-policy.ts';
 import { TimestampAlignPolicy } from './timestamp-align-policy.ts';
 
-const defaultOptions = z.object({ batchSize: z.int().min(1).default(1).describe('Input sets run in one go.') });
+const defaultOptions = z.object({
+  batchSize: z.int().min(1).max(1000).default(1).describe('Input sets run in one go.'),
+});
 const fixedSizeOptions = z.object({
   triggerQueueSize: z.int().min(1).default(2).describe('Packets at an input that set off dropping.'),
   targetQueueSize: z.int().min(1).default(1).describe('Packets kept then.'),

@@ -13,9 +13,11 @@ export function withCallDeadline(definition: CalculatorDefinition, ms: number): 
     ...definition,
     open(context) {
       const opened = definition.open(context);
-      return isPromise(opened)
-        ? settledWithin(opened, ms, 'open').then((instance) => instance && bounded(instance, ms))
-        : opened && bounded(opened, ms);
+      if (!isPromise(opened)) return opened && bounded(opened, ms);
+      const inTime = settledWithin(opened, ms, 'open');
+      // What opens too late is closed again.
+      inTime.catch(() => void opened.then((instance) => instance && instance.close?.(context)).catch(() => {}));
+      return inTime.then((instance) => instance && bounded(instance, ms));
     },
   };
 }

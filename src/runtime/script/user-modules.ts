@@ -19,9 +19,12 @@ let generations = 0;
  */
 export function newModules(): ImportModule {
   const generation = ++generations;
+  const forgotten = new Set<string>();
   return async (path) => {
     await (hooks ??= registerHooks());
-    forgetRequired(dirname(path) + sep);
+    const folder = dirname(path) + sep;
+    if (!forgotten.has(folder)) forgetRequired(folder);
+    forgotten.add(folder);
     return (await import(`${pathToFileURL(path).href}?${GENERATION}=${generation}`)) as ModuleExports;
   };
 }
@@ -45,8 +48,10 @@ async function registerHooks(): Promise<void> {
   });
 }
 
-/** CommonJS modules are kept by path, whatever the query. */
+/** CommonJS modules are kept by path, whatever the query; packages, which may be anybody's, stay. */
 function forgetRequired(folder: string): void {
   const { cache } = createRequire(import.meta.url);
-  for (const path of Object.keys(cache)) if (path.startsWith(folder)) delete cache[path];
+  for (const path of Object.keys(cache)) {
+    if (path.startsWith(folder) && !path.slice(folder.length).includes(`node_modules${sep}`)) delete cache[path];
+  }
 }
