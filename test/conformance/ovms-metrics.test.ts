@@ -1,24 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KserveGrpc } from '../support/kserve-grpc.ts';
-import { startServer, type TestServer } from '../support/start-server.ts';
-import { OVMS_CONFIG } from './ovms/stream-case.ts';
+import { describe, expect, it } from 'vitest';
+import { useOvmsServer } from './ovms/server.ts';
 
 /** Graph metrics and metadata by OVMS's names: the OVMS sheet, §3.6 and §7. */
-let server: TestServer;
-let client: KserveGrpc;
-
-beforeAll(async () => {
-  server = await startServer({ config: OVMS_CONFIG, flags: ['--hosts', '1'] });
-  client = new KserveGrpc(server.grpcAddress);
-});
-afterAll(async () => {
-  client.close();
-  await server.stop();
-});
+const ovms = useOvmsServer();
 
 /** The value of one series; `labels` all must be there. */
 async function metric(name: string, labels: Readonly<Record<string, string>>): Promise<number | undefined> {
-  const text = await (await fetch(`${server.restUrl}/metrics`)).text();
+  const text = await (await fetch(`${ovms.server.restUrl}/metrics`)).text();
   const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
   const line = text
     .split('\n')
@@ -35,8 +23,8 @@ const times = (count: number, message: object): object[] => Array.from({ length:
 
 describe('graph metrics', () => {
   it('StreamCounters: 11 good requests, then a session with 13 bad ones', async () => {
-    const good = await client.stream('ModelStreamInfer', times(11, request('add_one', 'in')));
-    const bad = await client.stream('ModelStreamInfer', times(13, request('add_one', 'wrong')));
+    const good = await ovms.client.stream('ModelStreamInfer', times(11, request('add_one', 'in')));
+    const bad = await ovms.client.stream('ModelStreamInfer', times(13, request('add_one', 'wrong')));
     expect([good.code, bad.code]).toEqual([0, 0]);
     const series = { name: 'add_one', api: 'KServe', method: 'ModelInferStream', interface: 'gRPC' };
     await expect.poll(() => metric('ovms_requests_accepted', series)).toBe(11);
@@ -48,13 +36,13 @@ describe('graph metrics', () => {
   it('UnaryGraphError: once for each failing request', async () => {
     const series = { name: 'error_in_process', api: 'KServe', method: 'ModelInfer', interface: 'gRPC' };
     for (const total of [3, 6]) {
-      for (let i = 0; i < 3; i++) await client.unary('ModelInfer', request('error_in_process', 'in'));
+      for (let i = 0; i < 3; i++) await ovms.client.unary('ModelInfer', request('error_in_process', 'in'));
       await expect.poll(() => metric('ovms_graph_error', series)).toBe(total);
     }
   });
 
   it('CurrentGraphs: five sessions that wait for their second input', async () => {
-    const calls = times(5, {}).map(() => client.open('ModelStreamInfer'));
+    const calls = times(5, {}).map(() => ovms.client.open('ModelStreamInfer'));
     for (const call of calls) {
       call.on('error', () => {}).on('data', () => {});
       call.write(request('add_joined', 'in1'));
@@ -79,7 +67,7 @@ describe('graph metrics', () => {
 });
 
 it('ErrorOnDisconnectionDuringWrite: the client that goes away takes its session with it', async () => {
-  const call = client.open('ModelStreamInfer');
+  const call = ovms.client.open('ModelStreamInfer');
   call.on('error', () => {});
   call.write(request('add_one', 'in'));
   await new Promise<void>((resolve) => call.once('data', () => resolve()));
@@ -89,7 +77,7 @@ it('ErrorOnDisconnectionDuringWrite: the client that goes away takes its session
 });
 
 it('GraphMetadata: version "1", names of streams; better than "INVALID" where the calculators say more', async () => {
-  const { code, responses } = await client.unary('ModelMetadata', { name: 'add_one' });
+  const { code, responses } = await ovms.client.unary('ModelMetadata', { name: 'add_one' });
   expect(code).toBe(0);
   expect(responses[0]).toMatchObject({
     name: 'add_one',

@@ -1,20 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KserveGrpc, type RpcOutcome } from '../support/kserve-grpc.ts';
+import { describe, expect, it } from 'vitest';
+import type { RpcOutcome } from '../support/kserve-grpc.ts';
 import { runPython } from '../support/python.ts';
-import { startServer, type TestServer } from '../support/start-server.ts';
-import { OVMS_CONFIG, STREAM_CASES, type StreamCase } from './ovms/stream-case.ts';
+import { useOvmsServer } from './ovms/server.ts';
+import { STREAM_CASES, type StreamCase } from './ovms/stream-case.ts';
 
-let server: TestServer;
-let client: KserveGrpc;
-
-beforeAll(async () => {
-  server = await startServer({ config: OVMS_CONFIG, flags: ['--hosts', '1'] });
-  client = new KserveGrpc(server.grpcAddress);
-});
-afterAll(async () => {
-  client.close();
-  await server.stop();
-});
+const ovms = useOvmsServer();
 
 /** A message of proto-loader's, as far as it is looked at. */
 interface StreamResponse {
@@ -83,7 +73,7 @@ function expected({ responses }: StreamCase) {
 describe('OVMS stream cases, grpc-js', () => {
   it.each(STREAM_CASES)('$test $name', async (streamCase) => {
     const messages = streamCase.requests.map((request) => message(streamCase, request));
-    const outcome = await client.stream('ModelStreamInfer', messages);
+    const outcome = await ovms.client.stream('ModelStreamInfer', messages);
     const { errors, results } = received(outcome);
     const wanted = expected(streamCase);
     const order = streamCase.anyOrder ? sorted : <T>(list: readonly T[]) => list;
@@ -100,6 +90,6 @@ describe('OVMS stream cases, grpc-js', () => {
 });
 
 it('OVMS stream cases, tritonclient', async () => {
-  const outcomes = await runPython('test/conformance/ovms/run_cases.py', { grpc: server.grpcAddress });
+  const outcomes = await runPython('test/conformance/ovms/run_cases.py', { grpc: ovms.server.grpcAddress });
   expect(outcomes).toEqual(Object.fromEntries(STREAM_CASES.map(({ test, name }) => [`${test} ${name}`, 'ok'])));
 });

@@ -1,20 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KserveGrpc } from '../support/kserve-grpc.ts';
-import { startServer, type TestServer } from '../support/start-server.ts';
-import { OVMS_CONFIG } from './ovms/stream-case.ts';
+import { describe, expect, it } from 'vitest';
+import { useOvmsServer } from './ovms/server.ts';
 
 /** Unary requests to graphs and their validation: the OVMS sheet, §2 and §3.4. */
-let server: TestServer;
-let client: KserveGrpc;
-
-beforeAll(async () => {
-  server = await startServer({ config: OVMS_CONFIG, flags: ['--hosts', '1'] });
-  client = new KserveGrpc(server.grpcAddress);
-});
-afterAll(async () => {
-  client.close();
-  await server.stop();
-});
+const ovms = useOvmsServer();
 
 const INVALID_ARGUMENT = 3;
 const FAILED_PRECONDITION = 9;
@@ -63,7 +51,7 @@ interface Answer {
 
 async function infer(graph: string, inputs: readonly Input[], more: object = {}) {
   const typed = inputs.some(({ contents }) => contents !== undefined);
-  const { code, text, responses } = await client.unary('ModelInfer', {
+  const { code, text, responses } = await ovms.client.unary('ModelInfer', {
     model_name: graph,
     inputs: inputs.map(({ name, datatype, shape, contents }) => ({
       name,

@@ -1,4 +1,5 @@
 import { anyPacket, defineCalculator, nextTimestamp, repeated, sameAs, type Packet } from '../../graph/index.ts';
+import { clonePorts, linkClones, sendClones } from './clones.ts';
 import { timestamp as timestampType } from './packet-types.ts';
 
 /**
@@ -10,13 +11,10 @@ import { timestamp as timestampType } from './packet-types.ts';
  */
 export const beginItemLoop = defineCalculator({
   name: 'BeginItemLoopCalculator',
-  inputs: { ITEM: repeated(anyPacket), CLONE: repeated(anyPacket, { min: 0 }) },
-  outputs: { ITEM: sameAs('ITEM', 0), CLONE: repeated(anyPacket, { min: 0 }), BATCH_END: timestampType },
+  inputs: { ITEM: repeated(anyPacket), CLONE: clonePorts },
+  outputs: { ITEM: sameAs('ITEM', 0), CLONE: clonePorts, BATCH_END: timestampType },
   processTimestampBounds: true,
-  contract({ inputs, outputs, fail }) {
-    if (inputs.count('CLONE') !== outputs.count('CLONE')) fail('as many CLONE outputs as CLONE inputs are required');
-    for (const output of outputs) if (output.tag === 'CLONE') output.type = sameAs('CLONE', output.index);
-  },
+  contract: linkClones,
   open() {
     let clock = 0n;
     return {
@@ -27,9 +25,7 @@ export const beginItemLoop = defineCalculator({
         }
         for (const item of items) {
           outputs.ITEM.send(item, clock);
-          inputs.CLONE.forEach(({ packet }, at) => {
-            if (packet !== undefined) outputs.CLONE[at]?.send(packet, clock);
-          });
+          sendClones(inputs.CLONE, outputs.CLONE, clock);
           clock++;
         }
         if (items.length === 0) {

@@ -3,11 +3,10 @@ import {
   defineCalculator,
   nextTimestamp,
   optional,
-  repeated,
-  sameAs,
   type CalculatorDefinition,
   type PacketType,
 } from '../../graph/index.ts';
+import { clonePorts, linkClones, sendClones } from './clones.ts';
 import { timestamp as timestampType } from './packet-types.ts';
 
 /**
@@ -25,13 +24,10 @@ export function defineBeginLoop<T>(
 ): CalculatorDefinition {
   return defineCalculator({
     name,
-    inputs: { ITERABLE: iterable, CLONE: repeated(anyPacket, { min: 0 }), TICK: optional(anyPacket) },
-    outputs: { ITEM: item, CLONE: repeated(anyPacket, { min: 0 }), BATCH_END: timestampType },
+    inputs: { ITERABLE: iterable, CLONE: clonePorts, TICK: optional(anyPacket) },
+    outputs: { ITEM: item, CLONE: clonePorts, BATCH_END: timestampType },
     processTimestampBounds: true,
-    contract({ inputs, outputs, fail }) {
-      if (inputs.count('CLONE') !== outputs.count('CLONE')) fail('as many CLONE outputs as CLONE inputs are required');
-      for (const output of outputs) if (output.tag === 'CLONE') output.type = sameAs('CLONE', output.index);
-    },
+    contract: linkClones,
     open() {
       let clock = 0n;
       return {
@@ -39,9 +35,7 @@ export function defineBeginLoop<T>(
           const start = clock;
           for (const value of inputs.ITERABLE.packet?.value ?? []) {
             outputs.ITEM.send(value, clock);
-            inputs.CLONE.forEach(({ packet }, at) => {
-              if (packet !== undefined) outputs.CLONE[at]?.send(packet, clock);
-            });
+            sendClones(inputs.CLONE, outputs.CLONE, clock);
             clock++;
           }
           if (clock === start) {

@@ -2,7 +2,8 @@ import { DATATYPES, isDatatype } from '../../tensor/datatype.ts';
 import { expectedBytes, type Tensor } from '../../tensor/tensor.ts';
 
 /**
- * A tensor that a user's code made, all of it checked: nothing behind it does so again.
+ * A tensor that a user's code made, checked where it was made, so that the message can name the place; what leaves the graph
+ * is checked again (`tensorFault`).
  * @param where begins the message, as "execute gave at [0]"
  * @throws Error saying which field is wrong, what came and what was expected
  */

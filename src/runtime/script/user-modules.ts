@@ -13,7 +13,8 @@ let hooks: Promise<void> | undefined;
 let generations = 0;
 
 /**
- * For one load of one servable: what it imports is as the files are now, their relative imports included. Within it a module is imported once. TypeScript needs no build, and `import … from 'millrace'` works in every folder.
+ * For one load of one servable: what it imports is as the files are now, their relative imports included. Within it a module
+ * is imported once. TypeScript needs no build, and `import … from 'millrace'` works in every folder.
  *
  * Node keeps every module that it has imported, so each load costs the memory of its modules until the process ends.
  */

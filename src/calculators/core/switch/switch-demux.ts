@@ -7,7 +7,6 @@ import {
   Timestamp,
   type InputPort,
   type OutputPort,
-  type OutputSidePacketPort,
   type Packet,
 } from '../../../graph/index.ts';
 import { bool, int } from '../packet-types.ts';
@@ -21,7 +20,7 @@ import {
   refuseTwoControls,
   switchOptions,
 } from './channels.ts';
-import { eachSidePacket } from './side-channels.ts';
+import { passSidePackets } from './side-channels.ts';
 
 /**
  * Sends what comes to the chosen one of several channels: input TAG to output C0__TAG, C1__TAG …; SELECT (a number) or
@@ -56,11 +55,7 @@ export const switchDemux = defineCalculator({
     }
   },
   open({ options, inputs, inputPorts, outputPorts, sidePackets, outputSidePackets }) {
-    for (const { tag, index, port } of eachSidePacket<OutputSidePacketPort>(outputSidePackets)) {
-      const source = parseChannelTag(tag)?.tag ?? '';
-      const value = [...eachSidePacket(sidePackets)].find((side) => side.tag === source && side.index === index)?.port;
-      port.set(value);
-    }
+    passSidePackets(sidePackets, outputSidePackets, (tag) => parseChannelTag(tag)?.tag);
     const isFixed = inputs.SELECT === undefined && inputs.ENABLE === undefined;
     const history = new ChannelHistory(firstChannel(options, sidePackets), isFixed || options.asyncSelection);
     const routes = inputPorts

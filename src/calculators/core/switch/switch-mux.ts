@@ -7,7 +7,6 @@ import {
   Timestamp,
   type InputPort,
   type OutputPort,
-  type OutputSidePacketPort,
   type Packet,
 } from '../../../graph/index.ts';
 import { bool, int } from '../packet-types.ts';
@@ -22,7 +21,7 @@ import {
   refuseTwoControls,
   switchOptions,
 } from './channels.ts';
-import { eachSidePacket } from './side-channels.ts';
+import { passSidePackets } from './side-channels.ts';
 
 /**
  * Passes on what comes from the chosen one of several channels: inputs C0__TAG, C1__TAG … to output TAG; SELECT (a number) or
@@ -63,11 +62,7 @@ export const switchMux = defineCalculator({
   },
   open({ options, inputs, inputPorts, outputPorts, sidePackets, outputSidePackets }) {
     const first = firstChannel(options, sidePackets);
-    for (const { tag, index, port } of eachSidePacket<OutputSidePacketPort>(outputSidePackets)) {
-      const source = channelTag(tag, first);
-      const found = [...eachSidePacket(sidePackets)].find((side) => side.tag === source && side.index === index);
-      if (found !== undefined) port.set(found.port);
-    }
+    passSidePackets(sidePackets, outputSidePackets, (tag) => channelTag(tag, first));
     if (inputPorts.length === 0) return;
     const isFixed = inputs.SELECT === undefined && inputs.ENABLE === undefined;
     const history = new ChannelHistory(first, isFixed || options.asyncSelection);
