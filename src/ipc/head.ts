@@ -1,5 +1,5 @@
 import type { ParameterValue, Parameters } from '../tensor/parameters.ts';
-import { Uint64 } from '../tensor/parameters.ts';
+import { JsonParameter, Uint64 } from '../tensor/parameters.ts';
 
 const SHORT_STRING = 24;
 
@@ -71,6 +71,9 @@ export class HeadWriter {
     } else if (typeof value === 'number') {
       this.byte(4);
       this.#at = this.#buffer.writeDoubleLE(value, this.#at);
+    } else if (value instanceof JsonParameter) {
+      this.byte(6);
+      this.string(value.text);
     } else {
       this.byte(5);
       this.#at = this.#buffer.writeBigUInt64LE(value.value, this.#at);
@@ -157,6 +160,7 @@ export class HeadReader {
     const kind = this.byte();
     if (kind < 2) return kind === 1;
     if (kind === 3) return this.string();
+    if (kind === 6) return new JsonParameter(this.string());
     const at = this.#at;
     this.#at += 8;
     if (kind === 2) return this.#buffer.readBigInt64LE(at);

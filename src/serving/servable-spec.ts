@@ -1,4 +1,5 @@
 import type { ExecutionProvider } from '../runtime/model-session.ts';
+import type { TensorSpec } from '../tensor/tensor.ts';
 import type { ServableKind } from './data-plane.ts';
 
 /** What every kind of servable has. All of a spec is plain JSON: it is sent to the hosts that load it. Paths are absolute. */
@@ -69,16 +70,48 @@ export interface ModelSpec extends SpecBase {
   readonly runDeadlineMs: number;
 }
 
+/** Unary calls that come at about the same time and run as one (MLServer's adaptive batching). */
+export interface BatchingSpec {
+  /** Requests in one batch, at least 2. */
+  readonly maxSize: number;
+  /** How long the first one waits for others. */
+  readonly maxTimeMs: number;
+}
+
+/** What an MLServer folder says of a model in place of its code: none of it is checked against requests. */
+export interface DeclaredMetadata {
+  readonly platform: string;
+  /** Free text (MLServer's `versions`), not versions of the servable. */
+  readonly versions: readonly string[];
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
 export interface RuntimeSpec extends SpecBase {
   readonly kind: 'runtime';
-  /** The user's module, `.js`, `.mjs` or `.ts`. */
+  readonly language: 'javascript' | 'python';
+  /** The user's module: `.js`, `.mjs`, `.ts`, or `.py`. */
   readonly module: string;
-  /** Which of its exports is the runtime. */
+  /** Which of its exports, or of its classes, is the runtime. */
   readonly export: string;
   /** The user's own settings, as in the file. */
   readonly parameters: Readonly<Record<string, unknown>>;
-  /** `own`: a host process of its own. */
+  /** `own`: host processes of its own. */
   readonly isolation: 'own' | 'shared';
+  /** Runtimes of one group share their own hosts; undefined: each has its own. */
+  readonly hostGroup?: string | undefined;
+  /** How many own hosts load it, each with one instance. */
+  readonly instances: number;
+  /** Longest `load`, the import of the module included; 0: none. */
+  readonly loadTimeoutMs: number;
+  /** Longest call of its code without a response; 0: none. */
+  readonly callDeadlineMs: number;
+  readonly batching?: BatchingSpec | undefined;
+  /** The whole `model-settings.json`, for the runtime to read; undefined in other layouts. */
+  readonly modelSettings?: Readonly<Record<string, unknown>> | undefined;
+  readonly declared?: DeclaredMetadata | undefined;
+  /** Python only: its interpreter (undefined: `MILLRACE_PYTHON`, else the one found) and folders for `sys.path`. */
+  readonly python?: { readonly interpreter?: string | undefined; readonly importPaths: readonly string[] } | undefined;
 }
 
 /** One servable as it should be loaded; every repository layout yields these, and nothing else knows the layouts. */

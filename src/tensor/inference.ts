@@ -6,6 +6,9 @@ export interface RequestedOutput {
   readonly parameters?: Parameters | undefined;
 }
 
+/** Of the transport: HTTP headers or gRPC metadata, names in lower case. */
+export type Headers = Readonly<Record<string, string>>;
+
 /** One ModelInferRequest or REST infer body, transport taken off; every input in raw form. */
 export interface InferenceRequest {
   readonly servable: string;
@@ -16,6 +19,8 @@ export interface InferenceRequest {
   readonly inputs: readonly Tensor[];
   /** Empty: all outputs. */
   readonly outputs: readonly RequestedOutput[];
+  /** Only for runtimes; in a stream only of its first request. */
+  readonly headers?: Headers | undefined;
 }
 
 export interface InferenceResponse {
@@ -24,4 +29,6 @@ export interface InferenceResponse {
   readonly id: string;
   readonly parameters?: Parameters | undefined;
   readonly outputs: readonly Tensor[];
+  /** For the transport: HTTP headers of the answer, or trailing metadata. */
+  readonly headers?: Headers | undefined;
 }

@@ -26,10 +26,14 @@ export const modelSpec = (name: string, more: Partial<ModelSpec> = {}): ModelSpe
 export const runtimeSpec = (name: string, more: Partial<RuntimeSpec> = {}): RuntimeSpec => ({
   ...base(name),
   kind: 'runtime',
+  language: 'javascript',
   module: `${name}.js`,
   export: 'default',
   parameters: {},
   isolation: 'own',
+  instances: 1,
+  loadTimeoutMs: 0,
+  callDeadlineMs: 0,
   ...more,
 });
 

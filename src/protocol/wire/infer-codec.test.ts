@@ -97,7 +97,8 @@ function plainParameters(parameters: Readonly<Record<string, ParameterValue>> | 
       if (typeof value === 'bigint') return [key, { int64_param: value.toString() }];
       if (typeof value === 'string') return [key, { string_param: value }];
       if (typeof value === 'number') return [key, { double_param: value }];
-      return [key, { uint64_param: value.value.toString() }];
+      if (value instanceof Uint64) return [key, { uint64_param: value.value.toString() }];
+      throw new TypeError(`${key}: no protobuf form`);
     }),
   );
 }

@@ -1,5 +1,5 @@
 import type { InferenceRequest, InferenceResponse, RequestedOutput } from '../../tensor/inference.ts';
-import { Uint64, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
+import { JsonParameter, Uint64, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { big64Size, fieldSize, int64Size, ProtoWriter, stringFieldSize, textSize } from './proto-writer.ts';
 
@@ -184,22 +184,28 @@ function writeTensor(writer: ProtoWriter, tensor: Tensor): void {
   writeParameters(writer, 34, tensor.parameters);
 }
 
+/** Protobuf has no JSON values: such parameters are left out, as MLServer does (its sheet, §2). */
+type WireValue = Exclude<ParameterValue, JsonParameter>;
+
 /** Content of an `InferParameter`; a oneof is written also where it holds its type's zero. */
-function valueSize(value: ParameterValue): number {
+function valueSize(value: WireValue): number {
   if (typeof value === 'boolean') return 2;
   if (typeof value === 'number') return 9;
   if (typeof value === 'string') return fieldSize(textSize(value));
   return 1 + big64Size(value instanceof Uint64 ? value.value : value);
 }
 
-function entrySize(key: string, value: ParameterValue): number {
+function entrySize(key: string, value: WireValue): number {
   return stringFieldSize(key) + fieldSize(valueSize(value));
 }
 
 function parametersSize(parameters: Parameters | undefined): number {
   if (parameters === undefined) return 0;
   let size = 0;
-  for (const key in parameters) size += fieldSize(entrySize(key, parameters[key] as ParameterValue));
+  for (const key in parameters) {
+    const value = parameters[key] as ParameterValue;
+    if (!(value instanceof JsonParameter)) size += fieldSize(entrySize(key, value));
+  }
   return size;
 }
 
@@ -207,6 +213,7 @@ function writeParameters(writer: ProtoWriter, tag: number, parameters: Parameter
   if (parameters === undefined) return;
   for (const key in parameters) {
     const value = parameters[key] as ParameterValue;
+    if (value instanceof JsonParameter) continue;
     writer.open(tag, entrySize(key, value));
     writer.stringField(10, key);
     writer.open(18, valueSize(value));
@@ -214,7 +221,7 @@ function writeParameters(writer: ProtoWriter, tag: number, parameters: Parameter
   }
 }
 
-function writeValue(writer: ProtoWriter, value: ParameterValue): void {
+function writeValue(writer: ProtoWriter, value: WireValue): void {
   if (typeof value === 'boolean') {
     writer.byte(8);
     writer.byte(value ? 1 : 0);

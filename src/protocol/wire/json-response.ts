@@ -3,7 +3,7 @@ import { MillraceError } from '../../base/errors.ts';
 import { decodeBytes } from '../../tensor/bytes.ts';
 import type { InferenceResponse } from '../../tensor/inference.ts';
 import type { TypedArray } from '../../tensor/datatype.ts';
-import { Uint64, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
+import { JsonParameter, Uint64, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
 import { elementCount, typedData, type Tensor } from '../../tensor/tensor.ts';
 import type { BinaryOutputs } from './json-request.ts';
 
@@ -96,6 +96,7 @@ export function printParameters(parameters: Parameters): string {
 export function printParameter(value: ParameterValue): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (value instanceof Uint64) return String(value.value);
+  if (value instanceof JsonParameter) return value.text;
   // A double stays one: 1 would come back as an integer.
   if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 1e15) return value.toFixed(1);
   return String(value);

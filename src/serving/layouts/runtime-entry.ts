@@ -15,6 +15,7 @@ export async function readRuntimeEntry(entry: RuntimeEntry, context: EntryContex
   const files = await moduleFiles(module, 'implementation', file);
   const spec = {
     kind: 'runtime' as const,
+    language: 'javascript' as const,
     name: entry.name,
     version: '1',
     maxSessions: entry.max_sessions,
@@ -22,6 +23,9 @@ export async function readRuntimeEntry(entry: RuntimeEntry, context: EntryContex
     export: exported ?? 'default',
     parameters: entry.parameters ?? {},
     isolation: entry.isolation ?? ('own' as const),
+    instances: 1,
+    loadTimeoutMs: 0,
+    callDeadlineMs: 0,
   };
   return { ...spec, files, fingerprint: await fingerprintOf(spec, files) };
 }
