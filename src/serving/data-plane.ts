@@ -6,7 +6,8 @@ import type { TensorSpec } from '../tensor/tensor.ts';
 export type { SessionSink } from '../ipc/session.ts';
 
 export type ServableKind = 'graph' | 'model' | 'runtime';
-export type ServableState = 'loading' | 'ready' | 'unavailable';
+/** `unloaded`: it was asked to go, and stays away until it is asked to load. */
+export type ServableState = 'loading' | 'ready' | 'unavailable' | 'unloaded';
 
 export interface ServableMetadata {
   readonly name: string;
@@ -96,4 +97,12 @@ export interface DataPlane {
   openSession(first: InferenceRequest, context: CallContext, sink: SessionSink): Session;
   /** Re-reads the configuration; true when something changed. */
   reload(): Promise<boolean>;
+  /**
+   * Re-reads the configuration and loads every version of the name, also one that is loaded: it serves until the new
+   * generation is ready.
+   * @throws MillraceError when one of them cannot be loaded; what served before goes on
+   */
+  load(name: string): Promise<void>;
+  /** Every version of the name takes no more calls until `load`; its sessions go on to their end. */
+  unload(name: string): Promise<void>;
 }

@@ -14,7 +14,7 @@ import type {
 } from './data-plane.ts';
 import type { HostPoolOptions } from './host-pool.ts';
 import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
-import { ModelRepository, type Entry } from './repository.ts';
+import { ModelRepository, unknownServable, type Entry } from './repository.ts';
 import type { LoadedServables, SessionQuota } from './servable-spec.ts';
 import { ServingSession } from './serving-session.ts';
 import { graphOutcome, Telemetry } from './telemetry.ts';
@@ -32,6 +32,8 @@ export interface FrontDataPlaneOptions {
   readonly limits: ServingLimits;
   /** Reads the configuration; called at start and at each reload. */
   readonly loadServables: () => Promise<LoadedServables>;
+  /** Whether servables load as they are found; else only when a client asks for them. Default true. */
+  readonly loadsAtOnce?: boolean | undefined;
 }
 
 /** The data plane over host processes: admission, placement, metrics. */
@@ -48,6 +50,10 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   #idle: (() => void)[] = [];
   /** The last reload's reading; the next waits for it, lest an older configuration is applied after a newer one. */
   #applied: Promise<unknown> = Promise.resolve();
+  /** Names that a client unloaded. */
+  readonly #unloaded = new Set<string>();
+  /** What the configuration said last. */
+  #wanted: LoadedServables = { specs: [], broken: [], files: [], warnings: [] };
   /** Files whose change means a reload. */
   #watched: readonly string[] = [];
 
@@ -86,6 +92,37 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const hasChanged = await applied;
     await this.#repository.settled();
     return hasChanged;
+  }
+
+  async load(name: string): Promise<void> {
+    const applied = this.#applied.then(() => this.#apply({ load: name }));
+    this.#applied = applied.catch(() => {});
+    await applied;
+    await this.#repository.settled(name);
+    const failed = this.#repository.versions(name)?.map((entry) => this.#repository.status(entry));
+    const failure = failed?.find(({ state, reason }) => state !== 'ready' || reason !== '');
+    if (failure === undefined) return;
+    const { version, reason } = failure;
+    throw new MillraceError(
+      'SERVABLE_NOT_READY',
+      `failed to load '${name}'${version === '' ? '' : ` version ${version}`}: ${reason}`,
+      { code: 'INTERNAL', details: { servable: name, version } },
+    );
+  }
+
+  async unload(name: string): Promise<void> {
+    const applied = this.#applied.then(() => {
+      if (this.#repository.versions(name) === undefined) {
+        throw unknownServable(
+          name,
+          this.#repository.entries().map((entry) => entry.name),
+        );
+      }
+      this.#unloaded.add(name);
+      this.#repository.apply(this.#wanted, { unloaded: this.#unloaded });
+    });
+    this.#applied = applied.catch(() => {});
+    await applied;
   }
 
   isLive(): boolean {
@@ -237,11 +274,24 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     await this.#repository[Symbol.asyncDispose]();
   }
 
-  async #apply(): Promise<boolean> {
+  async #apply({ load }: { readonly load?: string } = {}): Promise<boolean> {
     const wanted = await this.#options.loadServables();
+    if (load !== undefined) {
+      const names = new Set([...wanted.specs, ...wanted.broken].map(({ name }) => name));
+      if (!names.has(load)) throw unknownServable(load, [...names]);
+      this.#unloaded.delete(load);
+    }
+    if (this.#options.loadsAtOnce === false) this.#leaveNewUnloaded(wanted, load);
+    this.#wanted = wanted;
     for (const warning of wanted.warnings) this.#logger.warn({}, warning);
     this.#watched = [...new Set([...wanted.files, ...wanted.specs.flatMap((spec) => spec.files)])];
-    return this.#repository.apply(wanted);
+    return this.#repository.apply(wanted, { unloaded: this.#unloaded, reloaded: load });
+  }
+
+  #leaveNewUnloaded(wanted: LoadedServables, except: string | undefined): void {
+    for (const { name } of [...wanted.specs, ...wanted.broken]) {
+      if (name !== except && this.#repository.versions(name) === undefined) this.#unloaded.add(name);
+    }
   }
 
   /** A graph's version is not looked at in a session's first request (OVMS sheet §1.2). */

@@ -8,6 +8,7 @@ import type { ServableKind, ServableState, ServableStatus } from './data-plane.t
 import { Deployment } from './deployment.ts';
 import { HostPool, type HostPoolOptions, type HostSlot } from './host-pool.ts';
 import type { BrokenServable, LoadedServables, ServableSpec } from './servable-spec.ts';
+import { areDecimal, findVersion, inOrder } from './versions.ts';
 
 /** One version of a servable: what serves it now, and what is about to. */
 export interface Entry {
@@ -21,9 +22,19 @@ export interface Entry {
   brokenReason: string;
   /** False: another version of the name takes its place, once that is ready. */
   isWanted: boolean;
+  /** It was asked to go, and stays listed. */
+  isUnloaded: boolean;
 }
 
 const KIND_ORDER: Record<ServableKind, number> = { model: 0, graph: 1, runtime: 2 };
+
+/** What clients asked for, beside what the configuration says. */
+export interface Wishes {
+  /** Names that stay away. */
+  readonly unloaded: ReadonlySet<string>;
+  /** The name that is loaded also where nothing of it has changed. */
+  readonly reloaded?: string | undefined;
+}
 
 export interface RepositoryEvents {
   /** A model ran once. */
@@ -62,28 +73,35 @@ export class ModelRepository implements AsyncDisposable {
   }
 
   /** Makes the repository serve exactly `wanted`. Unchanged servables are left alone. @returns whether any changed */
-  apply(wanted: LoadedServables): boolean {
+  apply(wanted: LoadedServables, { unloaded, reloaded }: Wishes = { unloaded: new Set() }): boolean {
     const all = [...wanted.specs, ...wanted.broken];
     const names = new Set(all.map(({ name }) => name));
-    const versions = new Set(all.map(({ name, version }) => `${name}/${version}`));
+    const versions = new Set(all.map(({ name, version }) => JSON.stringify([name, version])));
     let hasChanged = false;
-    for (const spec of wanted.specs.toSorted((a, b) => KIND_ORDER[a.kind] - KIND_ORDER[b.kind])) {
-      hasChanged = this.#want(spec) || hasChanged;
+    for (const each of all) {
+      if (unloaded.has(each.name)) hasChanged = this.#leaveUnloaded(each.name, each.version, each.kind) || hasChanged;
     }
-    for (const broken of wanted.broken) hasChanged = this.#break(broken) || hasChanged;
+    for (const spec of wanted.specs.toSorted((a, b) => KIND_ORDER[a.kind] - KIND_ORDER[b.kind])) {
+      if (!unloaded.has(spec.name)) hasChanged = this.#want(spec, spec.name === reloaded) || hasChanged;
+    }
+    for (const broken of wanted.broken) {
+      if (!unloaded.has(broken.name)) hasChanged = this.#break(broken) || hasChanged;
+    }
     for (const entry of this.entries()) {
-      const isWanted = versions.has(`${entry.name}/${entry.version}`);
+      const isWanted = versions.has(JSON.stringify([entry.name, entry.version]));
       if (entry.isWanted && !isWanted) hasChanged = true;
       entry.isWanted = isWanted;
-      if (!names.has(entry.name)) this.#remove(entry);
+      if (!names.has(entry.name) || (!isWanted && unloaded.has(entry.name))) this.#remove(entry);
     }
     for (const name of names) this.#removeSuperseded(name);
     return hasChanged;
   }
 
-  /** Resolves when no servable is loading any more. */
-  async settled(): Promise<void> {
-    while (this.entries().some((entry) => (entry.next ?? entry.current)?.isSettled === false)) {
+  /** Resolves when no servable, or none of that name, is loading any more. */
+  async settled(name?: string): Promise<void> {
+    const isLoading = (entry: Entry): boolean =>
+      (name === undefined || entry.name === name) && (entry.next ?? entry.current)?.isSettled === false;
+    while (this.entries().some(isLoading)) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
   }
@@ -92,15 +110,16 @@ export class ModelRepository implements AsyncDisposable {
     return [...this.#entries.values()].flatMap((versions) => [...versions.values()]);
   }
 
-  /** Every version of a name, lowest first; undefined if there is none. */
+  /** Every version of a name, the default one last; undefined if there is none. */
   versions(name: string): Entry[] | undefined {
     const versions = this.#entries.get(name);
     if (versions === undefined || versions.size === 1) return versions && [...versions.values()];
-    return [...versions.values()].toSorted((a, b) => Number(a.version) - Number(b.version));
+    return inOrder([...versions.values()]);
   }
 
   status(entry: Entry): ServableStatus {
     const { name, version, kind } = entry;
+    if (entry.isUnloaded) return { name, version, kind, state: 'unloaded', reason: 'unloaded' };
     const reason = entry.brokenReason || (entry.next ?? entry.current)?.reason || '';
     let state: ServableState = 'unavailable';
     if (entry.current?.isReady === true) state = 'ready';
@@ -113,11 +132,16 @@ export class ModelRepository implements AsyncDisposable {
     await this.#pool[Symbol.asyncDispose]();
   }
 
-  #want(spec: ServableSpec): boolean {
+  #want(spec: ServableSpec, isForced: boolean): boolean {
     const entry = this.#entry(spec.name, spec.version, spec.kind);
     const present = entry.next ?? entry.current;
     const wasBroken = entry.brokenReason !== '';
     entry.brokenReason = '';
+    entry.isUnloaded = false;
+    if (isForced) {
+      this.#deploy(entry, spec);
+      return true;
+    }
     if (present?.spec.fingerprint === spec.fingerprint && !present.mayLoadAgain) return wasBroken;
     if (entry.current?.spec.fingerprint === spec.fingerprint && !entry.current.mayLoadAgain) {
       this.#retire(entry.next);
@@ -139,11 +163,26 @@ export class ModelRepository implements AsyncDisposable {
     for (const slot of slots) if (slot.client !== undefined) this.#load(entry, entry.next, slot, slot.client);
   }
 
+  /** @returns whether it was loaded, or is new */
+  #leaveUnloaded(name: string, version: string, kind: ServableKind): boolean {
+    const entry = this.#entry(name, version, kind);
+    if (entry.isUnloaded) return false;
+    const { current, next } = entry;
+    Object.assign(entry, { current: undefined, next: undefined, brokenReason: '', isUnloaded: true });
+    this.#retire(current);
+    this.#retire(next);
+    if (current === undefined) return true;
+    this.#logger.info({ servable: name, version }, 'servable unloaded');
+    if (kind === 'model') this.#reloadGraphsOf(name, this.#nextLoadId);
+    return true;
+  }
+
   #break(broken: BrokenServable): boolean {
     const present = this.#entries.get(broken.name)?.get(broken.version);
     // Of an entry that cannot be read the kind is a guess: what serves under its name stays.
     const entry = present?.current === undefined ? this.#entry(broken.name, broken.version, broken.kind) : present;
-    const hasChanged = entry.brokenReason !== broken.reason;
+    const hasChanged = entry.isUnloaded || entry.brokenReason !== broken.reason;
+    entry.isUnloaded = false;
     entry.brokenReason = broken.reason;
     this.#retire(entry.next);
     entry.next = undefined;
@@ -157,7 +196,7 @@ export class ModelRepository implements AsyncDisposable {
     let entry = versions.get(version);
     if (entry === undefined || entry.kind !== kind) {
       if (entry !== undefined) this.#remove(entry);
-      entry = { name, version, kind, current: undefined, next: undefined, brokenReason: '', isWanted: true };
+      entry = newEntry(name, version, kind);
       this.#entries.set(name, versions.set(version, entry));
     }
     return entry;
@@ -268,15 +307,14 @@ export class ModelRepository implements AsyncDisposable {
     const versions = this.versions(name);
     if (versions === undefined) {
       const known = this.entries().map((entry) => entry.name);
-      const text = `Request for unknown model: '${name}' is not found${didYouMean(name, known)}`;
-      throw notFound('SERVABLE_NOT_FOUND', name, text);
+      throw unknownServable(name, known);
     }
     if (version === '') {
       const ready = versions.findLast((entry) => entry.current?.isReady);
       if (ready !== undefined) return ready;
       throw this.#notReady(versions.at(-1) as Entry);
     }
-    if (!/^\d+$/.test(version)) {
+    if (!/^\d+$/.test(version) && areDecimal(versions)) {
       throw new MillraceError(
         'VERSION_NOT_FOUND',
         version.startsWith('-')
@@ -285,7 +323,7 @@ export class ModelRepository implements AsyncDisposable {
         { code: 'INVALID_ARGUMENT', details: { servable: name, version } },
       );
     }
-    const entry = versions.find((candidate) => Number(candidate.version) === Number(version));
+    const entry = findVersion(versions, version);
     if (entry === undefined) {
       throw notFound('VERSION_NOT_FOUND', name, `Request for unknown model: '${name}' version ${version} is not found`);
     }
@@ -303,6 +341,11 @@ export class ModelRepository implements AsyncDisposable {
   }
 }
 
+function newEntry(name: string, version: string, kind: ServableKind): Entry {
+  const isWanted = true;
+  return { name, version, kind, current: undefined, next: undefined, brokenReason: '', isWanted, isUnloaded: false };
+}
+
 /** A graph alone in its host: what keeps that silent is a call of its code. */
 function limitCalls(spec: ServableSpec, slot: HostSlot): void {
   if (spec.kind !== 'graph' || spec.isolation !== 'own') return;
@@ -311,6 +354,12 @@ function limitCalls(spec: ServableSpec, slot: HostSlot): void {
     callDeadlineMs,
     `a call of its code did not return within ${callDeadlineMs} ms (call_deadline_ms) and its host was killed`,
   );
+}
+
+/** The fault of a request for a name that is not among `known`. */
+export function unknownServable(name: string, known: readonly string[]): MillraceError {
+  const text = `Request for unknown model: '${name}' is not found${didYouMean(name, known)}`;
+  return notFound('SERVABLE_NOT_FOUND', name, text);
 }
 
 function notFound(reason: 'SERVABLE_NOT_FOUND' | 'VERSION_NOT_FOUND', name: string, message: string): MillraceError {

@@ -177,4 +177,14 @@ export class FakeDataPlane implements DataPlane {
   async reload(): Promise<boolean> {
     return this.reloaded;
   }
+
+  async load(name: string): Promise<void> {
+    if (!this.servables.has(name)) this.metadata(name, '');
+    this.states.delete(name);
+  }
+
+  async unload(name: string): Promise<void> {
+    if (!this.servables.has(name)) this.metadata(name, '');
+    this.states.set(name, { state: 'unloaded', reason: 'unloaded' });
+  }
 }

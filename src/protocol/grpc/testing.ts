@@ -90,6 +90,14 @@ export class FakeDataPlane implements DataPlane {
   reload(): Promise<boolean> {
     return Promise.resolve(false);
   }
+
+  async load(name: string): Promise<void> {
+    this.metadata(name);
+  }
+
+  async unload(name: string): Promise<void> {
+    this.metadata(name);
+  }
 }
 
 const KINDS: Readonly<Record<string, 'graph' | 'model' | 'runtime'>> = {

@@ -8,6 +8,7 @@ const OVMS_STATES: Record<ServableState, string> = {
   ready: 'AVAILABLE',
   loading: 'LOADING',
   unavailable: 'END',
+  unloaded: 'END',
 };
 
 /** OVMS's `GET /v1/config` and `POST /v1/config/reload` (201 when something changed, else 200). */
