@@ -7,8 +7,7 @@
 
 FROM node:20.20.2-bookworm-slim AS build
 WORKDIR /app
-# ONNX Runtime's CPU libraries are in its package; only the gpu target fetches more.
-ENV ONNXRUNTIME_NODE_INSTALL=skip
+# .npmrc keeps install scripts from running; only the gpu target fetches more than packages.
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
@@ -19,7 +18,6 @@ RUN npm run build
 FROM node:20.20.2-bookworm-slim AS dependencies
 ARG TARGETARCH=amd64
 WORKDIR /app
-ENV ONNXRUNTIME_NODE_INSTALL=skip
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev && npm cache clean --force
 WORKDIR /app/node_modules/onnxruntime-node/bin/napi-v6

@@ -3,7 +3,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# ONNX Runtime's CPU libraries are in its package; its install step would fetch CUDA files from elsewhere.
-export ONNXRUNTIME_NODE_INSTALL=skip
 npm ci
 npm run build
