@@ -22,6 +22,8 @@ export interface TensorSpec {
   readonly shape: readonly number[];
   /** May be left out of a request. */
   readonly optional?: boolean | undefined;
+  /** JSON, as declared (MLServer's `content_type`); only told in metadata. */
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Dimensions that a tensor of a request may have: a dim is one byte on the wire and far more in memory. */

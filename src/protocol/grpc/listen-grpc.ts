@@ -1,5 +1,6 @@
 import type { BufferPool } from '../../base/buffer-pool.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Meter } from '../../base/meter.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
 import { openGrpcJs, type Transport } from './grpc-js.ts';
 import { healthMethods } from './health.ts';
@@ -23,9 +24,23 @@ export interface GrpcOptions {
   readonly writeHighWaterBytes?: number | undefined;
   /** Memory for big messages, shared with the connections to the hosts. */
   readonly pool?: BufferPool | undefined;
+  /** What ServerMetadata says. Default "millrace". */
+  readonly serverName?: string | undefined;
   /** What ServerMetadata says. */
   readonly serverVersion?: string | undefined;
+  /** What ServerMetadata says, beside our own. */
+  readonly extensions?: readonly string[] | undefined;
+  /** Default "triton". */
+  readonly dialect?: GrpcDialect | undefined;
+  /** Counts calls by MLServer's names; undefined: they are not counted. */
+  readonly meter?: Meter | undefined;
 }
+
+/**
+ * Whose messages and statuses: Triton's, where a stream answers with `ModelStreamInferResponse`, or MLServer's, where it
+ * answers with plain `ModelInferResponse` (its sheet, §8).
+ */
+export type GrpcDialect = 'triton' | 'mlserver';
 
 /**
  * A serving gRPC port. `drain` takes no more calls and resolves when those under way have ended, which open streams may

@@ -1,4 +1,5 @@
 import type { Logger } from '../../base/logger.ts';
+import type { Meter } from '../../base/meter.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
 
 /** What the routes work with. */
@@ -7,6 +8,26 @@ export interface RestParts {
   /** Undefined: no /metrics. */
   readonly metrics?: (() => Promise<MetricsPage>) | undefined;
   readonly logger: Logger;
+  /** Counts requests by MLServer's names; undefined: they are not counted. */
+  readonly meter?: Meter | undefined;
+}
+
+/** Whose statuses, bodies and order of keys: Triton's, or MLServer's (its sheet, §7 and §9). Both have all paths. */
+export type RestDialect = 'triton' | 'mlserver';
+
+/** What a browser's page from elsewhere may do; as in MLServer's `cors_settings`. */
+export interface CorsOptions {
+  /** Origins that may call, `*` for all. */
+  readonly allowOrigins: readonly string[];
+  /** Also those that match whole. */
+  readonly allowOriginRegex?: string | undefined;
+  readonly allowCredentials: boolean;
+  /** `*` for all. */
+  readonly allowMethods: readonly string[];
+  /** `*` for all that are asked for. */
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly maxAgeS: number;
 }
 
 export interface MetricsPage {
@@ -27,8 +48,22 @@ export interface RestOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** Origins allowed to call from browsers, `*` for all. Default none: no CORS headers. */
   readonly corsOrigins?: readonly string[] | undefined;
+  /** As `GET /v2` reports it. Default "millrace". */
+  readonly serverName?: string | undefined;
   /** As `GET /v2` reports it. */
   readonly serverVersion?: string | undefined;
+  /** As `GET /v2` reports them, beside our own. */
+  readonly extensions?: readonly string[] | undefined;
+  /** Default "triton". */
+  readonly dialect?: RestDialect | undefined;
+  /** MLServer's dialect: answers of 500 bytes or more, and events, are compressed for clients that take gzip. Default true. */
+  readonly gzip?: boolean | undefined;
+  /** Path under which a proxy shows the server, "/a/b": requests may come with it or without. Default "". */
+  readonly rootPath?: string | undefined;
+  /** Takes the place of `corsOrigins`. */
+  readonly cors?: CorsOptions | undefined;
+  /** First part of the names of `meter`'s metrics. Default "rest_server". */
+  readonly metricsPrefix?: string | undefined;
   /** `/openapi.json` and `/docs`. Default true. */
   readonly docs?: boolean | undefined;
 }
