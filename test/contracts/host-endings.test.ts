@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cancellation } from '../../src/base/cancellation.ts';
@@ -6,6 +6,7 @@ import { MillraceError } from '../../src/base/errors.ts';
 import type { HostClient } from '../../src/ipc/host-client.ts';
 import { encodeBytes } from '../../src/tensor/bytes.ts';
 import { tensorOf } from '../../src/tensor/tensor.ts';
+import { scriptGraph } from '../support/script-graphs.ts';
 import { ScratchFolder } from '../support/scratch-folder.ts';
 import { Kept, launchers, request, start, type Started } from './host-harness.ts';
 
@@ -29,6 +30,15 @@ const diary = {
 };
 const text = (value: string) =>
   request('diary', [{ name: 'text', datatype: 'BYTES', shape: [1], data: encodeBytes([value]) }]);
+
+const number = () => request('g', [tensorOf('in', 'FP32', [1], Float32Array.of(1))]);
+const graphLoad = async (graph: string): Promise<object> => ({
+  kind: 'graph',
+  name: 'g',
+  version: '1',
+  graphPath: await scratch.put('graph.pbtxt', graph),
+});
+const SEEN = { timeout: 20_000 };
 
 let scratch: ScratchFolder;
 beforeEach(async () => {
@@ -74,7 +84,7 @@ describe.each(Object.entries(launchers))('a host %s', (_where, launch) => {
     const read = await keepDiary(client);
     if (which === 'unloaded before') client.unload(1);
     await supervisor.close(5000);
-    await expect.poll(read, { timeout: 20_000 }).toEqual(['unloaded']);
+    await expect.poll(read, SEEN).toEqual(['unloaded']);
   });
 
   it('gives an aborted stream no more requests, and unloads its runtime after its end', async () => {
@@ -83,10 +93,31 @@ describe.each(Object.entries(launchers))('a host %s', (_where, launch) => {
     const session = client.openSession(1, text(''), new Kept());
     session.push(text('one'));
     session.push(text('two'));
-    await expect.poll(read, { timeout: 20_000 }).toEqual(['took one']);
+    await expect.poll(read, SEEN).toEqual(['took one']);
     session.abort(gone);
     client.unload(1);
-    await expect.poll(async () => (await read()).at(-1), { timeout: 20_000 }).toBe('unloaded');
+    await expect.poll(async () => (await read()).at(-1), SEEN).toBe('unloaded');
     expect(await read()).toEqual(['took one', 'stream ended', 'unloaded']);
   });
+
+  it.each(['unloaded', 'stopped'])(
+    "finalizes a graph's shared script and writes its trace when the call of an aborted session has ended: %s",
+    async (how) => {
+      const { client, supervisor } = (started = await start(launch));
+      await scratch.copy(path('test/fixtures/scripts/diary.js'), 'diary.js');
+      const traced = `profiler_config { trace_enabled: true trace_log_path: "${scratch.path}/traces/" }`;
+      const graph = `${scriptGraph({ script: 'diary.js', shared: true })} ${traced}`;
+      await client.loadServable(1, await graphLoad(graph));
+      const read = () => readFile(`${scratch.path}/diary`, 'utf8').catch(() => '');
+      const session = client.openSession(1, number(), new Kept());
+      session.push(number());
+      await expect.poll(read, SEEN).toBe('execute\n');
+      session.abort(gone);
+      if (how === 'unloaded') client.unload(1);
+      else await supervisor.close(5000);
+      await expect.poll(read, SEEN).toMatch(/finalized/);
+      expect(await read()).toBe('execute\nexecuted\nfinalized\n');
+      expect(await readdir(`${scratch.path}/traces`)).toHaveLength(1);
+    },
+  );
 });

@@ -5,6 +5,7 @@ import { SCRIPT_SERVICE } from '../../runtime/script/script-service.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import type { Parameters } from '../../tensor/parameters.ts';
 import { Uint64 } from '../../tensor/parameters.ts';
+import type { Lease } from '../lease.ts';
 import { packetFault, startFault } from './graph-faults.ts';
 import { packetBytes } from './packet-bytes.ts';
 import type { GraphScripts } from './graph-scripts.ts';
@@ -37,6 +38,8 @@ export interface GraphProgram {
   readonly traces?: SessionTraces | undefined;
   /** Undefined: none of its nodes runs a user's script. */
   readonly scripts?: GraphScripts | undefined;
+  /** Each run holds it to its very end, also one whose session was aborted long before: what all runs share closes after them. */
+  readonly shared: Lease<{ close(): Promise<void> }>;
 }
 
 /** Parameters of the requests of one run. */
@@ -97,6 +100,7 @@ export function createRun(
   trace?: SessionTrace,
 ): { run: GraphRun; release: () => void } {
   const { models, release } = program.takeModels();
+  program.shared.acquire();
   const services = new Map<string, unknown>([[MODEL_SERVICE, models]]);
   const { scripts } = program;
   if (scripts !== undefined) {
@@ -111,6 +115,7 @@ export function createRun(
     release: () => {
       release();
       trace?.end();
+      program.shared.release();
     },
   };
 }

@@ -23,11 +23,13 @@ export interface GraphScriptsParts {
 export class GraphScripts {
   readonly #folder: string;
   readonly #logger: Logger;
+  readonly #callDeadlineMs: number;
   readonly #makers = new Map<string, () => ScriptHandler>();
   readonly #shared: ScriptHandler[] = [];
 
-  private constructor({ graphPath, logger }: GraphScriptsParts) {
+  private constructor({ graphPath, callDeadlineMs, logger }: GraphScriptsParts) {
     this.#folder = dirname(graphPath);
+    this.#callDeadlineMs = callDeadlineMs;
     this.#logger = logger;
   }
 
@@ -75,7 +77,7 @@ export class GraphScripts {
   async close(): Promise<void> {
     for (const handler of this.#shared.splice(0)) {
       try {
-        await handler.finalize?.();
+        await settledWithin(Promise.resolve(handler.finalize?.()), this.#callDeadlineMs, 'finalize');
       } catch (error) {
         this.#logger.error({ error: messageOf(error) }, 'script failed to finalize');
       }

@@ -9,6 +9,7 @@ import type { HostSession, SessionOutput } from '../../ipc/host-handler.ts';
 import { newModules, type ImportModule } from '../../runtime/script/user-modules.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import type { GraphLoad } from '../host-spec.ts';
+import { Lease } from '../lease.ts';
 import type { HostServable } from '../servable.ts';
 import { withCallDeadline } from './call-deadline.ts';
 import { describeGraph, graphWarnings } from './describe.ts';
@@ -37,9 +38,12 @@ export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger:
     callDeadlineMs,
     logger: logger.child({ servable: spec.name }),
   });
+  const shared = new Lease({ close: async () => scripts?.close() }, (error) => {
+    logger.error({ servable: name, error: messageOf(error) }, 'scripts failed to close');
+  });
   const traces = graph.trace && new SessionTraces(graph, name, graph.trace, logger);
   const program = createProgram(
-    { name, version, graph, automaticTimestamps, newestInputs, quota, takeModels, scripts, traces },
+    { name, version, graph, automaticTimestamps, newestInputs, quota, takeModels, scripts, shared, traces },
     graph.inputStreams.map((port) => ({ name: port.name, form: formOf(port), type: port.type })),
     graph.outputStreams.map((port) => ({ name: port.name, form: formOf(port) })),
   );
@@ -47,6 +51,9 @@ export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger:
   try {
     const warnings = graphWarnings(graph, models);
     return new GraphServable(program, { ...describeGraph(graph, models), warnings });
+  } catch (error) {
+    await shared.retire();
+    throw error;
   } finally {
     release();
   }
@@ -143,8 +150,11 @@ class GraphServable implements HostServable {
     return new GraphSession(this.#program, first, output);
   }
 
-  /** Sessions are over by then. */
-  async close(): Promise<void> {
-    await this.#program.scripts?.close();
+  /**
+   * Sessions are over by then; the runs of aborted ones may not be. Waits for them: for their calls, their traces, and then
+   * for the shared scripts' `finalize`, which must find no call under way. A call of a user's code is given up at its deadline.
+   */
+  close(): Promise<void> {
+    return this.#program.shared.retire();
   }
 }

@@ -13,6 +13,7 @@ import {
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import type { Parameters } from '../../tensor/parameters.ts';
 import { tensorOf, typedData, type Tensor } from '../../tensor/tensor.ts';
+import { Lease } from '../lease.ts';
 import { createProgram, type GraphProgram } from './graph-program.ts';
 import { GraphSession } from './graph-session.ts';
 import { formOf } from './ports.ts';
@@ -83,6 +84,7 @@ function program(text: string, changes: Partial<GraphProgram> = {}): GraphProgra
       newestInputs: new Set(),
       quota: { maxInFlightRequests: 0, maxQueuedPackets: 0 },
       takeModels: () => ({ models, release: () => {} }),
+      shared: new Lease({ close: () => Promise.resolve() }, () => {}),
       ...changes,
     },
     graph.inputStreams.map((port) => ({ name: port.name, form: formOf(port), type: port.type })),
