@@ -4,6 +4,7 @@ import * as millrace from './index.ts';
 test('the public names are these', () => {
   expect(Object.keys(millrace).sort()).toEqual([
     'GraphError',
+    'JsonParameter',
     'MillraceError',
     'PacketType',
     'Timestamp',

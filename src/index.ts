@@ -40,8 +40,12 @@ export {
 } from './graph/index.ts';
 export {
   defineRuntime,
+  type MetricLabels,
   type RuntimeContext,
   type RuntimeDefinition,
+  type RuntimeMetadata,
+  type RuntimeMeter,
+  type RuntimeModel,
   type RuntimeResponse,
 } from './runtime/script/define-runtime.ts';
 export {
@@ -53,8 +57,8 @@ export {
 } from './runtime/script/define-script.ts';
 export { decodeBytes, encodeBytes, textData } from './tensor/bytes.ts';
 export type { Datatype, TypedArray } from './tensor/datatype.ts';
-export type { InferenceRequest, InferenceResponse } from './tensor/inference.ts';
-export { Uint64, type Parameters, type ParameterValue } from './tensor/parameters.ts';
+export type { Headers, InferenceRequest, InferenceResponse } from './tensor/inference.ts';
+export { JsonParameter, Uint64, type Parameters, type ParameterValue } from './tensor/parameters.ts';
 export { tensorOf, typedData, type Tensor, type TensorSpec } from './tensor/tensor.ts';
 /** Schemas of calculators' options; a module in any folder has no zod of its own. */
 export { z } from 'zod';

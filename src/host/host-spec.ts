@@ -1,4 +1,5 @@
 import type { ExecutionProvider } from '../runtime/model-session.ts';
+import type { TensorSpec } from '../tensor/tensor.ts';
 
 /**
  * What the front sends to have a servable loaded: the part of its `ServableSpec` that a host needs. The two are declared
@@ -20,6 +21,8 @@ export interface GraphLoad extends Load {
   readonly calculators?: readonly string[] | undefined;
   /** Longest call of a user's code; 0 and undefined: none. */
   readonly callDeadlineMs?: number | undefined;
+  /** Longest import of a user's module, and `initialize` of a script that all sessions share; 0 and undefined: none. */
+  readonly loadTimeoutMs?: number | undefined;
   /** Of a graph with a host of its own, which must load itself what the graph names. */
   readonly models?: readonly ModelLoad[] | undefined;
   /** What a busy graph does with waiting packets, for all graph inputs or by name; `queue` where not said. */
@@ -44,4 +47,21 @@ export interface RuntimeLoad extends Load {
   readonly module: string;
   readonly export: string;
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** Longest `load`, the import of the module included; 0 and undefined: none. */
+  readonly loadTimeoutMs?: number | undefined;
+  /** Longest call of its code without a response; 0 and undefined: none. */
+  readonly callDeadlineMs?: number | undefined;
+  /** Of requests, before they run as one; a stream is not batched, which the log tells. */
+  readonly batching?: object | undefined;
+  /** The whole `model-settings.json` with `parameters.uri` absolute; undefined in other layouts. */
+  readonly modelSettings?: Readonly<Record<string, unknown>> | undefined;
+  /** What the runtime is said to take and give, where it says nothing itself; requests are not checked against it. */
+  readonly declared?: DeclaredMetadata | undefined;
+}
+
+export interface DeclaredMetadata {
+  readonly platform: string;
+  readonly versions: readonly string[];
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
 }

@@ -14,6 +14,7 @@ import type { GraphLoad, HostSpec, ModelLoad, RuntimeLoad } from './host-spec.ts
 import { Lease } from './lease.ts';
 import { LeasedSession } from './leased-session.ts';
 import { ModelServable } from './model-servable.ts';
+import { HostMeter } from './runtime/runtime-meter.ts';
 import { RuntimeServable } from './runtime-servable.ts';
 import type { HostServable } from './servable.ts';
 
@@ -142,6 +143,7 @@ export class Host implements HostHandler {
       definition,
       parameters,
       logger: this.#logger.child({ servable: name }),
+      meter: new HostMeter(() => {}),
     });
   }
 

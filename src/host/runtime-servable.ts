@@ -4,7 +4,12 @@ import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import { checkInputs } from '../runtime/check-inputs.ts';
-import type { RuntimeContext, RuntimeDefinition, RuntimeResponse } from '../runtime/script/define-runtime.ts';
+import type {
+  RuntimeContext,
+  RuntimeDefinition,
+  RuntimeMeter,
+  RuntimeResponse,
+} from '../runtime/script/define-runtime.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { kindOf, responseFault } from '../tensor/tensor-fault.ts';
 import { RequestTimer } from './request-timer.ts';
@@ -17,6 +22,7 @@ export interface RuntimeServableParts {
   readonly definition: RuntimeDefinition;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly logger: Logger;
+  readonly meter: RuntimeMeter;
 }
 
 /** A user's runtime. What its code throws reaches the client with its message, never with a stack. */
@@ -29,7 +35,7 @@ export class RuntimeServable implements HostServable {
 
   private constructor(parts: RuntimeServableParts) {
     this.#parts = parts;
-    const { inputs, outputs, decoupled = false } = parts.definition;
+    const { inputs = [], outputs = [], decoupled = parts.definition.predict === undefined } = parts.definition;
     this.description = { platform: 'millrace_runtime', decoupled, inputs, outputs };
   }
 
@@ -129,8 +135,9 @@ export class RuntimeServable implements HostServable {
   }
 
   #check(request: InferenceRequest): void {
-    checkInputs(request.servable, this.#parts.definition.inputs, request.inputs, request.id);
-    checkRequestedOutputs(request, this.#parts.definition.outputs);
+    const { inputs, outputs } = this.#parts.definition;
+    if (inputs !== undefined) checkInputs(request.servable, inputs, request.inputs, request.id);
+    if (outputs !== undefined) checkRequestedOutputs(request, outputs);
   }
 
   #context(cancellation: Cancellation): RuntimeContext {
@@ -139,8 +146,12 @@ export class RuntimeServable implements HostServable {
       get signal() {
         return cancellation.signal;
       },
+      headers: {},
       logger,
+      meter: this.#parts.meter,
       parameters,
+      model: { name: this.#parts.name, version: this.#parts.version, settings: {} },
+      uri: '',
     };
   }
 

@@ -1,6 +1,22 @@
+/**
+ * Requests, responses and errors as message heads, for both ends and for hosts in other languages (`python/millrace_host/`).
+ *
+ * Of these parts (`head.ts`): a *varint* is an unsigned LEB128 number below 2^53; a *string* is the varint of its UTF-8
+ * length and its bytes; *parameters* are a varint count, then for each a string name, a kind byte and its value (0 false,
+ * 1 true, 2 int64 LE, 3 string, 4 float64 LE, 5 uint64 LE, 6 JSON text as a string).
+ *
+ *     request   servable version id: strings, parameters, varint outputs × (string name, parameters), tensors, headers
+ *     response  servable version id: strings, parameters, tensors, headers
+ *     tensors   varint count × (string name, byte index into DATATYPES, varint rank × varint dim, parameters, varint bytes)
+ *     headers   varint count × (string name, string value); where there are none the head ends before it
+ *     error     string: JSON of reason, code, message, details
+ *
+ * A head begins with `loadId` in INFER and OPEN (which adds two varints: the credit for responses, in messages and bytes),
+ * and with the timing in RESPONSE (one varint 0 where there is none).
+ */
 import { MillraceError, type Code, type ErrorDetails, type Reason } from '../base/errors.ts';
 import { DATATYPES } from '../tensor/datatype.ts';
-import type { InferenceRequest, InferenceResponse, RequestedOutput } from '../tensor/inference.ts';
+import type { Headers, InferenceRequest, InferenceResponse, RequestedOutput } from '../tensor/inference.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { padded } from './frame.ts';
 import { HeadReader, type HeadWriter } from './head.ts';
@@ -10,7 +26,8 @@ const DATATYPE_INDEX = new Map(DATATYPES.map((datatype, index) => [datatype, ind
 
 /** A message's head and the tensors that follow it. */
 export function openBody(body: Buffer): { head: HeadReader; tensorsAt: number } {
-  return { head: new HeadReader(body, 4), tensorsAt: padded(4 + body.readUInt32LE(0)) };
+  const end = 4 + body.readUInt32LE(0);
+  return { head: new HeadReader(body, 4, end), tensorsAt: padded(end) };
 }
 
 export function writeRequest(writer: HeadWriter, request: InferenceRequest): readonly Uint8Array[] {
@@ -23,7 +40,9 @@ export function writeRequest(writer: HeadWriter, request: InferenceRequest): rea
     writer.string(output.name);
     writer.parameters(output.parameters);
   }
-  return writeTensors(writer, request.inputs);
+  const tensors = writeTensors(writer, request.inputs);
+  if (request.headers !== undefined) writeHeaders(writer, request.headers);
+  return tensors;
 }
 
 export function readRequest(body: Buffer, head: HeadReader, tensorsAt: number): InferenceRequest {
@@ -33,7 +52,9 @@ export function readRequest(body: Buffer, head: HeadReader, tensorsAt: number): 
   const parameters = head.parameters();
   const outputs: RequestedOutput[] = [];
   for (let left = head.varint(); left > 0; left--) outputs.push({ name: head.string(), parameters: head.parameters() });
-  return { servable, version, id, parameters, outputs, inputs: readTensors(body, head, tensorsAt) };
+  const inputs = readTensors(body, head, tensorsAt);
+  const request: InferenceRequest = { servable, version, id, parameters, outputs, inputs };
+  return head.isAtEnd ? request : { ...request, headers: readHeaders(head) };
 }
 
 export function writeResponse(writer: HeadWriter, response: InferenceResponse): readonly Uint8Array[] {
@@ -41,7 +62,9 @@ export function writeResponse(writer: HeadWriter, response: InferenceResponse): 
   writer.string(response.version);
   writer.string(response.id);
   writer.parameters(response.parameters);
-  return writeTensors(writer, response.outputs);
+  const tensors = writeTensors(writer, response.outputs);
+  if (response.headers !== undefined) writeHeaders(writer, response.headers);
+  return tensors;
 }
 
 export function readResponse(body: Buffer, head: HeadReader, tensorsAt: number): InferenceResponse {
@@ -49,7 +72,26 @@ export function readResponse(body: Buffer, head: HeadReader, tensorsAt: number):
   const version = head.string();
   const id = head.string();
   const parameters = head.parameters();
-  return { servable, version, id, parameters, outputs: readTensors(body, head, tensorsAt) };
+  const outputs = readTensors(body, head, tensorsAt);
+  const response: InferenceResponse = { servable, version, id, parameters, outputs };
+  return head.isAtEnd ? response : { ...response, headers: readHeaders(head) };
+}
+
+function writeHeaders(writer: HeadWriter, headers: Headers): void {
+  const names = Object.keys(headers);
+  writer.varint(names.length);
+  for (const name of names) {
+    writer.string(name);
+    writer.string(headers[name] as string);
+  }
+}
+
+function readHeaders(head: HeadReader): Headers {
+  const headers: Record<string, string> = {};
+  for (let left = head.varint(); left > 0; left--) {
+    Object.defineProperty(headers, head.string(), { value: head.string(), enumerable: true });
+  }
+  return headers;
 }
 
 function writeTensors(writer: HeadWriter, tensors: readonly Tensor[]): readonly Uint8Array[] {

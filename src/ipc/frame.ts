@@ -29,6 +29,8 @@ export const MESSAGE = {
   CREDIT: 8,
   ABORT: 9,
   PING: 10,
+  /** The client of a session does not read: its source should stop until the next CREDIT, whatever credit is left. */
+  PAUSE: 11,
   // host → front
   WELCOME: 32,
   LOADED: 33,
@@ -41,6 +43,12 @@ export const MESSAGE = {
   PONG: 38,
   RUN_STARTED: 39,
   RUN_ENDED: 40,
+  /**
+   * Custom metrics of a runtime, channel 0: varint loadId, string JSON array of
+   * `{type: "counter"|"gauge"|"histogram", name, help, labels?: {…}, bounds?: […], values: […]}`. A counter's values are
+   * increments, a gauge's last one is its value, a histogram's are observations.
+   */
+  METRICS: 41,
 } as const;
 
 export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];
@@ -55,6 +63,7 @@ export function isUrgent(type: number): boolean {
   return (
     type === MESSAGE.ABORT ||
     type === MESSAGE.CREDIT ||
+    type === MESSAGE.PAUSE ||
     type === MESSAGE.TAKEN ||
     type === MESSAGE.PING ||
     type === MESSAGE.PONG ||

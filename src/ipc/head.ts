@@ -106,11 +106,19 @@ export class HeadWriter {
 /** Reads what `HeadWriter` wrote. The two ends run the same version of the code, so a misread is a bug of ours. */
 export class HeadReader {
   readonly #buffer: Buffer;
+  readonly #end: number;
   #at: number;
 
-  constructor(buffer: Buffer, at: number) {
+  /** @param end of the head: padding and tensors follow it */
+  constructor(buffer: Buffer, at: number, end = buffer.length) {
     this.#buffer = buffer;
     this.#at = at;
+    this.#end = end;
+  }
+
+  /** Nothing is left to be read. */
+  get isAtEnd(): boolean {
+    return this.#at >= this.#end;
   }
 
   byte(): number {

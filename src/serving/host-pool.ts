@@ -1,8 +1,9 @@
 import type { Logger } from '../base/logger.ts';
 import type { HostClient } from '../ipc/host-client.ts';
-import type { Launcher } from '../ipc/launcher.ts';
+import type { LaunchedHost, Launcher } from '../ipc/launcher.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
 import { Supervisor, type SupervisorOptions } from '../ipc/supervisor.ts';
+import type { RuntimeSpec } from './servable-spec.ts';
 
 export interface HostSlotEvents {
   /** A host, or its replacement, is up: load what belongs on this slot. */
@@ -54,10 +55,19 @@ export class HostSlot implements AsyncDisposable {
   }
 }
 
+/** Which program a host is: ours in Node, or the one that runs Python runtimes. */
+export interface HostProgram {
+  readonly language: RuntimeSpec['language'];
+  /** Of Python: its interpreter and the folders of `sys.path`. */
+  readonly python?: RuntimeSpec['python'];
+}
+
+export const JAVASCRIPT: HostProgram = { language: 'javascript' };
+
 export interface HostPoolOptions {
   /** Hosts that all servables without a host of their own share. */
   readonly shared: number;
-  readonly launch: Launcher;
+  readonly launch: (program: HostProgram) => LaunchedHost;
   readonly supervision: Omit<SupervisorOptions, 'name'>;
 }
 
@@ -73,12 +83,12 @@ export class HostPool implements AsyncDisposable {
     this.#options = options;
     this.#events = events;
     this.#logger = logger;
-    this.shared = Array.from({ length: options.shared }, (_, i) => this.#slot(`host ${i}`));
+    this.shared = Array.from({ length: options.shared }, (_, i) => this.#slot(`host ${i}`, JAVASCRIPT));
   }
 
-  /** A host for one servable alone; `release` ends it. */
-  acquireOwn(name: string): HostSlot {
-    const slot = this.#slot(`host of ${name}`);
+  /** A host for one servable, or one group of them, alone; `releaseOwn` ends it. */
+  acquireOwn(name: string, program: HostProgram = JAVASCRIPT): HostSlot {
+    const slot = this.#slot(`host of ${name}`, program);
     this.#own.add(slot);
     return slot;
   }
@@ -91,7 +101,8 @@ export class HostPool implements AsyncDisposable {
     await Promise.all([...this.shared, ...this.#own].map((slot) => slot[Symbol.asyncDispose]()));
   }
 
-  #slot(name: string): HostSlot {
-    return new HostSlot(name, this.#options.launch, { ...this.#options.supervision, name }, this.#events, this.#logger);
+  #slot(name: string, program: HostProgram): HostSlot {
+    const launch: Launcher = () => this.#options.launch(program);
+    return new HostSlot(name, launch, { ...this.#options.supervision, name }, this.#events, this.#logger);
   }
 }

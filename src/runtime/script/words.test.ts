@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { silentLogger } from '../../base/logger.ts';
+import { runtimeContext } from '../../../test/support/runtime-context.ts';
 import { encodeBytes, textData } from '../../tensor/bytes.ts';
 import type { InferenceRequest } from '../../tensor/inference.ts';
 import type { ParameterValue } from '../../tensor/parameters.ts';
@@ -20,7 +20,7 @@ async function* streamOf(requests: readonly InferenceRequest[]): AsyncGenerator<
 }
 
 async function said(requests: readonly InferenceRequest[], signal = new AbortController().signal): Promise<string[]> {
-  const context = { signal, logger: silentLogger, parameters: {} };
+  const context = runtimeContext({ signal });
   const texts: string[] = [];
   for await (const { outputs } of words.predictStream?.(streamOf(requests), context) ?? []) {
     texts.push(...outputs.flatMap(textData));
