@@ -12,5 +12,6 @@ fi
 
 npm run check
 bash scripts/python-env.sh > /dev/null
+bash scripts/system-packages.sh
 npx vitest run --project unit
 npx vitest run --project system
