@@ -41,6 +41,7 @@ export async function openServices(
   const scripts = await GraphScripts.load(graph, {
     graphPath: resolve(graphPath),
     importModule: newModules(),
+    loadTimeoutMs: 0,
     callDeadlineMs: 0,
     logger,
   });

@@ -54,6 +54,8 @@ export interface GraphSpec extends SpecBase {
   readonly isolation: 'own' | 'shared';
   /** Longest call of a user's code; 0: none. */
   readonly callDeadlineMs: number;
+  /** Longest import of a user's module, and `initialize` of a script that all sessions share; 0: none. */
+  readonly loadTimeoutMs: number;
   /** Where it has a host of its own: what that must load beside it, the models that the graph names. */
   readonly models: readonly ModelSpec[];
 }

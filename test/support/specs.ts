@@ -10,6 +10,7 @@ export const graphSpec = (name: string, more: Partial<GraphSpec> = {}): GraphSpe
   calculators: [],
   isolation: 'shared',
   callDeadlineMs: 0,
+  loadTimeoutMs: 0,
   models: [],
   ...more,
 });

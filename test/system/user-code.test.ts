@@ -10,6 +10,7 @@ import { startServer, type TestServer } from '../support/start-server.ts';
 const INVALID_ARGUMENT = 3;
 const UNAVAILABLE = 14;
 const DEADLINE_MS = 3_000;
+const LOAD_TIMEOUT_MS = 1_000;
 const SEEN = { timeout: 30_000 };
 
 const scaleGraph = (options: string): string => `
@@ -43,6 +44,8 @@ const GRAPHS: Readonly<Record<string, string>> = {
   initialize_shared: scriptGraph({ script: 'faults/faults.ts#initialize', shared: true }),
   count: scriptGraph({ script: 'faults/faults.ts#Counter' }),
   count_shared: scriptGraph({ script: 'faults/faults.ts#Counter', shared: true }),
+  endless: scriptGraph({ script: 'faults/faults.ts#endless', shared: true }),
+  hangs: scriptGraph({ script: 'faults/hangs.ts' }),
   no_file: scriptGraph({ script: 'nowhere.ts' }),
   no_export: scriptGraph({ script: 'faults/faults.ts#nowhere' }),
   no_execute: scriptGraph({ script: 'own.ts#scaled' }),
@@ -64,7 +67,14 @@ let grpc: KserveGrpc;
 
 beforeAll(async () => {
   folder = await ScratchFolder.create();
-  await copyScripts(folder, ['stream/add-one.ts', 'faults/faults.ts', 'own.ts', 'own-scale.ts']);
+  await copyScripts(folder, [
+    'stream/add-one.ts',
+    'faults/faults.ts',
+    'faults/hangs.ts',
+    'faults/never.ts',
+    'own.ts',
+    'own-scale.ts',
+  ]);
   for (const [name, text] of Object.entries(GRAPHS)) await folder.put(`${name}.pbtxt`, text);
   const own = ['faulty', 'with_model', 'scale'];
   const config = await folder.put('config.json', {
@@ -74,6 +84,7 @@ beforeAll(async () => {
       base_path: '.',
       graph_path: `${name}.pbtxt`,
       call_deadline_ms: DEADLINE_MS,
+      ...(['endless', 'hangs'].includes(name) ? { load_timeout_ms: LOAD_TIMEOUT_MS } : {}),
       ...(own.includes(name) || ['plain', 'handled'].includes(name) ? {} : { isolation: 'shared' }),
     })),
     calculators: ['./own.ts'],
@@ -170,6 +181,8 @@ describe('what a script throws', () => {
 it.each([
   ['no_file', /node "script": script .*nowhere\.ts: there is no such file/],
   ['no_export', /faults\.ts: no export "nowhere"; it has .*faulty/],
+  ['endless', /node "script": script .*faults\.ts: initialize did not end within 1000 ms \(load_timeout_ms\)/],
+  ['hangs', /script .*hangs\.ts: the module did not load within 1000 ms \(load_timeout_ms\): a top-level await/],
   ['no_execute', /own\.ts: export "scaled" has no method execute; a class or an object with one expected/],
 ])('%s keeps a graph from being served, with the reason', async (graph, reason) => {
   expect(await versionStates(server, graph)).toEqual(['1 UNAVAILABLE']);

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../base/errors.ts';
+import { settledWithin } from '../../base/settled-within.ts';
 import type { CalculatorContext, CalculatorDefinition, CalculatorInstance } from '../../graph/index.ts';
 
 /**
@@ -14,7 +15,7 @@ export function withCallDeadline(definition: CalculatorDefinition, ms: number): 
     open(context) {
       const opened = definition.open(context);
       if (!isPromise(opened)) return opened && bounded(opened, ms);
-      const inTime = settledWithin(opened, ms, 'open');
+      const inTime = calledWithin(opened, ms, 'open');
       // What opens too late is closed again.
       inTime.catch(() => void opened.then((instance) => instance && instance.close?.(context)).catch(() => {}));
       return inTime.then((instance) => instance && bounded(instance, ms));
@@ -23,29 +24,23 @@ export function withCallDeadline(definition: CalculatorDefinition, ms: number): 
 }
 
 /**
- * What `promise` settles to.
+ * What a call of a user's code settles to.
+ * @param ms 0: no limit
  * @param what names the call in the message
  * @throws MillraceError CALL_TIMED_OUT when it has not within `ms`
  */
-export async function settledWithin<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
-  if (ms === 0) return promise;
-  let timer: NodeJS.Timeout | undefined;
-  const timeOut = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new MillraceError('CALL_TIMED_OUT', `${what} did not end within ${ms} ms (call_deadline_ms)`));
-    }, ms);
-  });
-  try {
-    return await Promise.race([promise, timeOut]);
-  } finally {
-    clearTimeout(timer);
-  }
+export function calledWithin<T>(call: Promise<T>, ms: number, what: string): Promise<T> {
+  return settledWithin(
+    call,
+    ms,
+    () => new MillraceError('CALL_TIMED_OUT', `${what} did not end within ${ms} ms (call_deadline_ms)`),
+  );
 }
 
 function bounded(instance: CalculatorInstance, ms: number): CalculatorInstance {
   const limit = (call: 'process' | 'close', context: CalculatorContext): void | Promise<void> => {
     const result = instance[call]?.(context);
-    return isPromise(result) ? settledWithin(result, ms, call) : result;
+    return isPromise(result) ? calledWithin(result, ms, call) : result;
   };
   return {
     ...(instance.process === undefined ? {} : { process: (context) => limit('process', context) }),

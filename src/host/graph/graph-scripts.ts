@@ -2,19 +2,22 @@ import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { messageOf, MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { settledWithin } from '../../base/settled-within.ts';
 import { scriptCalculator, type ScriptOptions } from '../../calculators/script/script-calculator.ts';
 import type { NodePlan, ValidatedGraph } from '../../graph/index.ts';
-import type { ScriptHandler } from '../../runtime/script/define-script.ts';
+import type { ScriptHandler, ScriptSetup } from '../../runtime/script/define-script.ts';
 import type { ScriptService } from '../../runtime/script/script-service.ts';
 import { exportOf, type ImportModule } from '../../runtime/script/user-modules.ts';
 import type { Parameters } from '../../tensor/parameters.ts';
-import { settledWithin } from './call-deadline.ts';
+import { calledWithin } from './call-deadline.ts';
 
 export interface GraphScriptsParts {
   /** Absolute path of the graph file, from whose folder `handler_path` starts. */
   readonly graphPath: string;
   readonly importModule: ImportModule;
-  /** 0: none. */
+  /** Longest `initialize` of a shared script; 0: no limit. */
+  readonly loadTimeoutMs: number;
+  /** Longest `finalize` of a shared script; 0: no limit. */
   readonly callDeadlineMs: number;
   readonly logger: Logger;
 }
@@ -75,12 +78,14 @@ export class GraphScripts {
 
   /** Finalizes those that all sessions share; failures are only logged. */
   async close(): Promise<void> {
-    for (const handler of this.#shared.splice(0)) {
-      try {
-        await settledWithin(Promise.resolve(handler.finalize?.()), this.#callDeadlineMs, 'finalize');
-      } catch (error) {
-        this.#logger.error({ error: messageOf(error) }, 'script failed to finalize');
-      }
+    for (const handler of this.#shared.splice(0)) await this.#finalize(handler);
+  }
+
+  async #finalize(handler: ScriptHandler): Promise<void> {
+    try {
+      await calledWithin(Promise.resolve(handler.finalize?.()), this.#callDeadlineMs, 'finalize');
+    } catch (error) {
+      this.#logger.error({ error: messageOf(error) }, 'script failed to finalize');
     }
   }
 
@@ -97,9 +102,18 @@ export class GraphScripts {
       ports.filter(({ tag }) => tag !== 'LOOPBACK').map((port) => port.name),
     ) as [string[], string[]];
     const setup = { node: node.name, inputs, outputs, folder: this.#folder, parameters: {}, logger: this.#logger };
-    await settledWithin(Promise.resolve(handler.initialize?.(setup)), parts.callDeadlineMs, 'initialize');
+    await this.#initialize(handler, setup, parts.loadTimeoutMs);
     this.#shared.push(handler);
     this.#makers.set(node.name, () => handler);
+  }
+
+  async #initialize(handler: ScriptHandler, setup: ScriptSetup, timeoutMs: number): Promise<void> {
+    const initializing = Promise.resolve(handler.initialize?.(setup));
+    await settledWithin(initializing, timeoutMs, () => {
+      // What is initialized too late is finalized again.
+      void initializing.then(() => this.#finalize(handler)).catch(() => {});
+      return new Error(`initialize did not end within ${timeoutMs} ms (load_timeout_ms)`);
+    });
   }
 }
 

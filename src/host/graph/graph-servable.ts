@@ -23,8 +23,8 @@ import { loadUserCalculators } from './user-calculators.ts';
 
 /** @throws MillraceError GRAPH_INVALID naming the file, the line and the fault */
 export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger: Logger): Promise<HostServable> {
-  const { graphPath, callDeadlineMs = 0 } = spec;
-  const importModule = newModules();
+  const { graphPath, callDeadlineMs = 0, loadTimeoutMs = 0 } = spec;
+  const importModule = newModules(loadTimeoutMs);
   const graph = await readGraph(graphPath, await calculatorsFor(spec, importModule));
   const automaticTimestamps = spec.automaticTimestamps ?? (graph.measuresTime ? 'wall_clock' : 'request');
   if (spec.automaticTimestamps === undefined && graph.measuresTime) {
@@ -35,6 +35,7 @@ export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger:
   const scripts = await GraphScripts.load(graph, {
     graphPath,
     importModule,
+    loadTimeoutMs,
     callDeadlineMs,
     logger: logger.child({ servable: spec.name }),
   });

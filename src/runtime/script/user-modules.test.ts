@@ -104,6 +104,18 @@ test('a fault in a module is told with its place', async () => {
   expect(await inNode(`return load('module.ts').catch((error) => error.message);`)).toMatch(/module\.ts.*:3:\d+/);
 });
 
+test('a module whose top-level await never settles is given up in time, and others load', async () => {
+  await put('module.js', `export * from './never.js';`);
+  await put('never.js', 'await new Promise(() => {});\nexport default 1;');
+  await put('other.js', 'export default 2;');
+  const seen = await inNode(`
+    const modules = newModules(500);
+    return [await modules(at('module.js')).catch((error) => error.message), (await modules(at('other.js'))).default];
+  `);
+  const text = expect.stringContaining('the module did not load within 500 ms (load_timeout_ms)') as string;
+  expect(seen).toEqual([text, 2]);
+});
+
 test('an export that is not there is told with those that are', () => {
   expect(() => exportOf({ a: 1, b: 2 }, 'default')).toThrow('no export "default"; it has a, b');
 });

@@ -1,12 +1,17 @@
 import { createRequire, register } from 'node:module';
 import { dirname, extname, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { settledWithin } from '../../base/settled-within.ts';
 import { GENERATION } from './module-hooks.ts';
 
 /** A module's exports by name. */
 export type ModuleExports = Readonly<Record<string, unknown>>;
 
-/** Imports a module of a user's. @param path absolute; JavaScript or TypeScript */
+/**
+ * Imports a module of a user's.
+ * @param path absolute; JavaScript or TypeScript
+ * @throws whatever the module does, and an Error when it has not loaded in time
+ */
 export type ImportModule = (path: string) => Promise<ModuleExports>;
 
 let hooks: Promise<void> | undefined;
@@ -17,8 +22,9 @@ let generations = 0;
  * is imported once. TypeScript needs no build, and `import … from 'millrace'` works in every folder.
  *
  * Node keeps every module that it has imported, so each load costs the memory of its modules until the process ends.
+ * @param timeoutMs for each module with all that it imports, whose top-level awaits may never settle; 0: no limit
  */
-export function newModules(): ImportModule {
+export function newModules(timeoutMs = 0): ImportModule {
   const generation = ++generations;
   const forgotten = new Set<string>();
   return async (path) => {
@@ -26,7 +32,11 @@ export function newModules(): ImportModule {
     const folder = dirname(path) + sep;
     if (!forgotten.has(folder)) forgetRequired(folder);
     forgotten.add(folder);
-    return (await import(`${pathToFileURL(path).href}?${GENERATION}=${generation}`)) as ModuleExports;
+    const loading = import(`${pathToFileURL(path).href}?${GENERATION}=${generation}`) as Promise<ModuleExports>;
+    return settledWithin(loading, timeoutMs, () => {
+      const cause = 'a top-level await in it, or in what it imports, has not settled';
+      return new Error(`the module did not load within ${timeoutMs} ms (load_timeout_ms): ${cause}`);
+    });
   };
 }
 

@@ -10,6 +10,7 @@ import { MODEL_ONLY_KEYS, type GraphEntry, type ModelEntry } from './ovms-schema
 import { mentions, sourcesBeside } from './user-code.ts';
 
 const CALL_DEADLINE_MS = 60_000;
+const LOAD_TIMEOUT_MS = 60_000;
 
 /** The graph file that an entry means; base_path defaults to a folder of the graph's name. */
 export function graphPathOf(entry: GraphEntry, folder: string): { basePath: string; graphPath: string } {
@@ -66,6 +67,7 @@ export async function readGraphEntry(
     calculators,
     isolation: entry.isolation ?? (userFiles.length > 0 ? ('own' as const) : ('shared' as const)),
     callDeadlineMs: entry.call_deadline_ms ?? CALL_DEADLINE_MS,
+    loadTimeoutMs: entry.load_timeout_ms ?? LOAD_TIMEOUT_MS,
     models: [],
   };
   const files = [graphPath, ...subgraphs.map(({ path }) => path), ...userFiles];

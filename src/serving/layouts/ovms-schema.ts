@@ -74,6 +74,12 @@ const graphKeys = {
     unit: 'milliseconds',
     ours: true,
   }),
+  load_timeout_ms: timer.optional().meta({
+    description:
+      "Longest import of a module of users' code in the graph, with all that it imports, and longest `initialize` of a shared script. One that takes longer leaves the graph unavailable, with the module's name as reason. 0: none. Default 60000.",
+    unit: 'milliseconds',
+    ours: true,
+  }),
   input_policy: z
     .union([inputPolicy, z.record(z.string(), inputPolicy)], {
       error: '"queue", "newest", or one of them by graph input expected',
