@@ -1,5 +1,6 @@
 import { formatValue, OPTIONS } from '../config/option.ts';
 import type { ResolvedSettings } from '../config/resolve.ts';
+import type { LoadedServables, ServableSpec } from '../serving/servable-spec.ts';
 import { formatTable } from './table.ts';
 
 /** What `millrace config explain` prints: each option, its value and where that came from. */
@@ -9,4 +10,21 @@ export function explainSettings({ named, origins }: ResolvedSettings): string {
     return [name, value === '' ? '-' : value, origins.get(name)?.text ?? ''];
   });
   return `${formatTable([['OPTION', 'VALUE', 'FROM'], ...rows])}\n`;
+}
+
+/** What it prints after them: each servable that would be loaded, and from which file. */
+export function explainServables({ specs }: LoadedServables): string {
+  const rows = specs.map((spec) => [spec.name, spec.version, spec.kind, fileOf(spec)]);
+  return `${formatTable([['SERVABLE', 'VERSION', 'KIND', 'FROM'], ...rows])}\n`;
+}
+
+function fileOf(spec: ServableSpec): string {
+  switch (spec.kind) {
+    case 'graph':
+      return spec.graphPath;
+    case 'model':
+      return spec.path;
+    case 'runtime':
+      return spec.module;
+  }
 }

@@ -63,6 +63,28 @@ test('config explain shows each value and its origin', async () => {
   expect(seen.out).toMatch(/^rest_port +8080 +default$/m);
 });
 
+test('config explain shows the servables, and the faults of entries with path and reason', async () => {
+  await writeFile(join(folder, 'words.js'), '');
+  await writeFile(
+    join(folder, 'config.json'),
+    JSON.stringify({
+      model_config_list: [{ config: { name: 'a', base_pth: 'a' } }, { config: { name: 'b', base_path: 'nowhere' } }],
+      runtimes: [
+        { name: 'words', implementation: 'words.js' },
+        { name: 'words', implementation: './words.js#Other' },
+      ],
+    }),
+  );
+  const { run, seen } = terminal();
+  expect(await run(['config', 'explain', '--config_path', join(folder, 'config.json')])).toBe(1);
+  expect(seen.out).toMatch(/^words +1 +runtime +.*\/words\.js$/m);
+  expect(seen.err.replaceAll(`${folder}/`, '').trimEnd().split('\n')).toEqual([
+    'millrace: warning: config.json: runtimes[1]: "words" is taken by config.json: runtimes[0]; this one is ignored',
+    'millrace: "a" would not be served: config.json: model_config_list[0].config: unknown key "base_pth"; did you mean "base_path"?',
+    'millrace: "b" would not be served: config.json: model_config_list[1].config: base_path: "nowhere" does not exist',
+  ]);
+});
+
 test.each([
   [['--prot', '1'], 'unknown flag --prot; did you mean "--port"?'],
   [['--port'], '--port: a value is missing'],

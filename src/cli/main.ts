@@ -1,8 +1,9 @@
 import { packageVersion } from '../base/version.ts';
 import { MillraceError } from '../base/errors.ts';
+import type { ResolvedSettings } from '../config/resolve.ts';
 import { createLogger } from '../observability/logger.ts';
 import { parseArguments } from './arguments.ts';
-import { explainSettings } from './explain.ts';
+import { explainServables, explainSettings } from './explain.ts';
 import { helpText } from './help.ts';
 import { loadSettings, servablesLoader } from './load-settings.ts';
 import { serve, type ServeParts, type StartServer } from './serve.ts';
@@ -23,10 +24,9 @@ export async function main(args: readonly string[], environment: Environment = p
   try {
     return await runCommand(args, environment);
   } catch (error) {
-    const isUsage =
-      error instanceof UsageError || (error instanceof MillraceError && error.details['origin'] === 'flag');
-    environment.stderr(`millrace: ${startErrorText(error)}${isUsage ? ' (see millrace --help)' : ''}\n`);
-    return isUsage ? 2 : 1;
+    const help = helpFor(error);
+    environment.stderr(`millrace: ${startErrorText(error)}${help === undefined ? '' : ` (see ${help})`}\n`);
+    return help === undefined ? 1 : 2;
   }
 }
 
@@ -44,8 +44,7 @@ async function runCommand(args: readonly string[], environment: Environment): Pr
       environment.stdout(`${await packageVersion()}\n`);
       return 0;
     case 'config explain':
-      environment.stdout(explainSettings(await loadSettings(flags, environment.variables)));
-      return 0;
+      return explain(await loadSettings(flags, environment.variables), environment);
     case 'serve': {
       const resolved = await loadSettings(flags, environment.variables);
       const startServer = await environment.loadServer();
@@ -58,6 +57,22 @@ async function runCommand(args: readonly string[], environment: Environment): Pr
       });
     }
   }
+}
+
+/** Shows settings and servables; faults of entries go to standard error. @returns the exit code: 1 where there are faults */
+async function explain(resolved: ResolvedSettings, { stdout, stderr }: Environment): Promise<number> {
+  stdout(explainSettings(resolved));
+  const loaded = await servablesLoader(resolved.settings)();
+  if (loaded.specs.length > 0) stdout(`\n${explainServables(loaded)}`);
+  for (const warning of [...resolved.warnings, ...loaded.warnings]) stderr(`millrace: warning: ${warning}\n`);
+  for (const { name, reason } of loaded.broken) stderr(`millrace: "${name}" would not be served: ${reason}\n`);
+  return loaded.broken.length === 0 ? 0 : 1;
+}
+
+/** Where usage is explained, if the command line is what was wrong. */
+function helpFor(error: unknown): string | undefined {
+  if (error instanceof UsageError) return error.help;
+  return error instanceof MillraceError && error.details['origin'] === 'flag' ? 'millrace --help' : undefined;
 }
 
 /** Ours in one line; anything else is a fault of the server's, with its stack. */

@@ -62,7 +62,8 @@ describe('graph files', () => {
     ['node {\n name "x" }', 'g.pbtxt:2: ":" or "{" after "name" expected, "\\"x\\"" found'],
     ['num_threads: "two"', 'g.pbtxt:1: field "num_threads": a whole number expected'],
     ['\n\nnode: 3', 'g.pbtxt:3: field "node" is a message: { … } expected'],
-    ['type: "never closed', 'g.pbtxt:1: unexpected character "\\""'],
+    ['type: "never closed', 'g.pbtxt:1: the string that begins with "never closed is not closed in its line'],
+    ['type: @', 'g.pbtxt:1: unexpected character "@"'],
     ['node { options { threshold: 3 } }', 'g.pbtxt:1: [type] { … } expected, "threshold" found'],
   ])('%j is refused with its line', (text, message) => {
     expect(() => parseGraphConfig(text, 'g.pbtxt')).toThrow(

@@ -66,7 +66,11 @@ class Lexer {
       TOKEN.lastIndex = this.#at;
       const groups = TOKEN.exec(this.#text)?.groups;
       if (TOKEN.lastIndex === 0) {
-        throw syntaxError(`unexpected character ${JSON.stringify(this.#text[this.#at])}`, this.file, this.#line);
+        const character = this.#text[this.#at] ?? '';
+        const message = `"'`.includes(character)
+          ? `the string that begins with ${this.#text.slice(this.#at, this.#at + 20).split('\n')[0]} is not closed in its line`
+          : `unexpected character ${JSON.stringify(character)}`;
+        throw syntaxError(message, this.file, this.#line);
       }
       this.#at = TOKEN.lastIndex;
       if (groups?.['newline'] !== undefined) this.#line++;

@@ -35,7 +35,8 @@ export function parseGraphArguments(args: readonly string[]): GraphArguments {
   const command = isTrace ? 'trace' : COMMANDS.find((name) => name === second && name !== 'trace');
   if (command === undefined) {
     if (isBare) return { command: undefined, isHelp: true, files: [], flags: {} };
-    throw new UsageError(`unknown command "graph ${second}"${didYouMean(second, COMMANDS)}`);
+    const known = COMMANDS.filter((name) => name !== 'trace');
+    throw new UsageError(`unknown command "graph ${second}"${didYouMean(second, known)}`);
   }
   const known = FLAGS[command];
   const { tokens } = parseArgs({
@@ -73,4 +74,10 @@ export function parseGraphArguments(args: readonly string[]): GraphArguments {
 /** The command as it is typed. */
 export function nameOf(command: GraphCommand): string {
   return command === 'trace' ? 'trace' : `graph ${command}`;
+}
+
+/** The command that explains what `args` should be. */
+export function helpOf([first, second]: readonly string[]): string {
+  const command = first === 'trace' ? first : COMMANDS.find((name) => name === second && name !== 'trace');
+  return `millrace ${command === undefined ? 'graph' : nameOf(command)} --help`;
 }

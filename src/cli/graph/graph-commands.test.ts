@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -70,7 +70,42 @@ describe('graph check', () => {
   });
 });
 
+describe('graph check of what is no graph', () => {
+  test('of a folder, all graph files below it', async () => {
+    await mkdir(join(folder, 'inner'));
+    const node = 'node { calculator: "PassThroughCalculator" input_stream: "a" output_stream: "b" }';
+    await write('inner/one.pbtxt', `input_stream: "a" ${node}`);
+    await write('two.pbtxt', node);
+    const { code, out } = await run('graph', 'check', folder);
+    expect(code).toBe(1);
+    expect(out).toMatch(/^inner\/one.pbtxt: no faults \(1 node, 2 streams\)\ntwo.pbtxt:1: .*"a".* has no producer/);
+  });
+
+  test.each([
+    ['empty.pbtxt', '', 'empty.pbtxt: it has no nodes\n'],
+    ['open.pbtxt', 'node {\n  name: "a\n}', 'open.pbtxt:2: the string that begins with "a is not closed in its line\n'],
+  ])('%s', async (name, text, message) => {
+    expect(await run('graph', 'check', await write(name, text))).toEqual({
+      code: 1,
+      out: message,
+      err: 'millrace: 1 fault\n',
+    });
+  });
+
+  test('a folder without any', async () => {
+    await mkdir(join(folder, 'none'));
+    const { code, err } = await run('graph', 'check', join(folder, 'none'));
+    expect({ code, err }).toEqual({ code: 1, err: 'none: the folder has no graph file (*.pbtxt)\n' });
+  });
+});
+
 describe('graph draw', () => {
+  test('of a folder, its graph.pbtxt; Mermaid by the ending of the file', async () => {
+    const path = join(folder, 'graph.mmd');
+    expect((await run('graph', 'draw', dirname(shipped('anomaly')), '-o', path)).code).toBe(0);
+    expect(await readFile(path, 'utf8')).toMatch(/^flowchart TB\n/);
+  });
+
   test('as Mermaid: inputs, nodes, outputs; back edges and side packets have lines of their own', async () => {
     const { code, out } = await run('graph', 'draw', shipped('anomaly'));
     expect(code).toBe(0);
@@ -97,6 +132,24 @@ describe('graph draw', () => {
 });
 
 describe('graph run', () => {
+  test.each(['run', 'trace'])('%s without packets says which inputs the graph has', async (command) => {
+    const args = command === 'trace' ? ['trace'] : ['graph', command];
+    const { code, out, err } = await run(...args, shipped('counter'));
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain('nothing feeds them: "input" (Tensor FP32 [1]); give --input input=FILE');
+  });
+
+  test('an input that is left out is named, and the graph runs', async () => {
+    const node = 'node { calculator: "MergeCalculator" input_stream: "a" input_stream: "b" output_stream: "o" }';
+    const graph = await write('two.pbtxt', `input_stream: "a" input_stream: "b" output_stream: "o" ${node}`);
+    const input = await write('in.jsonl', '{"timestamp": 1, "value": 7}');
+    expect(await run('graph', 'run', graph, '--input', `a=${input}`)).toEqual({
+      code: 0,
+      out: '{"stream":"o","timestamp":1,"value":7}\n',
+      err: 'millrace: nothing feeds the input "b"\n',
+    });
+  });
+
   const tensor = (value: number): string => `"tensor":{"datatype":"FP32","shape":[1],"data":[${value}]}`;
 
   test('feeds lines of JSON and prints output packets in the same form', async () => {
@@ -178,8 +231,9 @@ describe('graph run', () => {
     const input = await write('in.jsonl', '');
     const wrong = await run('graph', 'run', shipped('counter'), '--input', `inptu=${input}`);
     expect(wrong).toMatchObject({ code: 1, err: 'the graph has no input_stream "inptu"; did you mean "input"?\n' });
-    expect((await run('graph', 'run', shipped('counter'), '--observe', 'x')).err).toMatch(/no stream "x"; it has /);
-    expect((await run('graph', 'run', shipped('counter'), '--side_packet', 'x=1')).err).toMatch(/it has none/);
+    const fed = ['graph', 'run', shipped('counter'), '--input', `input=${input}`];
+    expect((await run(...fed, '--observe', 'x')).err).toMatch(/no stream "x"; it has /);
+    expect((await run(...fed, '--side_packet', 'x=1')).err).toMatch(/it has none/);
     expect((await run('graph', 'run', shipped('counter'), '--input', `input=${input}x`)).err).toMatch(/^cannot read/);
   });
 });
@@ -258,6 +312,10 @@ describe('usage', () => {
     [['graph', 'run', 'a', 'b'], 'graph run: one file expected, 2 given'],
     [['graph', 'draw', 'x', '--fromat', 'svg'], 'did you mean "--format"?'],
     [['graph', 'draw', 'x', '--format', 'png'], '--format: "png" given, mermaid or svg expected'],
+    [['graph', 'draw', 'x', '-o', 'x.png'], '"x.png" given; a name that ends in .svg, .mmd'],
+    [['graph', 'draw', 'x', 'y'], '2 given (see millrace graph draw --help)'],
+    [['graph', 'nothing'], '(see millrace graph --help)'],
+    [['trace', 'x', '--format', 'png'], '(see millrace trace --help)'],
     [['graph', 'run', shipped('counter'), '--input', 'x'], '--input: "x" given, NAME=FILE expected'],
     [['trace', shipped('counter'), '--capacity', '0'], '--capacity: "0" given'],
   ])('%j is a usage error', async (args, message) => {

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { messageOf, MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { describeValidatedGraph, GraphError, TRACE_CAPACITY, TraceRecorder } from '../../graph/index.ts';
@@ -6,11 +7,13 @@ import { checkGraph } from '../../graph-tools/check.ts';
 import { toDiagram } from '../../graph-tools/diagram.ts';
 import { toMermaid } from '../../graph-tools/mermaid.ts';
 import { printPacketLine } from '../../graph-tools/packet-lines.ts';
+import type { RunInputs } from '../../graph-tools/run-graph.ts';
 import { replayCase, type GraphCase } from '../../graph-tools/replay.ts';
 import { UsageError } from '../usage-error.ts';
-import { nameOf, parseGraphArguments, type GraphArguments } from './graph-arguments.ts';
+import { helpOf, nameOf, parseGraphArguments, type GraphArguments } from './graph-arguments.ts';
 import { GRAPH_HELP, GRAPH_OVERVIEW, type GraphCommand } from './graph-help.ts';
-import { loadGraph, loadRegistry, runInputs, runWithServices } from './graph-parts.ts';
+import { graphFilesOf } from './graph-files.ts';
+import { loadGraph, loadRegistry, runInputs, runWithServices, unfedInputs, type LoadedGraph } from './graph-parts.ts';
 
 /** What the graph commands use of the process. */
 export interface GraphEnvironment {
@@ -26,6 +29,17 @@ const COMMANDS: Readonly<Record<GraphCommand, Run>> = { check, draw, run, replay
 
 /** Runs `millrace graph …` or `millrace trace …`. @returns the exit code: 1 for a graph with faults and for a failed run */
 export async function graphCommand(args: readonly string[], environment: GraphEnvironment): Promise<number> {
+  try {
+    return await runCommand(args, environment);
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(error.message, helpOf(args));
+    if (!(error instanceof GraphError)) throw error;
+    environment.stderr(`${error.message}\n`);
+    return 1;
+  }
+}
+
+async function runCommand(args: readonly string[], environment: GraphEnvironment): Promise<number> {
   const parsed = parseGraphArguments(args);
   const { command, isHelp, files } = parsed;
   if (command === undefined || isHelp) {
@@ -36,23 +50,22 @@ export async function graphCommand(args: readonly string[], environment: GraphEn
   if (files.length > 1 && command !== 'check') {
     throw new UsageError(`${nameOf(command)}: one file expected, ${files.length} given`);
   }
-  try {
-    return await COMMANDS[command](parsed, environment);
-  } catch (error) {
-    if (!(error instanceof GraphError)) throw error;
-    environment.stderr(`${error.message}\n`);
-    return 1;
-  }
+  return COMMANDS[command](parsed, environment);
 }
 
 async function check({ files, flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
   const registry = await loadRegistry(flags, environment.variables);
   let count = 0;
-  for (const file of files) {
+  for (const file of await graphFilesOf(files)) {
     const { faults, graph, subgraphs } = await checkGraph(file, registry);
     count += faults.length;
     for (const { message } of faults) environment.stdout(`${message}\n`);
     if (graph === undefined) continue;
+    if (graph.nodes.length === 0) {
+      environment.stdout(`${file}: it has no nodes\n`);
+      count++;
+      continue;
+    }
     const used = subgraphs.length === 0 ? '' : `, subgraphs ${subgraphs.join(', ')}`;
     environment.stdout(
       `${file}: no faults (${counted(graph.nodes.length, 'node')}, ${counted(graph.streams.length, 'stream')}${used})\n`,
@@ -66,10 +79,7 @@ const counted = (count: number, what: string): string => `${count} ${what}${coun
 
 async function draw({ files: [file = ''], flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
   const output = flags['output']?.at(-1);
-  const format = flags['format']?.at(-1) ?? (output?.endsWith('.svg') === true ? 'svg' : 'mermaid');
-  if (format !== 'mermaid' && format !== 'svg') {
-    throw new UsageError(`--format: "${format}" given, mermaid or svg expected`);
-  }
+  const format = formatOf(flags['format']?.at(-1), output);
   const { graph } = await loadGraph(file, flags, environment.variables);
   const diagram = toDiagram(describeValidatedGraph(graph));
   const text =
@@ -78,23 +88,47 @@ async function draw({ files: [file = ''], flags }: GraphArguments, environment: 
   return 0;
 }
 
+/** What each ending of a drawing's file stands for. */
+const FORMATS: Readonly<Record<string, 'mermaid' | 'svg'>> = {
+  '.svg': 'svg',
+  '.mmd': 'mermaid',
+  '.mermaid': 'mermaid',
+  '.txt': 'mermaid',
+};
+
+function formatOf(format: string | undefined, output: string | undefined): 'mermaid' | 'svg' {
+  if (format === 'mermaid' || format === 'svg') return format;
+  if (format !== undefined) throw new UsageError(`--format: "${format}" given, mermaid or svg expected`);
+  if (output === undefined) return 'mermaid';
+  const byEnding = FORMATS[extname(output).toLowerCase()];
+  if (byEnding !== undefined) return byEnding;
+  throw new UsageError(
+    `--output: "${output}" given; a name that ends in ${Object.keys(FORMATS).join(', ')} expected, or --format svg or mermaid`,
+  );
+}
+
 async function run({ files: [file = ''], flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
-  await runWithServices(
-    await loadGraph(file, flags, environment.variables),
-    runInputs(flags),
-    environment.logger,
-    {},
-    (stream, packet) => environment.stdout(`${printPacketLine(stream, packet)}\n`),
+  const loaded = await loadGraph(file, flags, environment.variables);
+  await runWithServices(loaded, inputsOf(loaded, flags, environment), environment.logger, {}, (stream, packet) =>
+    environment.stdout(`${printPacketLine(stream, packet)}\n`),
   );
   return 0;
+}
+
+/** What the flags feed the graph with; an input that they leave out is named on standard error. */
+function inputsOf({ graph }: LoadedGraph, flags: GraphArguments['flags'], { stderr }: GraphEnvironment): RunInputs {
+  const inputs = runInputs(flags);
+  for (const input of unfedInputs(graph, inputs)) stderr(`millrace: nothing feeds the input ${input}\n`);
+  return inputs;
 }
 
 async function trace({ files: [file = ''], flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
   const loaded = await loadGraph(file, flags, environment.variables);
   const { graph } = loaded;
   const recorder = new TraceRecorder(graph, capacityOf(flags) ?? graph.trace?.capacity ?? TRACE_CAPACITY);
+  const inputs = inputsOf(loaded, flags, environment);
   try {
-    await runWithServices(loaded, runInputs(flags), environment.logger, recorder.hooks, () => {});
+    await runWithServices(loaded, inputs, environment.logger, recorder.hooks, () => {});
   } finally {
     const chromeTrace = recorder.toChromeTrace();
     const output = flags['output']?.at(-1);

@@ -2,7 +2,7 @@
 export const GRAPH_HELP = {
   check: `Usage: millrace graph check FILE…
 
-Checks graph files (*.pbtxt) without running them, and the subgraphs beside them that they use: the other *.pbtxt files of
+Checks graph files (*.pbtxt; of a folder, all below it) without running them, and the subgraphs beside them that they use: the other *.pbtxt files of
 the folder, by their "type". Prints every fault as file:line with its remedy. Exit code 1 when there are faults.
 
   --config_path <file>  Configuration whose calculators the graphs may use.
@@ -11,7 +11,7 @@ the folder, by their "type". Prints every fault as file:line with its remedy. Ex
 
 Draws a graph: nodes after the expansion of subgraphs; streams as lines, back edges bold, side packets dashed.
 
-  --format <form>       mermaid (the default; text that Markdown renders) or svg. From the name of OUT where it ends in .svg.
+  --format <form>       mermaid (the default; text that Markdown renders) or svg. From the ending of OUT: .svg, .mmd.
   -o, --output <file>   Where to write; standard output otherwise.
   --config_path <file>  Configuration whose calculators the graph may use.
 `,

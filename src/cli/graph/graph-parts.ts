@@ -1,5 +1,6 @@
 import type { Logger } from '../../base/logger.ts';
 import {
+  anyPacket,
   readGraphFile,
   validateGraph,
   type CalculatorRegistry,
@@ -14,6 +15,7 @@ import type { ServableSpec } from '../../serving/servable-spec.ts';
 import { loadSettings, servablesLoader } from '../load-settings.ts';
 import { UsageError } from '../usage-error.ts';
 import type { GraphArguments } from './graph-arguments.ts';
+import { graphFileOf } from './graph-files.ts';
 
 type Flags = GraphArguments['flags'];
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -32,8 +34,9 @@ export async function loadRegistry(flags: Flags, variables: Variables): Promise<
   return registryWith([...new Set(modules)]);
 }
 
-/** @throws GraphError with all faults */
-export async function loadGraph(file: string, flags: Flags, variables: Variables): Promise<LoadedGraph> {
+/** The graph of a file, or of a folder's graph.pbtxt. @throws GraphError with all faults */
+export async function loadGraph(path: string, flags: Flags, variables: Variables): Promise<LoadedGraph> {
+  const file = await graphFileOf(path);
   const { config, registry } = await readGraphFile(file, await loadRegistry(flags, variables));
   const graph = validateGraph(config, registry);
   // Reading a configuration hashes the models' files, so only where it is needed.
@@ -58,6 +61,24 @@ export function runInputs(flags: Flags): RunInputs {
   const files = new Map<string, string[]>();
   for (const [name, file] of pairs('input', flags['input'])) files.set(name, [...(files.get(name) ?? []), file]);
   return { files, sidePackets: new Map(pairs('side_packet', flags['side_packet'])), observe: flags['observe'] ?? [] };
+}
+
+/**
+ * The graph's inputs that no file feeds, as `"name" (type)`. None where a file is for an input that the graph does not have:
+ * the run says so, and which one was probably meant.
+ * @throws UsageError where that is all of them
+ */
+export function unfedInputs({ inputStreams }: ValidatedGraph, { files }: RunInputs): string[] {
+  const known = new Set(inputStreams.map(({ name }) => name));
+  if ([...files.keys()].some((name) => !known.has(name))) return [];
+  const unfed = inputStreams
+    .filter(({ name }) => !files.has(name))
+    .map(({ name, type }) => `"${name}"${type === anyPacket ? '' : ` (${type.name})`}`);
+  if (unfed.length === 0 || files.size > 0) return unfed;
+  const example = inputStreams[0]?.name ?? '';
+  throw new UsageError(
+    `the graph has inputs and nothing feeds them: ${unfed.join(', ')}; give --input ${example}=FILE, an empty .jsonl file for none`,
+  );
 }
 
 /** What the configuration has that `--config_path` names; without it, the one that comes with Millrace. */
