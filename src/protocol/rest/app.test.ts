@@ -222,6 +222,10 @@ describe('what is not there', () => {
     ['/v2/model/m/infer', '; did you mean "/v2/models/m/infer"?'],
     ['/v2/models/m/infe', '; did you mean "/v2/models/m/infer"?'],
     ['/something/else/entirely?x=1', ''],
+    ['/v1/models/m:predict', '; the v1 API is not served, use /v2/models/m/infer'],
+    ['/v1/models/m/versions/2:classify', '; the v1 API is not served, use /v2/models/m/versions/2/infer'],
+    ['/v1/models/m', '; the v1 API is not served, use /v2/models/m/ready'],
+    ['/v1/models/m/metadata', '; the v1 API is not served, use /v2/models/m'],
   ])('refuses %s with 404', async (url, hint) => {
     const reply = await app.inject({ method: 'POST', url, body: '{}' });
     expect(reply.statusCode).toBe(404);

@@ -40,7 +40,7 @@ export class RouteTable {
       return reply
         .code(404)
         .header('content-type', 'application/json')
-        .send(errorBody(`no such path: ${path}${suggestion(path, urls)}`, 'PATH_NOT_FOUND'));
+        .send(errorBody(`no such path: ${path}${v1Suggestion(path) ?? suggestion(path, urls)}`, 'PATH_NOT_FOUND'));
     });
   }
 }
@@ -51,6 +51,17 @@ async function refuseMethod(request: FastifyRequest, reply: FastifyReply, allow:
     .code(405)
     .headers({ allow, 'content-type': 'application/json' })
     .send(errorBody(`method ${request.method} is not allowed for ${path}; ${allow} expected`, 'METHOD_NOT_ALLOWED'));
+}
+
+/** A model's path in TensorFlow Serving's API, which OVMS and KServe have too, and what is asked of the model. */
+const V1_PATH = /^\/v1(\/models\/[^/:]+(?:\/versions\/[^/:]+)?)(?:\/labels\/[^/:]+)?(:\w+|\/metadata)?$/;
+
+/** What to ask instead of a path of the v1 API. */
+function v1Suggestion(path: string): string | undefined {
+  const [, model, verb] = V1_PATH.exec(path.slice(0, 2000)) ?? [];
+  if (model === undefined) return undefined;
+  const instead = { undefined: `${model}/ready`, '/metadata': model }[String(verb)] ?? `${model}/infer`;
+  return `; the v1 API is not served, use /v2${instead}`;
 }
 
 /** The nearest route, its parameters filled in from the path's own segments. */
