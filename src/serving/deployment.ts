@@ -10,6 +10,9 @@ const SERVICE_WEIGHT = 0.05;
 /** Hosts that may end in a row, in one place, while they load it; then it is taken for the cause. */
 const MAX_LOSSES = 2;
 
+/** Hosts of one place that may end in a row before it has loaded there, until it is no longer waited for. */
+const MAX_AWAITED = 8;
+
 type Settled = 'loading' | 'ready' | 'failed' | 'down';
 
 /** One generation of a servable on the hosts that serve it. A changed file makes another generation. */
@@ -20,6 +23,8 @@ export class Deployment {
   readonly #states = new Map<HostSlot, Settled>();
   /** Hosts that ended in a row while they loaded it. */
   readonly #losses = new Map<HostSlot, number>();
+  /** Hosts that ended since one in their place had it, or since the beginning. */
+  readonly #ends = new Map<HostSlot, number>();
   #description: ServableDescription | undefined;
   #reason = '';
   #isRetired = false;
@@ -54,6 +59,12 @@ export class Deployment {
     return ![...this.#states.values()].includes('loading');
   }
 
+  /** Nothing serves it, and a host was lost whose replacement will load it. One that ends over and over is not waited for. */
+  get awaitsHost(): boolean {
+    if (this.isReady) return false;
+    return this.slots.some((slot) => this.#states.get(slot) === 'down' && (this.#ends.get(slot) ?? 0) < MAX_AWAITED);
+  }
+
   /** Nothing serves it, and loading it again may mend that. */
   get mayLoadAgain(): boolean {
     const isFailed = this.isSettled && !this.isReady && [...this.#states.values()].includes('failed');
@@ -68,6 +79,7 @@ export class Deployment {
       this.#description = (await client.loadServable(this.loadId, this.spec)) as ServableDescription;
       this.#states.set(slot, 'ready');
       this.#losses.delete(slot);
+      this.#ends.delete(slot);
       this.#reason = '';
       return true;
     } catch (error) {
@@ -79,6 +91,7 @@ export class Deployment {
   down(slot: HostSlot, reason: string): void {
     if (!this.#states.has(slot) || this.#isGivenUp(slot)) return;
     this.#states.set(slot, 'down');
+    this.#ends.set(slot, (this.#ends.get(slot) ?? 0) + 1);
     this.#reason = reason;
   }
 

@@ -67,7 +67,7 @@ describe('hosts that end', () => {
     });
     await started.serve(runtime('a'));
     await started.serve(runtime('b'));
-    await expect.poll(() => started.state('r')).toMatch(/^ready: while it was being loaded.*, 2 times in a row/);
+    expect(started.state('r')).toMatch(/^ready: while it was being loaded.*, 2 times in a row/);
     expect(started.repository.resolve('r', '').current?.spec.fingerprint).toBe('a');
   });
 
@@ -79,7 +79,7 @@ describe('hosts that end', () => {
       },
     });
     await started.serve(graph('before'), graph('killer'), graph('later'));
-    await expect.poll(() => started.state('later')).toBe('ready');
+    expect(started.state('later')).toBe('ready');
     expect(started.state('before')).toBe('ready');
     expect(started.state('killer')).toBe(
       'unavailable: while it was being loaded, its host process ended unexpectedly, 2 times in a row; ' +
@@ -100,7 +100,30 @@ describe('hosts that end', () => {
       },
     });
     await started.serve(graph('g'));
-    await expect.poll(() => started.state('g')).toBe('ready');
+    expect(started.state('g')).toBe('ready');
+  });
+
+  it('one that ends before it greets is waited for, but not one that does so over and over', async () => {
+    await using started = start({ isMute: (host) => host === 0 || host > 1 });
+    const served = started.serve(graph('g'));
+    started.hosts[0]?.end();
+    await served;
+    expect(started.state('g')).toBe('ready');
+
+    const ends = setInterval(() => started.hosts.at(-1)?.end(), 1);
+    started.hosts[1]?.end();
+    await started.serve(graph('h'));
+    clearInterval(ends);
+    expect(started.state('h')).toBe('unavailable: its host process ended unexpectedly (closed)');
+  });
+
+  it('a repository that closes is waited for no longer', async () => {
+    await using started = start({ isMute: () => true });
+    const served = started.serve(graph('g'));
+    const closed = started.repository[Symbol.asyncDispose]();
+    await served;
+    started.hosts[0]?.end();
+    await closed;
   });
 });
 

@@ -54,6 +54,7 @@ export class ModelRepository implements AsyncDisposable {
   readonly #byLoadId = new Map<number, Entry>();
   #nextLoadId = 1;
   #waiters: (() => void)[] = [];
+  #isClosed = false;
 
   constructor(options: HostPoolOptions, events: RepositoryEvents, logger: Logger) {
     this.#logger = logger;
@@ -97,11 +98,13 @@ export class ModelRepository implements AsyncDisposable {
     return hasChanged;
   }
 
-  /** Resolves when no servable, or none of that name, is loading any more. */
+  /**
+   * Resolves when no servable, or none of that name, is loading any more, or is about to be in the replacement of a host that
+   * was lost.
+   */
   async settled(name?: string): Promise<void> {
-    const isLoading = (entry: Entry): boolean =>
-      (name === undefined || entry.name === name) && (entry.next ?? entry.current)?.isSettled === false;
-    while (this.entries().some(isLoading)) {
+    const isAwaited = (entry: Entry): boolean => (name === undefined || entry.name === name) && mayCome(entry);
+    while (!this.#isClosed && this.entries().some(isAwaited)) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
   }
@@ -129,6 +132,8 @@ export class ModelRepository implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#wake();
     await this.#pool[Symbol.asyncDispose]();
   }
 
@@ -206,7 +211,7 @@ export class ModelRepository implements AsyncDisposable {
   #removeSuperseded(name: string): void {
     const versions = this.versions(name) ?? [];
     const wanted = versions.filter((entry) => entry.isWanted);
-    if (wanted.some((entry) => (entry.next ?? entry.current)?.isSettled === false)) return;
+    if (wanted.some(mayCome)) return;
     if (!wanted.some((entry) => entry.current?.isReady)) return;
     for (const entry of versions) if (!entry.isWanted) this.#remove(entry);
   }
@@ -264,6 +269,10 @@ export class ModelRepository implements AsyncDisposable {
     // One that is nowhere ready does not end the generation that serves.
     if (next?.isSettled === true && next.isReady) this.#promote(entry, next);
     this.#removeSuperseded(entry.name);
+    this.#wake();
+  }
+
+  #wake(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const wake of waiters) wake();
@@ -344,6 +353,12 @@ export class ModelRepository implements AsyncDisposable {
 function newEntry(name: string, version: string, kind: ServableKind): Entry {
   const isWanted = true;
   return { name, version, kind, current: undefined, next: undefined, brokenReason: '', isWanted, isUnloaded: false };
+}
+
+/** It is loading, or will be once a host that was lost is replaced. */
+function mayCome({ current, next }: Entry): boolean {
+  const newest = next ?? current;
+  return newest !== undefined && (!newest.isSettled || newest.awaitsHost);
 }
 
 /** A graph alone in its host: what keeps that silent is a call of its code. */
