@@ -23,3 +23,8 @@ npx --no-install proto-loader-gen-types --keepCase --longs=Number --enums=String
 "$python" -m grpc_tools.protoc --proto_path=protos --descriptor_set_out=/dev/null protos/mediapipe/calculator.proto
 "$python" -m grpc_tools.protoc --proto_path=protos --include_imports \
   --descriptor_set_out=protos/descriptor_set.binpb "${served[@]/#/protos/}"
+
+# MLServer's dialect: other files of the same names, so a set of its own; its messages need no types beside the others.
+"$python" -m grpc_tools.protoc --proto_path=protos --proto_path=protos/mlserver --include_imports \
+  --descriptor_set_out=protos/mlserver/descriptor_set.binpb dataplane.proto model_repository.proto \
+  health.proto reflection/reflection.proto reflection/reflection_v1alpha.proto

@@ -11,6 +11,7 @@ export {
   encodeInferResponse,
   encodeStreamError,
   encodeStreamResponse,
+  encodeTypedInferResponse,
   joinParts,
   partsSize,
   type MessageParts,

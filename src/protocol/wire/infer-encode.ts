@@ -2,6 +2,7 @@ import type { InferenceRequest, InferenceResponse, RequestedOutput } from '../..
 import { JsonParameter, Uint64, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { big64Size, fieldSize, int64Size, ProtoWriter, stringFieldSize, textSize } from './proto-writer.ts';
+import { typedContents, type TypedContents } from './typed-encode.ts';
 
 /** A tensor of at least this many bytes is passed on by reference; copying fewer is cheaper than one more write. */
 const BY_REFERENCE_BYTES = 8192;
@@ -21,11 +22,20 @@ interface MessageShape {
   readonly tensors: readonly Tensor[];
   readonly requested: readonly RequestedOutput[];
   readonly rawTag: number;
+  /** Elements in `contents` of their tensor, and none raw. */
+  readonly isTyped?: boolean;
 }
 
 /** A ModelInferResponse; outputs always raw, one entry per output, also for empty ones. */
 export function encodeInferResponse(response: InferenceResponse, reserve = 0): MessageParts {
   const shape = responseShape(response);
+  const sizes = new Sizes(shape);
+  return write(shape, sizes, sizes.message, reserve, undefined);
+}
+
+/** A ModelInferResponse whose outputs have typed contents. */
+export function encodeTypedInferResponse(response: InferenceResponse, reserve = 0): MessageParts {
+  const shape = { ...responseShape(response), isTyped: true };
   const sizes = new Sizes(shape);
   return write(shape, sizes, sizes.message, reserve, undefined);
 }
@@ -87,6 +97,8 @@ function responseShape(response: InferenceResponse): MessageShape {
 class Sizes {
   /** Content of each tensor's message. */
   readonly tensors: number[] = [];
+  /** Of each tensor; empty unless the message is typed. */
+  readonly contents: TypedContents[] = [];
   /** Content of each requested output's message. */
   readonly requested: number[] = [];
   readonly message: number;
@@ -98,7 +110,15 @@ class Sizes {
     size += parametersSize(shape.parameters);
     let referenced = 0;
     for (const tensor of shape.tensors) {
-      const content = tensorSize(tensor);
+      let content = tensorSize(tensor);
+      if (shape.isTyped === true) {
+        const contents = typedContents(tensor);
+        this.contents.push(contents);
+        content += fieldSize(contents.size);
+        this.tensors.push(content);
+        size += fieldSize(content);
+        continue;
+      }
       this.tensors.push(content);
       const bytes = tensor.data.byteLength;
       size += fieldSize(content) + fieldSize(bytes);
@@ -131,6 +151,10 @@ function write(
   for (let i = 0; i < shape.tensors.length; i++) {
     writer.open(42, sizes.tensors[i] as number);
     writeTensor(writer, shape.tensors[i] as Tensor);
+    const contents = sizes.contents[i];
+    if (contents === undefined) continue;
+    writer.open(42, contents.size);
+    contents.write(writer);
   }
   for (let i = 0; i < shape.requested.length; i++) {
     const output = shape.requested[i] as RequestedOutput;
@@ -138,7 +162,7 @@ function write(
     writer.stringField(10, output.name);
     writeParameters(writer, 18, output.parameters);
   }
-  return writeRaw(writer, shape);
+  return shape.isTyped === true ? [writer.buffer] : writeRaw(writer, shape);
 }
 
 function writeRaw(writer: ProtoWriter, shape: MessageShape): MessageParts {

@@ -1,7 +1,10 @@
 import type { Reason } from '../../base/errors.ts';
 
-/** Whose texts a fault in a request is reported with: OVMS's where the servable is a graph, else Triton's. */
-export type Dialect = 'triton' | 'ovms';
+/**
+ * By whose rules a request is read, and its faults reported: OVMS's where the servable is a graph, else Triton's;
+ * MLServer's, which takes more, on a port of its own.
+ */
+export type Dialect = 'triton' | 'ovms' | 'mlserver';
 
 /** What is wrong with a request, as data; `servable`, `requestId` and `input` name the place. */
 export type InferFault =
@@ -112,7 +115,8 @@ const OVMS: Texts = {
     `Invalid input precision - Expected: ${datatype} values; Actual: ${list} values; input name: ${input}`,
 };
 
-const TEXTS: Record<Dialect, Texts> = { triton: TRITON, ovms: OVMS };
+/** MLServer's own are those of the libraries that it is made of. */
+const TEXTS: Record<Dialect, Texts> = { triton: TRITON, ovms: OVMS, mlserver: TRITON };
 
 /** The text of a fault in a dialect. */
 export function faultText(dialect: Dialect, place: FaultPlace, fault: InferFault): string {

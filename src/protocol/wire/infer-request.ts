@@ -4,6 +4,7 @@ import { DATATYPE_BYTES, isDatatype, type Datatype } from '../../tensor/datatype
 import type { InferenceRequest, InferenceResponse, RequestedOutput } from '../../tensor/inference.ts';
 import type { Parameters } from '../../tensor/parameters.ts';
 import { elementCount, type Tensor } from '../../tensor/tensor.ts';
+import { isEmptyContents, rawFromAnyContents } from './any-contents.ts';
 import { UNSET, type EnvelopeParameters, type InferEnvelope, type TensorEnvelope } from './infer-envelope.ts';
 import { FAULT_REASONS, faultText, type Dialect, type InferFault } from './infer-faults.ts';
 import { refuseRepeated, refuseUnsupported } from './refusals.ts';
@@ -46,16 +47,26 @@ function fault(envelope: InferEnvelope, dialect: Dialect, input: string, what: I
 }
 
 function tensorsOf(envelope: InferEnvelope, dialect: Dialect): readonly Tensor[] {
-  const { tensors, raw } = envelope;
-  const isRaw = raw.length > 0;
-  if (isRaw) checkRaw(envelope, dialect);
+  const { tensors } = envelope;
+  const isRaw = envelope.raw.length > 0;
+  if (isRaw && dialect !== 'mlserver') checkRaw(envelope, dialect);
+  const raw: readonly (Buffer | undefined)[] = isRaw && dialect === 'mlserver' ? rawByTensor(envelope) : envelope.raw;
   if (tensors.length > 1) checkNames(envelope, dialect);
   const out: Tensor[] = [];
   for (let i = 0; i < tensors.length; i++) {
     const tensor = tensors[i] as TensorEnvelope;
-    out.push(toTensor(envelope, tensor, isRaw ? raw[i] : undefined, dialect));
+    out.push(toTensor(envelope, tensor, raw[i], dialect));
   }
   return out;
+}
+
+/** MLServer's rule: raw entries are for the tensors without contents, in order. */
+function rawByTensor({ tensors, raw }: InferEnvelope): (Buffer | undefined)[] {
+  let next = 0;
+  return tensors.map(({ contents }) => {
+    const isEmpty = contents === undefined || isEmptyContents(contents);
+    return isEmpty ? raw[next++] : undefined;
+  });
 }
 
 function checkNames(envelope: InferEnvelope, dialect: Dialect): void {
@@ -92,7 +103,7 @@ function toTensor(envelope: InferEnvelope, tensor: TensorEnvelope, raw: Buffer |
     data = raw;
     checkRawSize(data, name, datatype, count, failed);
   } else if (contents !== undefined) {
-    data = rawFromContents(contents, datatype, count, failed);
+    data = (dialect === 'mlserver' ? rawFromAnyContents : rawFromContents)(contents, datatype, count, failed);
   } else if (count === 0) {
     data = new Uint8Array(0);
   } else {
@@ -130,10 +141,10 @@ function checkRawSize(
   if (data.byteLength !== expected) throw failed({ kind: 'byteSize', expected, actual: data.byteLength });
 }
 
-/** Graphs take any parameter, as side packets; elsewhere `triton_*` is reserved (KServe sheet §1.3). */
+/** Graphs take any parameter, as side packets, and so does MLServer; elsewhere `triton_*` is reserved (KServe sheet §1.3). */
 function requestParameters(envelope: InferEnvelope, dialect: Dialect): Parameters | undefined {
   const parameters = parametersOf(envelope.parameters, envelope, dialect, '');
-  if (parameters === undefined || dialect === 'ovms') return parameters;
+  if (parameters === undefined || dialect !== 'triton') return parameters;
   for (const [name, value] of Object.entries(parameters)) {
     const isAllowed = name === 'triton_enable_empty_final_response' && typeof value === 'boolean';
     if (name.startsWith('triton_') && !isAllowed) {
