@@ -13,6 +13,28 @@ export {
 } from './calculators/packet-types.ts';
 export type { Image } from './calculators/image.ts';
 export {
+  decodeInput,
+  decodeRequest,
+  encodeOutput,
+  encodeResponse,
+  type CodecMetadata,
+  type Column,
+  type Columns,
+  type ContentType,
+  type Decoded,
+  type DecodedInputs,
+  type DecodedRequest,
+  type DecodedTensor,
+  type ElementsOf,
+  type Encodable,
+  type EncodableResponse,
+  type EncodedResponse,
+  type EncodeOptions,
+  type NdArray,
+  type NdArrayOf,
+  type RequestContentType,
+} from './codecs/index.ts';
+export {
   anyPacket,
   defineCalculator,
   defineStatusHandler,

@@ -9,6 +9,7 @@ import { expect, test } from 'vitest';
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   tensor: ['base'],
+  codecs: ['base', 'tensor'],
   graph: ['base'],
   ipc: ['base', 'tensor'],
   runtime: ['base', 'tensor', 'ipc'],
