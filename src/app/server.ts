@@ -76,6 +76,7 @@ export async function startServer({ settings, loadServables, logger, signal }: S
   );
   const readAtMs = Date.now();
   await orAborted(dataPlane.start(), signal);
+  if (settings.strict) refuseFailedLoads(dataPlane);
   watchConfiguration(opened, settings, readAtMs, dataPlane, logger);
   const closer = opened.move();
 
@@ -168,6 +169,17 @@ function warnOfOpenDoors({ grpcBindAddress, restBindAddress, strict }: Settings,
   const message = `listening on ${open.join(' and ')} without TLS or token: everyone who reaches it can use it; put a proxy that has both in front`;
   if (strict) throw new MillraceError('CONFIG_INVALID', `${message}; refused because of --strict`);
   logger.warn({ addresses: open }, message);
+}
+
+function refuseFailedLoads(dataPlane: FrontDataPlane): void {
+  const failed = dataPlane.list().filter(({ state }) => state === 'unavailable');
+  if (failed.length === 0) return;
+  const faults = failed.map(({ name, version, reason }) => `"${name}" version ${version}: ${reason}`);
+  throw new MillraceError(
+    'SERVABLE_NOT_READY',
+    `${faults.length === 1 ? 'a servable' : `${faults.length} servables`} did not load; refused because of --strict: ${faults.join('; ')}`,
+    { details: { servables: failed.map(({ name }) => name) } },
+  );
 }
 
 function isLoopback(address: string): boolean {

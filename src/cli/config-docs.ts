@@ -13,7 +13,7 @@ const HEAD = `# Configuration
 <!-- Generated from the schemas by \`npm run docs\`; a test checks that it is current. Do not edit. -->
 
 Without any option \`millrace serve\` serves the graphs that come with it. \`millrace config explain\` shows every value and
-where it came from.
+where it came from, and the servables of the configuration.
 
 ## Options
 
@@ -25,8 +25,12 @@ the file, which beats the default. An unknown flag, variable or key is an error.
 const FILE = `## The configuration file
 
 OVMS's \`config.json\`; keys marked * are Millrace's own. Unknown keys are refused. A bad entry is listed as unavailable
-with its reason, and the others load; of entries with the same name the first counts. The file and all that it names are
+with its reason, and the others load; \`--strict\` refuses to start instead. Of entries with the same name the first counts.
+\`millrace config explain\` tells the faults of all entries without starting anything. The file and all that it names are
 watched (\`file_system_poll_wait_seconds\`): what changed is loaded again.
+
+The server is ready (\`/v2/health/ready\`, ServerReady) when every servable has loaded or has failed to, also when none is
+served; whether one is ready says \`/v2/models/NAME/ready\`, and \`POST /v2/repository/index\` says why it is not.
 
 \`\`\`json
 {

@@ -9,7 +9,7 @@ Usage: millrace [command] [options]
 
 Commands:
   serve            Start the server (the default).
-  config explain   Show every option's value and where it came from.
+  config explain   Show every option's value and where it came from, the servables, and what is wrong in the file.
   graph …          Check, draw, run and replay graph files: millrace graph --help.
   trace            Run a graph and write a Chrome trace: millrace trace --help.
   help, version    Also as --help (-h) and --version.

@@ -77,6 +77,9 @@ function helpFor(error: unknown): string | undefined {
 
 /** Ours in one line; anything else is a fault of the server's, with its stack. */
 function startErrorText(error: unknown): string {
+  if (error instanceof MillraceError && error.reason === 'PORT_IN_USE') {
+    return `${error.message}; --port (gRPC) and --rest_port choose others`;
+  }
   if (error instanceof UsageError || error instanceof MillraceError) return error.message;
   return `cannot start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }

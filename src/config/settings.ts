@@ -71,7 +71,8 @@ const listening = {
     unit: 'origins',
   }),
   strict: z.boolean().default(false).meta({
-    description: 'Refuse to start where Millrace would only warn, as for an open port without protection.',
+    description:
+      'Refuse to start, with exit code 1, where Millrace would only warn: when a servable does not load, and when a port is open to others without protection.',
   }),
 };
 

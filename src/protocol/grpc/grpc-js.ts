@@ -1,4 +1,4 @@
-import { ServerCredentials } from '@grpc/grpc-js';
+import { ServerCredentials, setLogger } from '@grpc/grpc-js';
 import type { BufferPool } from '../../base/buffer-pool.ts';
 import { MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -41,6 +41,7 @@ export interface Transport extends AsyncDisposable {
 /** Serves `methods` with @grpc/grpc-js. Disposing ends all calls at once; clients see UNAVAILABLE. */
 export async function openGrpcJs(options: TransportOptions, methods: Methods, logger: Logger): Promise<Transport> {
   checkGrpcJsVersion();
+  logThrough(logger);
   const server = new DirectServer(
     {
       'grpc.max_receive_message_length': options.maxMessageBytes,
@@ -78,6 +79,12 @@ export async function openGrpcJs(options: TransportOptions, methods: Methods, lo
   };
 }
 
+/** grpc-js writes to standard error what it also reports; here that goes to the log, for who wants it. There is one for all servers. */
+function logThrough(logger: Logger): void {
+  const debug = (message: unknown): void => logger.debug({ source: 'grpc-js' }, String(message));
+  setLogger({ error: debug, info: debug, debug });
+}
+
 function startCall(call: DirectCall, path: string, method: Method, parts: CallParts): void {
   call.start(
     method.kind === 'unary'
@@ -93,7 +100,10 @@ function bind(server: DirectServer, { host, port }: TransportOptions): Promise<n
       if (error === null) resolve(bound);
       else if (error.message.includes('EADDRINUSE')) {
         reject(
-          new MillraceError('PORT_IN_USE', `gRPC: ${address} is in use`, { details: { host, port }, cause: error }),
+          new MillraceError('PORT_IN_USE', `gRPC: ${address} is in use by another process`, {
+            details: { host, port },
+            cause: error,
+          }),
         );
       } else {
         reject(
