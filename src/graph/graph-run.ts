@@ -175,6 +175,12 @@ export class GraphRun {
     return this.#core.hasEnded || found.visibleBound > t;
   }
 
+  /** Whether a node (by its index in the graph) is neither running nor about to, and nothing is queued at those inputs of it. */
+  isNodeAtRest(node: number, inputs: readonly number[]): boolean {
+    const found = this.#core.nodes[node];
+    return found === undefined || (!found.isBusy && inputs.every((at) => (found.inputs[at]?.size ?? 0) === 0));
+  }
+
   /** Calls under way end, no further ones begin until `resume`; inputs may be fed meanwhile. Without effect on a run that has failed. */
   pause(): void {
     this.#core.loop.pause();

@@ -83,6 +83,11 @@ export class NodeRun implements InputOwner {
     return this.#state === 'closed';
   }
 
+  /** A call is under way, or one is due. */
+  get isBusy(): boolean {
+    return this.#isBusy || this.#slots?.isEmpty === false;
+  }
+
   /** Opening comes first (lower index first), then later nodes before earlier ones. Higher runs first. */
   get priority(): number {
     return this.#task === 'open' ? 2e9 - this.plan.index : this.plan.order;

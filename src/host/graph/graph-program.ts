@@ -1,5 +1,5 @@
 import { MillraceError } from '../../base/errors.ts';
-import { GraphRun, type GraphError, type ValidatedGraph } from '../../graph/index.ts';
+import { GraphRun, type GraphError, type GraphRunOptions, type ValidatedGraph } from '../../graph/index.ts';
 import { MODEL_SERVICE, type ModelService } from '../../runtime/model-service.ts';
 import { SCRIPT_SERVICE } from '../../runtime/script/script-service.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
@@ -9,6 +9,7 @@ import type { Lease } from '../lease.ts';
 import { packetFault, startFault } from './graph-faults.ts';
 import { packetBytes } from './packet-bytes.ts';
 import type { GraphScripts } from './graph-scripts.ts';
+import { pathOf, type NewestPath } from './newest-path.ts';
 import { outputTensors, packetValue, requestPort, responseParameters, type Form, type InputPort } from './ports.ts';
 import type { SessionTrace, SessionTraces } from './session-traces.ts';
 import { TIMESTAMP_PARAMETER, type AutomaticTimestamps } from './session-clock.ts';
@@ -30,8 +31,8 @@ export interface GraphProgram {
   readonly automaticTimestamps: AutomaticTimestamps;
   /** Graph inputs of which, in a session, the newest packet wins while the graph is busy. */
   readonly newestInputs: ReadonlySet<string>;
-  /** The graph outputs that they may reach. */
-  readonly newestOutputs: readonly string[];
+  /** Where their packets may go. */
+  readonly newestPath: NewestPath;
   readonly quota: GraphQuota;
   readonly takeModels: TakeModels;
   /** Undefined: the graph does not ask for traces of its sessions. */
@@ -63,41 +64,35 @@ export interface PendingPacket {
 }
 
 export function createProgram(
-  parts: Omit<GraphProgram, 'inputs' | 'request' | 'outputs' | 'newestOutputs'>,
+  parts: Omit<GraphProgram, 'inputs' | 'request' | 'outputs' | 'newestPath'>,
   inputs: readonly InputPort[],
   outputs: GraphProgram['outputs'],
 ): GraphProgram {
   return {
     ...parts,
-    newestOutputs: reachedBy(parts.newestInputs, parts.graph),
+    newestPath: pathOf(parts.newestInputs, parts.graph),
     inputs: new Map(inputs.map((port) => [port.name, port])),
     request: requestPort(inputs),
     outputs,
   };
 }
 
-/** The graph outputs that packets of some graph inputs may reach. */
-function reachedBy(inputs: ReadonlySet<string>, { nodes, outputStreams }: ValidatedGraph): string[] {
-  const reached = new Set(inputs);
-  for (let before = -1; before < reached.size;) {
-    before = reached.size;
-    for (const node of nodes) {
-      if (node.inputs.some(({ name }) => reached.has(name))) for (const { name } of node.outputs) reached.add(name);
-    }
-  }
-  return outputStreams.map(({ name }) => name).filter((name) => reached.has(name));
+interface RunExtras {
+  /** What its queues may hold together. */
+  readonly maxQueueBytes?: number;
+  /** Of the session that the run is for; `release` ends it. */
+  readonly trace?: SessionTrace | undefined;
+  /** Told when a call of a calculator has ended. */
+  readonly onCall?: (() => void) | undefined;
 }
 
 /**
  * A new run with its models and scripts; `release` once it is over. Not started.
- * @param maxQueueBytes what its queues may hold together
- * @param trace of the session that the run is for; `release` ends it
  */
 export function createRun(
   program: GraphProgram,
   parameters: RunParameters,
-  maxQueueBytes = Infinity,
-  trace?: SessionTrace,
+  { maxQueueBytes = Infinity, trace, onCall }: RunExtras = {},
 ): { run: GraphRun; release: () => void } {
   const { models, release } = program.takeModels();
   program.shared.acquire();
@@ -109,7 +104,14 @@ export function createRun(
       scripts.service(parameters.first ?? {}, (timestamp) => parameters.at(timestamp)),
     );
   }
-  const run = new GraphRun(program.graph, { services, sizeOf: packetBytes, maxQueueBytes, ...trace?.hooks });
+  const counted = onCall === undefined ? {} : { onNodeRun: both(onCall, trace) };
+  const run = new GraphRun(program.graph, {
+    services,
+    sizeOf: packetBytes,
+    maxQueueBytes,
+    ...trace?.hooks,
+    ...counted,
+  });
   return {
     run,
     release: () => {
@@ -117,6 +119,13 @@ export function createRun(
       trace?.end();
       program.shared.release();
     },
+  };
+}
+
+function both(onCall: () => void, trace: SessionTrace | undefined): NonNullable<GraphRunOptions['onNodeRun']> {
+  return (...call) => {
+    trace?.hooks.onNodeRun(...call);
+    onCall();
   };
 }
 
@@ -162,11 +171,8 @@ export function packetsOf(program: GraphProgram, request: InferenceRequest): Pen
   return packets;
 }
 
-/**
- * Pushes all packets at `timestamp`, or none.
- * @returns the fault of the first that the graph refuses, which ends a session
- */
-export function pushPackets(
+/** The fault of the first packet that the graph would refuse at `timestamp`, which ends a session; none is pushed. */
+export function faultOfPackets(
   run: GraphRun,
   packets: readonly PendingPacket[],
   timestamp: bigint,
@@ -175,8 +181,12 @@ export function pushPackets(
     const fault: GraphError | undefined = run.checkPacket(stream, value, timestamp);
     if (fault !== undefined) return packetFault(stream, fault);
   }
-  for (const { stream, value } of packets) run.addPacket(stream, { value, timestamp });
   return undefined;
+}
+
+/** Pushes packets that have no fault. What the application observes of the inputs themselves it is told before this returns. */
+export function pushPackets(run: GraphRun, packets: readonly PendingPacket[], timestamp: bigint): void {
+  for (const { stream, value } of packets) run.addPacket(stream, { value, timestamp });
 }
 
 /**

@@ -68,8 +68,8 @@ const SLOW = `${ONE} node { calculator: "SlowCalculator" input_stream: "in" outp
 const NOTED = `${ONE} input_side_packet: "note"
   node { calculator: "SlowCalculator" input_stream: "in" output_stream: "out" input_side_packet: "NOTE:note" }`;
 
-function program(text: string, changes: Partial<GraphProgram> = {}): GraphProgram {
-  const graph = validateGraph(parseGraphConfig(text, 'test'), registry);
+function program(text: string, changes: Partial<GraphProgram> = {}, known = registry): GraphProgram {
+  const graph = validateGraph(parseGraphConfig(text, 'test'), known);
   const models = {
     session: () => {
       throw new Error('no models');
@@ -167,6 +167,16 @@ describe('a session', () => {
     expect(kept.reasons).toEqual(['1 UNEXPECTED_INPUT: Unexpected input - nothing is unexpected']);
     expect(kept.answers).toEqual(['2=3', '2=4']);
     expect(kept.responses[0]?.parameters).toEqual({ OVMS_MP_TIMESTAMP: 0n });
+  });
+
+  it('answers with the id of the request on a stream that is both an input and an output of the graph', async () => {
+    const kept = new Kept(program(`${SLOW} output_stream: "in"`));
+    kept.push('1', { in: 1 }, { OVMS_MP_TIMESTAMP: 7n });
+    expect(kept.answers).toEqual(['1=1']);
+    await letAllGo();
+    expect(kept.answers).toEqual(['1=1', '1=1']);
+    kept.session.halfClose();
+    expect(await kept.ended).toBeUndefined();
   });
 
   it('signals the calls that run when it is aborted, and gives nothing more', async () => {
@@ -330,6 +340,34 @@ describe('inputs of which the newest packet wins', () => {
     await letAllGo();
     expect(kept.answers.toSorted()).toEqual(['1=1', '3=3', '4=4']);
   });
+
+  it.each([0, undefined])(
+    'come through in a graph with sources although a request brings no output, timestamp offset %s',
+    async (timestampOffset) => {
+      const swallow = defineCalculator({
+        name: 'SwallowCalculator',
+        inputs: { '': tensor },
+        outputs: { '': tensor },
+        ...(timestampOffset !== undefined && { timestampOffset }),
+        open: () => ({
+          process({ inputs, outputs }) {
+            const { packet } = inputs[''];
+            if (packet !== undefined && Number(typedData(packet.value)[0]) % 2 === 0) outputs[''].send(packet);
+          },
+        }),
+      });
+      const ticking = `${ONE} node { calculator: "TickerCalculator" output_stream: "ticks" }
+        node { calculator: "SwallowCalculator" input_stream: "in" output_stream: "out" }`;
+      const kept = new Kept(program(ticking, newest, registry.withCalculators(swallow)));
+      for (const id of ['1', '2', '3', '4']) {
+        kept.push(id, { in: Number(id) });
+        await letAllGo();
+        await turn();
+      }
+      expect([kept.dropped, kept.answers]).toEqual([[], ['2=2', '4=4']]);
+      kept.session.abort(new MillraceError('CANCELLED', 'done'));
+    },
+  );
 
   it('come through in a graph with sources, which never rests', async () => {
     const ticking = `${SLOW} output_stream: "ticks" node { calculator: "TickerCalculator" output_stream: "ticks" }`;

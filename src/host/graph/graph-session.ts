@@ -5,7 +5,16 @@ import type { QueueUse } from '../../ipc/session.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import { FixedSidePackets } from './fixed-side-packets.ts';
 import { runFault } from './graph-faults.ts';
-import { createRun, packetsOf, pushPackets, responseOf, startRun, type GraphProgram } from './graph-program.ts';
+import {
+  createRun,
+  faultOfPackets,
+  packetsOf,
+  pushPackets,
+  responseOf,
+  startRun,
+  type GraphProgram,
+} from './graph-program.ts';
+import { isWorkedOff } from './newest-path.ts';
 import type { Form } from './ports.ts';
 import { SessionClock } from './session-clock.ts';
 import { TakenRequests } from './taken-requests.ts';
@@ -35,6 +44,7 @@ export class GraphSession implements HostSession {
   #isBusy = false;
   #busyUntil: bigint = Timestamp.Unset;
   #isWaitingForRest = false;
+  #willAskForRest = false;
   #isHalfClosed = false;
   /** The graph refused a packet: what it was given before drains, then this ends the session. */
   #fault: MillraceError | undefined;
@@ -50,7 +60,12 @@ export class GraphSession implements HostSession {
       first: first.parameters,
       at: (timestamp: bigint) => this.#taken.find(timestamp)?.parameters,
     };
-    const { run, release } = createRun(program, parameters, output.maxBytes, program.traces?.begin());
+    const { run, release } = createRun(program, parameters, {
+      maxQueueBytes: output.maxBytes,
+      trace: program.traces?.begin(),
+      // A graph with sources may never be idle, and a request may bring no output.
+      onCall: program.newestInputs.size === 0 ? undefined : () => this.#askForRest(),
+    });
     this.#run = run;
     this.#taken = new TakenRequests(run, program.outputs, program.quota.maxInFlightRequests);
     try {
@@ -170,11 +185,13 @@ export class GraphSession implements HostSession {
   #take({ request, index, packets, newest }: WaitingRequest): void {
     try {
       const timestamp = this.#clock.timestampOf(request.parameters);
-      const fault = pushPackets(this.#run, packets, timestamp);
+      const fault = faultOfPackets(this.#run, packets, timestamp);
       if (fault !== undefined) return this.#endAfterRest(fault);
       this.#clock.take(timestamp);
+      // Before the packets: a stream that is both an input and an output of the graph answers at once.
       this.#taken.add(timestamp, request);
       this.#output.taken(request, packets.length);
+      pushPackets(this.#run, packets, timestamp);
       if (newest.length > 0) this.#waitForRest(timestamp);
     } catch (error) {
       this.#refuse(request, index, MillraceError.from(error));
@@ -204,9 +221,15 @@ export class GraphSession implements HostSession {
     );
   }
 
-  #restIfSettled(): void {
-    const isSettled = this.#program.newestOutputs.every((name) => this.#run.isSettledPast(name, this.#busyUntil));
-    if (this.#isBusy && isSettled) this.#rest();
+  /** A call of the graph has ended: perhaps what the inputs were given has been worked off. */
+  #askForRest(): void {
+    if (!this.#isBusy || this.#willAskForRest) return;
+    this.#willAskForRest = true;
+    queueMicrotask(() => {
+      this.#willAskForRest = false;
+      if (this.#isBusy && !this.#isOver && isWorkedOff(this.#program.newestPath, this.#run, this.#busyUntil))
+        this.#rest();
+    });
   }
 
   #rest(): void {
@@ -221,8 +244,6 @@ export class GraphSession implements HostSession {
     const response = responseOf(this.#program, port, value, timestamp, request?.id ?? '');
     this.#output.respond(this.#withDrops(response), request?.timer.responded());
     if (this.#output.isFull) this.#run.setOutputBlocked(true);
-    // A graph with sources may never be idle.
-    if (this.#isBusy) queueMicrotask(() => this.#restIfSettled());
   }
 
   /** What input policies of the graph have dropped. */

@@ -5,7 +5,15 @@ import type { InferenceRequest, InferenceResponse } from '../../tensor/inference
 import type { Tensor } from '../../tensor/tensor.ts';
 import { checkRequestedOutputs, selectOutputs } from '../requested-outputs.ts';
 import { runFault } from './graph-faults.ts';
-import { createRun, packetsOf, pushPackets, responseOf, startRun, type GraphProgram } from './graph-program.ts';
+import {
+  createRun,
+  faultOfPackets,
+  packetsOf,
+  pushPackets,
+  responseOf,
+  startRun,
+  type GraphProgram,
+} from './graph-program.ts';
 import { SessionClock } from './session-clock.ts';
 
 /** One request on a run of its own; the first packet of each output makes the response (OVMS sheet §2). */
@@ -27,11 +35,12 @@ export async function inferOnce(
   const forget = cancellation.onCancel((error) => run.cancel(error));
   try {
     startRun(run, request.parameters);
-    const fault = pushPackets(run, packets, timestamp);
+    const fault = faultOfPackets(run, packets, timestamp);
     if (fault !== undefined) {
       run.cancel(fault);
       throw fault;
     }
+    pushPackets(run, packets, timestamp);
     run.closeAllPacketSources();
     await run.waitUntilDone();
   } catch (error) {
