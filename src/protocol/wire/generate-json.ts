@@ -10,6 +10,8 @@ import {
   PARAMETER_TYPES,
   readObject,
   readText,
+  TRITON_RULES,
+  type JsonRules,
 } from './json-fields.ts';
 import { JsonReader, type JsonSlice } from './json-reader.ts';
 import { decodeInferenceRequest, type ServableRef } from './json-request.ts';
@@ -28,9 +30,14 @@ export interface GenerateRequest {
  * Reads the body of `generate` and `generate_stream`. It is in V2 form when `inputs` is an array of objects; otherwise
  * every key, and every key inside `parameters`, is an input of the servable or a request parameter.
  */
-export function decodeGenerateRequest(body: Buffer, ref: ServableRef, inputs: readonly TensorSpec[]): GenerateRequest {
+export function decodeGenerateRequest(
+  body: Buffer,
+  ref: ServableRef,
+  inputs: readonly TensorSpec[],
+  rules: JsonRules = TRITON_RULES,
+): GenerateRequest {
   if (isV2Form(body)) {
-    return { form: 'v2', request: decodeInferenceRequest(body, undefined, ref, () => inputs).request };
+    return { form: 'v2', request: decodeInferenceRequest(body, undefined, ref, () => inputs, rules).request };
   }
   return { form: 'flat', request: decodeFlat(body, ref, inputs) };
 }

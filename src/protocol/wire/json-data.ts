@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { MillraceError } from '../../base/errors.ts';
 import { viewOf, type Datatype, type TypedArray } from '../../tensor/datatype.ts';
+import { numberToHalf } from '../../tensor/half.ts';
 import { ElementScanner } from './json-elements.ts';
+import type { JsonDialect } from './json-fields.ts';
 import type { JsonSlice } from './json-reader.ts';
 import { NumberChunk } from './plain-numbers.ts';
 
@@ -26,6 +28,7 @@ const SCRATCH = new NumberChunk(CHUNK);
  * Elements of a JSON `data` array (flat or nested, row-major) as raw little-endian bytes. The one place that checks typed
  * data: count, type, range.
  * @param count elements that the shape asks for
+ * @param dialect MLServer's: `null` is NaN, and FP16 is given in numbers
  * @throws WRONG_DATATYPE, WRONG_SHAPE, MALFORMED_REQUEST; each names the tensor, what came and what was expected
  */
 export function decodeData(
@@ -35,14 +38,16 @@ export function decodeData(
   datatype: Datatype,
   shape: readonly number[],
   count: number,
+  dialect: JsonDialect = 'triton',
 ): Uint8Array {
-  const target: Target = { bytes, slice, name, datatype, shape, count };
-  if (datatype === 'FP16' || datatype === 'BF16') throw noJsonForm(name, datatype);
+  const target: Target = { bytes, slice, name, datatype, shape, count, dialect };
+  if (datatype === 'BF16' || (datatype === 'FP16' && dialect === 'triton')) throw noJsonForm(name, datatype);
   // Each element takes a byte at least, so a shape cannot make us allocate more than was sent.
   if (count > slice.end - slice.start) throw wrongCount(target, countElements(target));
   if (datatype === 'BYTES') return fillStrings(target);
   if (datatype === 'BOOL') return fillBooleans(target);
   if (datatype === 'INT64' || datatype === 'UINT64') return fillLongs(target, datatype === 'INT64');
+  if (datatype === 'FP16') return fillHalves(target);
   const out = new (viewOf(datatype))(count);
   if (datatype === 'FP32') return fillNumbers(target, out, checkSingle);
   if (datatype === 'FP64') return parseDoubles(target) ?? fillNumbers(target, out, undefined);
@@ -56,6 +61,7 @@ interface Target {
   readonly datatype: Datatype;
   readonly shape: readonly number[];
   readonly count: number;
+  readonly dialect: JsonDialect;
 }
 
 type CheckChunk = (chunk: Float64Array, length: number, at: number, target: Target) => void;
@@ -85,6 +91,7 @@ function fillNumbers(target: Target, out: TypedArray, check: CheckChunk | undefi
   const values = out as Float32Array; // `set` of all but the bigint arrays
   const scanner = new ElementScanner(target.bytes, target.slice, target.datatype === 'FP32' ? 'single' : 'double');
   const chunk = SCRATCH;
+  const isNullable = target.dialect === 'mlserver' && (out instanceof Float32Array || out instanceof Float64Array);
   let written = 0;
   let waiting = 0;
   const flush = (): void => {
@@ -97,11 +104,12 @@ function fillNumbers(target: Target, out: TypedArray, check: CheckChunk | undefi
   };
   while (scanner.next()) {
     if (written + waiting >= target.count) throw wrongCount(target, countElements(target));
-    if (!scanner.isNumber()) {
+    if (scanner.isNumber()) waiting = scanner.numbers(chunk, waiting);
+    else if (isNullable && scanner.takeNull()) chunk.values[waiting++] = NaN;
+    else {
       flush();
       throw wrongElement(target, written, scanner.describe(), 'a number');
     }
-    waiting = scanner.numbers(chunk, waiting);
     if (scanner.overflow !== undefined) {
       waiting--;
       flush();
@@ -112,6 +120,12 @@ function fillNumbers(target: Target, out: TypedArray, check: CheckChunk | undefi
   flush();
   if (written !== target.count) throw wrongCount(target, written);
   return new Uint8Array(out.buffer, 0, out.byteLength);
+}
+
+function fillHalves(target: Target): Uint8Array {
+  const values = new Float64Array(target.count);
+  fillNumbers(target, values, undefined);
+  return new Uint8Array(Uint16Array.from(values, numberToHalf).buffer);
 }
 
 /** `JSON.parse` reads long doubles faster than we can; undefined where it cannot or may not read these. */

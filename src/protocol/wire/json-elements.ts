@@ -121,6 +121,11 @@ export class ElementScanner {
     return undefined;
   }
 
+  /** False, nothing consumed, if the element is not `null`. */
+  takeNull(): boolean {
+    return this.#take('null');
+  }
+
   /**
    * Writes the element's text to `out` as UTF-8 and returns its bytes; undefined, nothing consumed, if it is no string. No
    * escape is shorter than what it stands for, so the room that the literal takes is enough.

@@ -1,6 +1,22 @@
 import { MillraceError } from '../../base/errors.ts';
-import type { Parameters, ParameterValue } from '../../tensor/parameters.ts';
+import { JsonParameter, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
 import type { JsonReader, JsonValue } from './json-reader.ts';
+
+/** By whose rules a JSON body is read and written. */
+export type JsonDialect = 'triton' | 'mlserver';
+
+/** What a JSON body may hold. */
+export interface JsonRules {
+  /** MLServer's: `null` for what is absent and for NaN, FP16 as numbers, no reserved parameters (its sheet, §2). */
+  readonly dialect: JsonDialect;
+  /** Parameters may be any JSON, as a `JsonParameter`. */
+  readonly anyParameters: boolean;
+}
+
+export const TRITON_RULES: JsonRules = { dialect: 'triton', anyParameters: false };
+
+/** Parameters that MLServer's clients print as null when they are not set. */
+const DECLARED_PARAMETERS: readonly string[] = ['content_type', 'headers'];
 
 /** What a JSON value is, for messages. */
 export function kindOf(value: JsonValue): string {
@@ -85,15 +101,51 @@ function isUnsigned(value: JsonValue): boolean {
 }
 
 /** Reads the parameters of a request, an input or an output; undefined when there are none. */
-export function readParameters(reader: JsonReader, field: string): Parameters | undefined {
+export function readParameters(
+  reader: JsonReader,
+  field: string,
+  rules: JsonRules = TRITON_RULES,
+): Parameters | undefined {
   let parameters: Record<string, ParameterValue> | undefined;
+  if (takeNull(reader, rules)) return undefined;
   readObject(reader, field, (key) => {
-    const value = reader.value();
-    if (!isParameter(value)) throw invalidParameter(key, value, PARAMETER_TYPES);
+    const value = readParameter(reader, key, rules);
+    if (value === undefined) return;
     parameters ??= emptyParameters();
     parameters[key] = value;
   });
   return parameters;
+}
+
+/** Undefined: it is null, and that means absent. */
+function readParameter(reader: JsonReader, key: string, rules: JsonRules): ParameterValue | undefined {
+  const first = reader.peek();
+  if (first === 110 && rules.dialect === 'mlserver' && (!rules.anyParameters || DECLARED_PARAMETERS.includes(key))) {
+    reader.value();
+    return undefined;
+  }
+  if (rules.anyParameters && (first === 123 || first === 91 || first === 110)) return readJsonParameter(reader, key);
+  const value = reader.value();
+  if (!isParameter(value)) throw invalidParameter(key, value, PARAMETER_TYPES);
+  return value;
+}
+
+function readJsonParameter(reader: JsonReader, key: string): JsonParameter {
+  const { start, end } = reader.slice();
+  const text = reader.bytes.toString('utf8', start, end);
+  try {
+    JSON.parse(text);
+  } catch {
+    throw new MillraceError('INVALID_PARAMETER', `parameter '${key}' is not valid JSON`, { details: { parameter: key } });
+  }
+  return new JsonParameter(text);
+}
+
+/** Passes over a null that means absent in MLServer's dialect; false if the next value is another. */
+export function takeNull(reader: JsonReader, { dialect }: JsonRules): boolean {
+  if (dialect !== 'mlserver' || reader.peek() !== 110) return false;
+  reader.value();
+  return true;
 }
 
 export function emptyParameters(): Record<string, ParameterValue> {

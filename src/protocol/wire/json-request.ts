@@ -22,8 +22,11 @@ import {
   readObject,
   readParameters,
   readText,
+  takeNull,
+  TRITON_RULES,
   withoutKey,
   wrongType,
+  type JsonRules,
 } from './json-fields.ts';
 import { JsonReader, type JsonSlice } from './json-reader.ts';
 import { refuseRepeated, refuseUnsupported } from './refusals.ts';
@@ -58,12 +61,13 @@ export function decodeInferenceRequest(
   headerLength: number | undefined,
   ref: ServableRef,
   inputSpecs: () => readonly TensorSpec[],
+  rules: JsonRules = TRITON_RULES,
 ): DecodedRequest {
-  if (headerLength === undefined) return readEnvelope(body, body.length, ref, undefined);
+  if (headerLength === undefined) return readEnvelope(body, body.length, ref, undefined, rules);
   checkHeaderLength(headerLength, body.length);
   if (headerLength > 0) {
     const tail = new BinaryTail(body, headerLength, ref.servable);
-    const decoded = readEnvelope(body, headerLength, ref, tail);
+    const decoded = readEnvelope(body, headerLength, ref, tail, rules);
     tail.finish();
     return decoded;
   }
@@ -71,7 +75,13 @@ export function decodeInferenceRequest(
   return { request: { ...ref, id: '', inputs: [input], outputs: [] }, binaryOutputs: 'all' };
 }
 
-function readEnvelope(body: Buffer, jsonEnd: number, ref: ServableRef, tail: BinaryTail | undefined): DecodedRequest {
+function readEnvelope(
+  body: Buffer,
+  jsonEnd: number,
+  ref: ServableRef,
+  tail: BinaryTail | undefined,
+  rules: JsonRules,
+): DecodedRequest {
   const reader = new JsonReader(body, 0, jsonEnd);
   let id = '';
   let parameters: Parameters | undefined;
@@ -82,16 +92,17 @@ function readEnvelope(body: Buffer, jsonEnd: number, ref: ServableRef, tail: Bin
   readObject(reader, 'the request body', (key) => {
     switch (key) {
       case 'id':
-        id = readText(reader, '"id"');
+        if (!takeNull(reader, rules)) id = readText(reader, '"id"');
         break;
       case 'parameters':
-        parameters = readParameters(reader, '"parameters"');
+        parameters = readParameters(reader, '"parameters"', rules);
         break;
       case 'inputs':
-        inputs = readInputs(reader);
+        inputs = readInputs(reader, rules);
         break;
       case 'outputs':
-        readArray(reader, '"outputs"', (index) => outputs.push(readOutput(reader, index, names, binary)));
+        if (takeNull(reader, rules)) break;
+        readArray(reader, '"outputs"', (index) => outputs.push(readOutput(reader, index, names, binary, rules)));
         break;
       default:
         reader.value();
@@ -99,14 +110,14 @@ function readEnvelope(body: Buffer, jsonEnd: number, ref: ServableRef, tail: Bin
   });
   reader.finish();
   if (inputs === undefined) throw missingField(`failed to parse the request: "inputs"`);
-  if (parameters !== undefined) checkRequestParameters(parameters);
+  if (parameters !== undefined && rules.dialect === 'triton') checkRequestParameters(parameters);
   const all = parameters?.['binary_data_output'] === true ? 'all' : 'none';
   const request: InferenceRequest = {
     servable: ref.servable,
     version: ref.version,
     id,
     parameters: withoutKey(parameters, 'binary_data_output'),
-    inputs: inputs.map((field, index) => toTensor(field, index, body, tail, ref.servable, inputs?.length === 1)),
+    inputs: inputs.map((field, index) => toTensor(field, index, body, tail, ref.servable, inputs?.length === 1, rules)),
     outputs,
   };
   // Listed outputs decide for themselves, whatever the request says (KServe sheet §3.1).
@@ -121,13 +132,13 @@ interface InputField {
   data: JsonSlice | undefined;
 }
 
-function readInputs(reader: JsonReader): InputField[] {
+function readInputs(reader: JsonReader, rules: JsonRules): InputField[] {
   const inputs: InputField[] = [];
-  readArray(reader, '"inputs"', (index) => inputs.push(readInput(reader, index)));
+  readArray(reader, '"inputs"', (index) => inputs.push(readInput(reader, index, rules)));
   return inputs;
 }
 
-function readInput(reader: JsonReader, index: number): InputField {
+function readInput(reader: JsonReader, index: number, rules: JsonRules): InputField {
   const field: InputField = {
     name: undefined,
     datatype: undefined,
@@ -148,7 +159,7 @@ function readInput(reader: JsonReader, index: number): InputField {
         field.shape = readShape(reader, where);
         break;
       case 'parameters':
-        field.parameters = readParameters(reader, `${where()}: "parameters"`);
+        field.parameters = readParameters(reader, `${where()}: "parameters"`, rules);
         break;
       case 'data':
         if (reader.peek() !== 91) throw wrongType(`${where()}: "data"`, reader.value(), 'an array');
@@ -171,12 +182,18 @@ function readShape(reader: JsonReader, where: () => string): number[] {
   return shape;
 }
 
-function readOutput(reader: JsonReader, index: number, before: Set<string>, binary: Set<string>): RequestedOutput {
+function readOutput(
+  reader: JsonReader,
+  index: number,
+  before: Set<string>,
+  binary: Set<string>,
+  rules: JsonRules,
+): RequestedOutput {
   let name: string | undefined;
   let parameters: Parameters | undefined;
   readObject(reader, `outputs[${index}]`, (key) => {
     if (key === 'name') name = readText(reader, `outputs[${index}]: "name"`);
-    else if (key === 'parameters') parameters = readParameters(reader, `outputs[${index}]: "parameters"`);
+    else if (key === 'parameters') parameters = readParameters(reader, `outputs[${index}]: "parameters"`, rules);
     else reader.value();
   });
   if (name === undefined) throw missingField(`outputs[${index}]: "name"`);
@@ -198,6 +215,7 @@ function toTensor(
   tail: BinaryTail | undefined,
   servable: string,
   isOnly: boolean,
+  { dialect }: JsonRules,
 ): Tensor {
   const { name, datatype, shape, parameters, data } = field;
   if (name === undefined) throw missingField(`inputs[${index}]: "name"`);
@@ -224,7 +242,7 @@ function toTensor(
   if (data === undefined) {
     bytes = takeBinary({ name, datatype, shape }, size, tail, servable, isOnly);
     if (datatype === 'BYTES') checkBytes(bytes, count, name);
-  } else bytes = decodeData(body, data, name, datatype, shape, count);
+  } else bytes = decodeData(body, data, name, datatype, shape, count, dialect);
   const own = withoutKey(parameters, 'binary_data_size');
   return own === undefined
     ? { name, datatype, shape, data: bytes }

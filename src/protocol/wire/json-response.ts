@@ -4,7 +4,9 @@ import { decodeBytes } from '../../tensor/bytes.ts';
 import type { InferenceResponse } from '../../tensor/inference.ts';
 import type { TypedArray } from '../../tensor/datatype.ts';
 import { JsonParameter, Uint64, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
+import { halfToNumber } from '../../tensor/half.ts';
 import { elementCount, typedData, type Tensor } from '../../tensor/tensor.ts';
+import type { JsonDialect } from './json-fields.ts';
 import type { BinaryOutputs } from './json-request.ts';
 
 /** A response with tensors behind its JSON: `json` is the header, `parts` follow it without separators. */
@@ -28,6 +30,43 @@ export function encodeInferenceResponse(response: InferenceResponse, binary: Bin
   return { json, parts };
 }
 
+/**
+ * The same in MLServer's order of keys: model_name, model_version and id where set, parameters, outputs of name, shape,
+ * datatype, parameters, data (its sheet, §7).
+ * @param isEvent without empty `parameters`, which its unary answers always have
+ */
+export function encodeMlserverResponse(
+  response: InferenceResponse,
+  binary: BinaryOutputs,
+  isEvent: boolean,
+): EncodedResponse {
+  const parts: Uint8Array[] = [];
+  let outputs = '';
+  for (const tensor of response.outputs) {
+    if (outputs !== '') outputs += ',';
+    const isBinary = binary === 'all' || (binary !== 'none' && binary.has(tensor.name));
+    outputs += encodeMlserverOutput(tensor, isBinary, parts);
+  }
+  const { servable, version, id, parameters } = response;
+  let json = `{"model_name":${JSON.stringify(servable)},`;
+  if (version !== '') json += `"model_version":${JSON.stringify(version)},`;
+  if (id !== '') json += `"id":${JSON.stringify(id)},`;
+  if (hasKeys(parameters)) json += `"parameters":${printParameters(parameters)},`;
+  else if (!isEvent) json += '"parameters":{},';
+  return { json: `${json}"outputs":[${outputs}]}`, parts };
+}
+
+function encodeMlserverOutput(tensor: Tensor, isBinary: boolean, parts: Uint8Array[]): string {
+  const head = `{"name":${JSON.stringify(tensor.name)},"shape":[${tensor.shape.join(',')}],"datatype":"${tensor.datatype}"`;
+  if (!isBinary) {
+    const parameters = hasKeys(tensor.parameters) ? `,"parameters":${printParameters(tensor.parameters)}` : '';
+    return `${head}${parameters},"data":[${printData(tensor, 'mlserver')}]}`;
+  }
+  parts.push(tensor.data);
+  const parameters = { ...tensor.parameters, binary_data_size: BigInt(tensor.data.byteLength) };
+  return `${head},"parameters":${printParameters(parameters)}}`;
+}
+
 function encodeOutput(tensor: Tensor, isBinary: boolean, parts: Uint8Array[]): string {
   const head = `{"name":${JSON.stringify(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(',')}]`;
   if (!isBinary) {
@@ -41,19 +80,23 @@ function encodeOutput(tensor: Tensor, isBinary: boolean, parts: Uint8Array[]): s
 
 /**
  * The elements of a tensor as JSON, joined by commas, without brackets. FP32 prints as its double; NaN and the infinities
- * as the tokens `NaN`, `Infinity`, `-Infinity`, which JSON lacks and Triton prints too.
+ * as the tokens `NaN`, `Infinity`, `-Infinity`, which JSON lacks and Triton prints too; MLServer prints `null`, and FP16 as
+ * numbers.
  */
-export function printData(tensor: Tensor): string {
+export function printData(tensor: Tensor, dialect: JsonDialect = 'triton'): string {
   const { datatype, name } = tensor;
-  if (datatype === 'FP16' || datatype === 'BF16') {
+  if (datatype === 'BF16' || (datatype === 'FP16' && dialect === 'triton')) {
     throw askForBinary(name, 'WRONG_DATATYPE', `is ${datatype}, which has no JSON form`);
   }
   if (datatype === 'BYTES') {
     const elements = decodeBytes(tensor.data, elementCount(tensor.shape), name);
-    return elements.map((element) => printText(element, name)).join(',');
+    return elements.map((element) => printText(element, name, dialect)).join(',');
   }
   if (datatype === 'BOOL') return Array.from(tensor.data, (value) => value !== 0).join(',');
-  const values = typedData(tensor);
+  const values = datatype === 'FP16' ? Float32Array.from(typedData(tensor) as Uint16Array, halfToNumber) : typedData(tensor);
+  if (dialect === 'mlserver' && hasNoJson(values)) {
+    return Array.from(values, (value) => (Number.isFinite(value) ? printNumber(value) : 'null')).join(',');
+  }
   // A quarter of `join`'s cost for the one-element answers that streams are made of.
   if (values.length === 1) return printNumber(values[0] ?? 0);
   return hasNegativeZero(values) ? Array.from(values, printNumber).join(',') : values.join(',');
@@ -63,6 +106,13 @@ function printNumber(value: number | bigint): string {
   return Object.is(value, -0) ? '-0.0' : String(value);
 }
 
+/** Whether there is a NaN or an infinity. */
+function hasNoJson(values: TypedArray): values is Float32Array | Float64Array {
+  if (!(values instanceof Float32Array) && !(values instanceof Float64Array)) return false;
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return true;
+  return false;
+}
+
 /** `join` prints −0 as 0. */
 function hasNegativeZero(values: TypedArray): values is Float32Array | Float64Array {
   if (!(values instanceof Float32Array) && !(values instanceof Float64Array)) return false;
@@ -70,8 +120,11 @@ function hasNegativeZero(values: TypedArray): values is Float32Array | Float64Ar
   return false;
 }
 
-function printText(element: Buffer, name: string): string {
-  if (!isUtf8(element)) throw askForBinary(name, 'MALFORMED_BYTES', 'holds bytes that are not valid UTF-8');
+function printText(element: Buffer, name: string, dialect: JsonDialect): string {
+  if (!isUtf8(element)) {
+    const hint = dialect === 'mlserver' ? '; encode them with content type "base64"' : '';
+    throw askForBinary(name, 'MALFORMED_BYTES', `holds bytes that are not valid UTF-8${hint}`);
+  }
   return JSON.stringify(element.toString('utf8'));
 }
 
