@@ -1,15 +1,31 @@
 #!/usr/bin/env bash
-# Makes .venv with the pinned Python clients that the conformance tests drive the server with, if it is absent or the
-# pins changed. Prints the path of its interpreter.
+# Makes a virtual environment with pinned Python packages that the tests run, if it is absent or the pins changed. Prints the
+# path of its interpreter.
+#   scripts/python-env.sh            .venv: the Python clients that the conformance tests drive the server with
+#   scripts/python-env.sh mlserver   .venv-mlserver: the real MLServer package, for its own clients and users' runtimes
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-pins=scripts/python-requirements.txt
-python=.venv/bin/python
-if ! cmp -s "$pins" .venv/installed.txt; then
-  rm -rf .venv
-  "${PYTHON:-python3}" -m venv .venv >&2
-  "$python" -m pip install --quiet --disable-pip-version-check --requirement "$pins" >&2
-  cp "$pins" .venv/installed.txt
+case "${1:-clients}" in
+  clients) folder=.venv pins=scripts/python-requirements.txt flags=() ;;
+  mlserver) folder=.venv-mlserver pins=scripts/mlserver-requirements.txt flags=(--no-deps) ;;
+  *)
+    echo "python-env.sh: no environment '$1': clients or mlserver expected" >&2
+    exit 2
+    ;;
+esac
+
+# Two at once would break each other's.
+if command -v flock > /dev/null; then
+  exec 9> "${TMPDIR:-/tmp}/millrace$(pwd | tr / -)$folder.lock"
+  flock 9
+fi
+
+python=$folder/bin/python
+if ! cmp -s "$pins" "$folder/installed.txt"; then
+  rm -rf "$folder"
+  "${PYTHON:-python3}" -m venv "$folder" >&2
+  "$python" -m pip install --quiet --disable-pip-version-check ${flags[@]+"${flags[@]}"} --requirement "$pins" >&2
+  cp "$pins" "$folder/installed.txt"
 fi
 echo "$PWD/$python"

@@ -22,9 +22,9 @@ async function runToEnd(command: string, args: readonly string[], input: string)
   return { code, stdout, stderr };
 }
 
-/** The interpreter of .venv, which is made first where it is absent or stale. */
-export async function pythonPath(): Promise<string> {
-  const { code, stdout, stderr } = await runToEnd('bash', ['scripts/python-env.sh'], '');
+/** The interpreter of an environment of scripts/python-env.sh, which is made first where it is absent or stale. */
+export async function pythonPath(environment: 'clients' | 'mlserver' = 'clients'): Promise<string> {
+  const { code, stdout, stderr } = await runToEnd('bash', ['scripts/python-env.sh', environment], '');
   if (code !== 0) throw new Error(`scripts/python-env.sh ended with ${code}:\n${stderr}`);
   return stdout.trim();
 }
