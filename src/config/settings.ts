@@ -115,7 +115,7 @@ const limits = {
     unit: 'bytes',
   }),
   max_sessions: count.default(10_000).meta({
-    description: 'Sessions (open streams on graphs and runtimes) of all servables; one more is refused.',
+    description: 'Sessions (open streams) of all servables; one more is refused.',
     unit: 'sessions',
   }),
   max_session_bytes: count.default(64 * MIB).meta({

@@ -95,6 +95,12 @@ export interface DataPlane {
    * graph's side packets). Cancelling `context` aborts the session.
    */
   openSession(first: InferenceRequest, context: CallContext, sink: SessionSink): Session;
+  /**
+   * Counts a stream of inferences, whose first request names this model, among the sessions. It is refused as one is,
+   * with LIMIT_REACHED.
+   * @returns to be called once, when the stream has ended
+   */
+  openModelStream(name: string, version: string): () => void;
   /** Re-reads the configuration; true when something changed. */
   reload(): Promise<boolean>;
   /**

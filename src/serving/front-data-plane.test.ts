@@ -121,6 +121,24 @@ describe('the number of sessions', () => {
     started.open('g');
   });
 
+  it('counts streams on models, which need no host for that', async () => {
+    await using started = await start({}, 2, modelSpec('m', { maxSessions: 1 }), graph('g'));
+    const end = started.plane.openModelStream('m', '');
+    expect(refusal(() => started.plane.openModelStream('m', '1'))).toMatchObject({
+      reason: 'LIMIT_REACHED',
+      message: "1 sessions of 'm' are open, and the limit is 1 (max_sessions of the servable's entry)",
+    });
+    started.open('g');
+    expect(refusal(() => started.open('g'))).toMatchObject({ message: expect.stringMatching(/^2 sessions/) as string });
+    expect(await started.metric('millrace_sessions{name="m"}')).toBe(1);
+    expect(await started.metric('millrace_sessions_refused{name="m",scope="servable"}')).toBe(1);
+    end();
+    expect(await started.metric('millrace_sessions{name="m"}')).toBe(0);
+    started.plane.openModelStream('m', '')();
+    await started.plane.drain(0);
+    expect(refusal(() => started.plane.openModelStream('m', ''))).toMatchObject({ reason: 'SHUTTING_DOWN' });
+  });
+
   it('counts those on an older generation; a lowered limit ends none of them', async () => {
     await using started = await start({}, 10, graph('g', 2));
     const [first, second] = [started.open('g'), started.open('g')];

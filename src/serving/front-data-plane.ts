@@ -17,7 +17,7 @@ import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
 import { ModelRepository, unknownServable, type Entry } from './repository.ts';
 import type { LoadedServables, SessionQuota } from './servable-spec.ts';
 import { ServingSession } from './serving-session.ts';
-import { graphOutcome, Telemetry } from './telemetry.ts';
+import { graphOutcome, Telemetry, type ServableTelemetry } from './telemetry.ts';
 
 export interface ServingLimits {
   readonly maxSessions: number;
@@ -220,21 +220,13 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const deployment = entry.current;
     const host = deployment?.pickForSession();
     if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
-    this.#checkAccepting();
-    const { maxSessions, session: defaultQuota } = this.#options.limits;
-    const telemetry = this.#telemetry.of(entry);
-    try {
-      this.#sessions.checkRoom(entry.name, deployment.spec.maxSessions, maxSessions);
-    } catch (error) {
-      telemetry.sessionRefused(MillraceError.from(error).details['scope'] as SessionLimitScope);
-      throw error;
-    }
+    const telemetry = this.#admitSession(entry);
     const session: ServingSession = new ServingSession({
       entry,
       sink,
       telemetry,
       metrics: telemetry.session('ModelInferStream', context.interface),
-      quota: deployment.spec.kind === 'graph' ? deployment.spec.quota : defaultQuota,
+      quota: deployment.spec.kind === 'graph' ? deployment.spec.quota : this.#options.limits.session,
       onRefused: (id, error) => this.#logFailure(error, entry, id),
       onEnd: (error) => {
         this.#sessions.delete(session);
@@ -245,6 +237,17 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     this.#sessions.add(session);
     session.attach(host.openSession(deployment.loadId, first, session), context.cancellation);
     return session;
+  }
+
+  openModelStream(name: string, version: string): () => void {
+    const entry = this.#repository.resolve(name, version);
+    const { sessions } = this.#admitSession(entry);
+    const end = this.#sessions.addStream(entry.name);
+    sessions.add(1);
+    return () => {
+      end();
+      sessions.add(-1);
+    };
   }
 
   /** No new work; resolves when what was accepted has ended, or after `graceMs`, when the rest is aborted. */
@@ -303,6 +306,19 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   #checkAccepting(): void {
     if (!this.#isStopping) return;
     throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down and has stopped accepting new requests');
+  }
+
+  /** @throws MillraceError SHUTTING_DOWN, or LIMIT_REACHED, which is counted */
+  #admitSession(entry: Entry): ServableTelemetry {
+    this.#checkAccepting();
+    const telemetry = this.#telemetry.of(entry);
+    try {
+      this.#sessions.checkRoom(entry.name, entry.current?.spec.maxSessions, this.#options.limits.maxSessions);
+    } catch (error) {
+      telemetry.sessionRefused(MillraceError.from(error).details['scope'] as SessionLimitScope);
+      throw error;
+    }
+    return telemetry;
   }
 
   #admit(request: InferenceRequest): number {

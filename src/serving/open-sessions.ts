@@ -4,11 +4,13 @@ import type { ServingSession } from './serving-session.ts';
 /** Which limit on the number of sessions was reached: that of one servable or that of the server. */
 export type SessionLimitScope = 'servable' | 'server';
 
-/** The sessions that are open, and how many there may be. */
+/** The sessions that are open, and how many there may be; streams of inferences on models count among them. */
 export class OpenSessions {
   readonly #sessions = new Set<ServingSession>();
   readonly #counts = new Map<string, number>();
+  #count = 0;
 
+  /** Without streams on models. */
   get size(): number {
     return this.#sessions.size;
   }
@@ -19,14 +21,17 @@ export class OpenSessions {
 
   add(session: ServingSession): void {
     this.#sessions.add(session);
-    this.#counts.set(session.servable, this.#countOf(session.servable) + 1);
+    this.#began(session.servable);
   }
 
   delete(session: ServingSession): void {
-    if (!this.#sessions.delete(session)) return;
-    const left = this.#countOf(session.servable) - 1;
-    if (left > 0) this.#counts.set(session.servable, left);
-    else this.#counts.delete(session.servable);
+    if (this.#sessions.delete(session)) this.#ended(session.servable);
+  }
+
+  /** A stream on a model. @returns to be called once, when it has ended */
+  addStream(servable: string): () => void {
+    this.#began(servable);
+    return () => this.#ended(servable);
   }
 
   /**
@@ -39,7 +44,20 @@ export class OpenSessions {
     if (ofServable !== undefined && open >= ofServable) {
       throw limitReached(`${open} sessions of '${servable}' are open`, 'servable', open, ofServable);
     }
-    if (this.size >= ofServer) throw limitReached(`${this.size} sessions are open`, 'server', this.size, ofServer);
+    if (this.#count >= ofServer)
+      throw limitReached(`${this.#count} sessions are open`, 'server', this.#count, ofServer);
+  }
+
+  #began(servable: string): void {
+    this.#count++;
+    this.#counts.set(servable, this.#countOf(servable) + 1);
+  }
+
+  #ended(servable: string): void {
+    this.#count--;
+    const left = this.#countOf(servable) - 1;
+    if (left > 0) this.#counts.set(servable, left);
+    else this.#counts.delete(servable);
   }
 
   #countOf(servable: string): number {

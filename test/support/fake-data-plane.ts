@@ -174,6 +174,10 @@ export class FakeDataPlane implements DataPlane {
     return session;
   }
 
+  openModelStream(): () => void {
+    return () => {};
+  }
+
   async reload(): Promise<boolean> {
     return this.reloaded;
   }

@@ -50,6 +50,8 @@ export class ModelStream implements Conversation {
   readonly #context: CallContext;
   /** Metadata `triton_grpc_error: true`: the first inference that fails in running ends the call with its status. */
   readonly #failsWhole: boolean;
+  /** It no longer counts among the sessions; undefined once that is so. */
+  #leave: (() => void) | undefined;
   /** From the oldest unanswered request on; those before `#head` are answered. */
   #slots: Slot[] = [];
   #head = 0;
@@ -64,11 +66,14 @@ export class ModelStream implements Conversation {
   /** The servable that was last found to take inferences one by one. */
   #known: { readonly servable: string; readonly version: string } | undefined;
 
-  constructor(call: StreamCall, dataPlane: DataPlane) {
+  /** @throws MillraceError LIMIT_REACHED when so many sessions are open */
+  constructor(call: StreamCall, dataPlane: DataPlane, first: InferEnvelope) {
     this.#call = call;
     this.#dataPlane = dataPlane;
     this.#context = { interface: 'gRPC', cancellation: call.cancellation };
     this.#failsWhole = call.header('triton_grpc_error') === 'true';
+    this.#leave = dataPlane.openModelStream(first.servable, first.version);
+    call.cancellation.onCancel(() => this.#close());
   }
 
   onRequest(envelope: InferEnvelope, messageBytes: number): void {
@@ -153,8 +158,15 @@ export class ModelStream implements Conversation {
     else this.#call.resume();
   }
 
+  #close(): void {
+    this.#leave?.();
+    this.#leave = undefined;
+  }
+
   #endIfDone(): void {
-    if (this.#halfClosed && this.#slots.length === 0) this.#call.end();
+    if (!this.#halfClosed || this.#slots.length > 0) return;
+    this.#close();
+    this.#call.end();
   }
 
   /** Throws for a graph, for a servable with any number of responses, and for what is not there. */

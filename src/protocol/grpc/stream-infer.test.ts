@@ -202,6 +202,30 @@ test('a model stream answers in the order of the requests and marks each respons
   expect(plane.sessions).toHaveLength(0);
 });
 
+test('a model stream counts as a session until it ends, however it does, and is refused like one', async () => {
+  plane.maxModelStreams = 2;
+  const [ended, cancelled] = [open(), open()];
+  for (const stream of [ended, cancelled]) {
+    stream.send('m', '1');
+    stream.send('m', '2');
+    await stream.received(2);
+  }
+  expect(plane.modelStreams).toBe(2);
+  const refused = open();
+  refused.send('m', '1');
+  expect(await refused.status).toMatchObject({ code: 8, details: 'too many streams' });
+  ended.call.end();
+  await ended.status;
+  cancelled.call.cancel();
+  await expect.poll(() => plane.modelStreams).toBe(0);
+
+  plane.answer = () => Promise.reject(new MillraceError('MODEL_FAILED', 'the model failed'));
+  const failed = open({ triton_grpc_error: 'true' });
+  failed.send('m', '1');
+  expect(await failed.status).toMatchObject({ code: 13 });
+  expect(plane.modelStreams).toBe(0);
+});
+
 test('a model stream refuses graphs, unknown models and bad requests one by one', async () => {
   const stream = open();
   stream.send('m', '1');

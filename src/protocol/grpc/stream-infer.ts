@@ -44,7 +44,7 @@ class InferStream implements StreamListener {
 
   #open(first: InferEnvelope): Conversation {
     return kindOf(this.#dataPlane, first) === 'model'
-      ? new ModelStream(this.#call, this.#dataPlane)
+      ? new ModelStream(this.#call, this.#dataPlane, first)
       : new SessionStream(this.#call, this.#dataPlane, first);
   }
 }

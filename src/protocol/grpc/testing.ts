@@ -21,6 +21,9 @@ export class FakeDataPlane implements DataPlane {
   readonly contexts: CallContext[] = [];
   /** How a request to the model is answered; tests replace it. */
   answer: (request: InferenceRequest) => Promise<InferenceResponse> = (request) => Promise.resolve(echo(request));
+  /** Streams on the model that are open, and how many may be. */
+  modelStreams = 0;
+  maxModelStreams = Infinity;
   /** What `push` returns. */
   accepts = true;
 
@@ -85,6 +88,12 @@ export class FakeDataPlane implements DataPlane {
     this.sessions.push(session);
     context.cancellation.onCancel((error) => session.abort(error));
     return session;
+  }
+
+  openModelStream(): () => void {
+    if (this.modelStreams >= this.maxModelStreams) throw new MillraceError('LIMIT_REACHED', 'too many streams');
+    this.modelStreams++;
+    return () => void this.modelStreams--;
   }
 
   reload(): Promise<boolean> {

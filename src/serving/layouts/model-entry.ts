@@ -19,6 +19,7 @@ export async function readModelEntry(entry: ModelEntry, context: EntryContext): 
     context.warn(`${context.where}: ${atOnce} inferences at once asked for; each host runs one (see the option hosts)`);
   }
   const settings = {
+    maxSessions: entry.max_sessions,
     executionProviders: toExecutionProviders(entry.target_device),
     intraOpThreads,
     runDeadlineMs: entry.run_deadline_ms ?? context.runDeadlineMs,

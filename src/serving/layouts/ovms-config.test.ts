@@ -28,15 +28,18 @@ function models(...configs: object[]): object {
 
 const reasons = (loaded: OvmsConfig): string[] => loaded.broken.map(({ reason }) => reason);
 
-test('max_sessions of a graph and of a runtime is a whole number from 1', async () => {
+test('max_sessions of a model, a graph and a runtime is a whole number from 1', async () => {
   await put('g/graph.pbtxt');
   await put('r.js');
+  await put('m.onnx');
   const runtime = { name: 'r', implementation: 'r.js' };
   const { specs } = await load({
+    ...models({ name: 'm', base_path: 'm.onnx', max_sessions: 2 }),
     mediapipe_config_list: [{ name: 'g', max_sessions: 3 }],
     runtimes: [{ ...runtime, max_sessions: 4 }],
   });
   expect(specs).toMatchObject([
+    { name: 'm', maxSessions: 2 },
     { name: 'g', maxSessions: 3 },
     { name: 'r', maxSessions: 4 },
   ]);
@@ -106,7 +109,7 @@ test.each([
   [{ base_path: 'ir' }, 'OpenVINO IR: export'],
   [{ base_path: 'lite/m.tflite' }, 'tf2onnx.convert --tflite'],
   [{ automatic_timestamps: 'request' }, '"automatic_timestamps" is for graphs'],
-  [{ max_sessions: 2 }, '"max_sessions" is for graphs'],
+  [{ max_queued_packets: 2 }, '"max_queued_packets" is for graphs'],
 ])('a model with %j is unavailable, saying why, and the others are served', async (config, reason) => {
   await put('m.onnx');
   await put('ir/1/model.xml');

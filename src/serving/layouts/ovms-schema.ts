@@ -50,9 +50,13 @@ const maxSessions = z.int().min(1).optional().meta({
   unit: 'sessions',
 });
 
-/** What a graph may say in addition to OVMS's keys. */
-const graphKeys = {
+/** What a model and a graph may say in addition to OVMS's keys. */
+const ownKeys = {
   max_sessions: maxSessions.meta({ ...maxSessions.meta(), ours: true }),
+};
+
+/** What only a graph may say in addition to them. */
+const graphKeys = {
   automatic_timestamps: z
     .union([z.enum(['request', 'wall_clock']), strictObject({ step_us: z.int().min(1) })], {
       error: '"request", "wall_clock" or {"step_us": N} expected',
@@ -135,6 +139,7 @@ export const graphEntrySchema = strictObject({
   base_path: basePath.optional(),
   graph_path: graphPath.optional(),
   subconfig: subconfig.optional(),
+  ...ownKeys,
   ...graphKeys,
 });
 
@@ -145,6 +150,7 @@ export const modelEntrySchema = strictObject({
   graph_path: graphPath.optional(),
   subconfig: subconfig.optional(),
   ...modelKeys,
+  ...ownKeys,
   ...graphKeys,
 });
 
