@@ -5,7 +5,9 @@ import type { ServableKind } from './data-plane.ts';
 /** What every kind of servable has. All of a spec is plain JSON: it is sent to the hosts that load it. Paths are absolute. */
 interface SpecBase {
   readonly name: string;
-  /** A decimal number above 0; a graph's and a runtime's is "1". */
+  /**
+   * Any text; "" is none. A decimal number above 0 in layouts other than MLServer's, where a graph's and a runtime's is "1".
+   */
   readonly version: string;
   /** Hash over all that the servable is made of, contents of its files included: another fingerprint means reload. */
   readonly fingerprint: string;
@@ -92,7 +94,7 @@ export interface DeclaredMetadata {
 export interface RuntimeSpec extends SpecBase {
   readonly kind: 'runtime';
   readonly language: 'javascript' | 'python';
-  /** The user's module: `.js`, `.mjs`, `.ts`, or `.py`. */
+  /** The user's module, absolute: `.js`, `.mjs`, `.ts`, or `.py`; or a dotted name that Python finds on its path. */
   readonly module: string;
   /** Which of its exports, or of its classes, is the runtime. */
   readonly export: string;
@@ -109,6 +111,8 @@ export interface RuntimeSpec extends SpecBase {
   /** Longest call of its code without a response; 0: none. */
   readonly callDeadlineMs: number;
   readonly batching?: BatchingSpec | undefined;
+  /** Responses to equal unary requests are remembered, where the server has room for any. */
+  readonly cachesResponses?: boolean | undefined;
   /** The whole `model-settings.json`, for the runtime to read; undefined in other layouts. */
   readonly modelSettings?: Readonly<Record<string, unknown>> | undefined;
   readonly declared?: DeclaredMetadata | undefined;
