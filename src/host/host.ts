@@ -1,21 +1,22 @@
 import { availableParallelism } from 'node:os';
-import type { Cancellation } from '../base/cancellation.ts';
+import { Cancellation } from '../base/cancellation.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { HostHandler, HostSession, SessionOutput } from '../ipc/host-handler.ts';
+import type { MetricUpdate } from '../ipc/metric-update.ts';
 import { noTiming, type RunTiming } from '../ipc/run-timing.ts';
 import { backendFor } from '../runtime/index.ts';
 import type { ModelService } from '../runtime/model-service.ts';
 import type { ModelSession, RunMonitor } from '../runtime/model-session.ts';
-import { loadRuntime } from '../runtime/script/load-runtime.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { loadGraph } from './graph/graph-servable.ts';
 import type { GraphLoad, HostSpec, ModelLoad, RuntimeLoad } from './host-spec.ts';
 import { Lease } from './lease.ts';
 import { LeasedSession } from './leased-session.ts';
 import { ModelServable } from './model-servable.ts';
+import { loadRuntimeServable } from './runtime/load-runtime-servable.ts';
 import { HostMeter } from './runtime/runtime-meter.ts';
-import { RuntimeServable } from './runtime-servable.ts';
+import { Turns } from './runtime/turns.ts';
 import type { HostServable } from './servable.ts';
 
 /** Announces model runs to the supervisor. */
@@ -23,12 +24,18 @@ export interface RunAnnouncer {
   /** As of `RunMonitor`. */
   runStarted(deadlineMs: number): Promise<void> | undefined;
   runEnded(loadId: number, timing: RunTiming): void;
+  /** A runtime measured something itself. */
+  metered(loadId: number, updates: readonly MetricUpdate[]): void;
 }
 
 export interface HostSettings {
   /** Hosts that share this machine's cores. */
   readonly hosts: number;
+  /** Responses that a runtime's stream may make before it is known that its client reads them. @default 1 */
+  readonly streamLookAhead?: number | undefined;
 }
+
+const PATIENCE_MS = 1000;
 
 /** Everything that one host process serves. */
 export class Host implements HostHandler {
@@ -39,8 +46,12 @@ export class Host implements HostHandler {
   readonly #models = new Map<string, readonly Lease<HostServable>[]>();
   /** Servables that were retired and have not closed yet. */
   readonly #closing = new Set<Promise<void>>();
-  /** Loads happen one after another: models before the graphs that name them. */
+  /** Loads begin one after another: models before the graphs that name them. */
   #loading: Promise<unknown> = Promise.resolve();
+  /** Of runtimes that load, or wait for that: cancelled when they are unloaded before. */
+  readonly #lives = new Map<number, Cancellation>();
+  readonly #turns = new Turns();
+  #streamLookAhead = 1;
   #intraOpThreads = 1;
   /** Load ids of models that came with a graph; the front does not know them. */
   #nextOwnId = -1;
@@ -51,18 +62,24 @@ export class Host implements HostHandler {
   }
 
   start(settings: object): Promise<void> {
-    const { hosts } = settings as HostSettings;
+    const { hosts, streamLookAhead = 1 } = settings as HostSettings;
+    this.#streamLookAhead = streamLookAhead;
     this.#intraOpThreads = Math.max(1, Math.floor(availableParallelism() / Math.max(1, hosts)));
     return Promise.resolve();
   }
 
   load(loadId: number, spec: unknown): Promise<object> {
+    const { kind } = spec as HostSpec;
+    if (kind === 'runtime') this.#lives.set(loadId, new Cancellation());
     const loading = this.#loading.then(() => this.#load(loadId, spec as HostSpec));
-    this.#loading = loading.catch(() => {});
-    return loading;
+    const settled = loading.then(nothing, nothing);
+    // Users' code may take its time, or for ever; nothing but itself waits for a runtime.
+    this.#loading = kind === 'runtime' ? Promise.race([settled, this.#loading.then(patience)]) : settled;
+    return loading.finally(() => this.#lives.delete(loadId));
   }
 
   unload(loadId: number): void {
+    this.#lives.get(loadId)?.cancel(new MillraceError('SHUTTING_DOWN', 'it was unloaded while it loaded'));
     void this.#loading.then(() => {
       const lease = this.#loaded.get(loadId);
       this.#loaded.delete(loadId);
@@ -91,6 +108,7 @@ export class Host implements HostHandler {
 
   /** Resolves when everything has closed, also what was unloaded before. */
   async stop(): Promise<void> {
+    for (const life of this.#lives.values()) life.cancel(new MillraceError('SHUTTING_DOWN', 'the server is gone'));
     await this.#loading;
     for (const lease of this.#loaded.values()) this.#retire(lease);
     this.#loaded.clear();
@@ -119,7 +137,7 @@ export class Host implements HostHandler {
       case 'model':
         return this.#loadModel(loadId, spec);
       case 'runtime':
-        return this.#loadRuntime(spec);
+        return this.#loadRuntime(loadId, spec);
       case 'graph':
         return this.#loadGraphAlone(spec);
     }
@@ -134,17 +152,13 @@ export class Host implements HostHandler {
     return new ModelServable(await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger));
   }
 
-  async #loadRuntime(spec: RuntimeLoad): Promise<HostServable> {
-    const definition = await loadRuntime(spec.module, spec.export);
-    const { name, version, parameters } = spec;
-    return RuntimeServable.load({
-      name,
-      version,
-      definition,
-      parameters,
-      logger: this.#logger.child({ servable: name }),
-      meter: new HostMeter(() => {}),
-    });
+  async #loadRuntime(loadId: number, spec: RuntimeLoad): Promise<HostServable> {
+    const life = this.#lives.get(loadId) ?? new Cancellation();
+    if (life.error !== undefined) throw life.error;
+    const logger = this.#logger.child({ servable: spec.name });
+    const meter = new HostMeter((updates) => this.#announcer.metered(loadId, updates));
+    const parts = { logger, meter, turns: this.#turns, lookAhead: this.#streamLookAhead };
+    return loadRuntimeServable(spec, parts, life);
   }
 
   /** With the models that it brings; one that fails is told of as if it were not there. */
@@ -203,6 +217,11 @@ export class Host implements HostHandler {
     return lease;
   }
 }
+
+const nothing = (): void => {};
+
+/** How long the next load waits for a runtime's. */
+const patience = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PATIENCE_MS).unref());
 
 const versionOf = (key: string): number => Number(key.slice(key.lastIndexOf('/') + 1));
 

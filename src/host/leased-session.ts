@@ -71,6 +71,10 @@ export class LeasedSession implements HostSession, SessionOutput {
     this.#output.end(error, comesLast);
   }
 
+  limitLookAhead(messages: number): void {
+    this.#output.limitLookAhead?.(messages);
+  }
+
   get isFull(): boolean {
     return this.#output.isFull;
   }

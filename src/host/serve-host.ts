@@ -15,6 +15,7 @@ export function serveHost(open: OpenStream, logger: Logger, onClose: () => void)
     {
       runStarted: (deadlineMs) => server.runStarted(deadlineMs),
       runEnded: (loadId, timing) => server.runEnded(loadId, timing),
+      metered: (loadId, updates) => server.metered(loadId, updates),
     },
     logger,
   );

@@ -7,6 +7,8 @@ export interface ServableDescription {
   readonly decoupled: boolean;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** Free text that a runtime gives in the place of versions (MLServer's `versions`). */
+  readonly declaredVersions?: readonly string[];
   /** Of a graph: its nodes and streams after validation, as `GraphDescription` in `graph/`. */
   readonly graph?: object;
   /** The execution provider of a model. */

@@ -29,7 +29,8 @@ export const MESSAGE = {
   CREDIT: 8,
   ABORT: 9,
   PING: 10,
-  /** The client of a session does not read: its source should stop until the next CREDIT, whatever credit is left. */
+  /** The client of a runtime's session reads slowly: until the next CREDIT nothing more is made, whatever credit is left, and
+   * then no more at once than the look-ahead (`streamLookAhead` of the hello's settings), which doubles with each CREDIT. */
   PAUSE: 11,
   // host → front
   WELCOME: 32,

@@ -71,7 +71,7 @@ export class HeadWriter {
     } else if (typeof value === 'number') {
       this.byte(4);
       this.#at = this.#buffer.writeDoubleLE(value, this.#at);
-    } else if (value instanceof JsonParameter) {
+    } else if ('text' in value) {
       this.byte(6);
       this.string(value.text);
     } else {

@@ -10,6 +10,7 @@ import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader, HeadWriter } from './head.ts';
 import { readProgress } from './progress-tally.ts';
 import { abortChannel, givesBack, RemoteSession } from './remote-session.ts';
+import type { MetricUpdate } from './metric-update.ts';
 import type { RunTiming } from './run-timing.ts';
 import type { ResponseTiming, SessionLimits, SessionPort, SessionSink } from './session.ts';
 
@@ -24,6 +25,8 @@ export interface HostEvents {
   /** A model run starts; the host is silent until `onRunEnded`. 0: no deadline. */
   onRunStarted(deadlineMs: number): void;
   onRunEnded(loadId: number, timing: RunTiming): void;
+  /** A runtime measured something itself. */
+  onMetrics(loadId: number, updates: readonly MetricUpdate[]): void;
 }
 
 /** The front's end of the protocol with one host. */
@@ -124,10 +127,13 @@ export class HostClient {
     });
   }
 
-  /** Opens a session; of `first` only the parameters are used. A fault in opening comes as the session's end. */
-  openSession(loadId: number, first: InferenceRequest, sink: SessionSink): SessionPort {
+  /**
+   * Opens a session; of `first` only parameters and headers are used. A fault in opening comes as the session's end.
+   * @param isPaced its host is told when its reader is slow
+   */
+  openSession(loadId: number, first: InferenceRequest, sink: SessionSink, isPaced = false): SessionPort {
     const channel = this.#newChannel();
-    const parts = { connection: this.#connection, channel, limits: this.#limits, pool: this.#pool };
+    const parts = { connection: this.#connection, channel, limits: this.#limits, pool: this.#pool, isPaced };
     const session = new RemoteSession(parts, sink, () => this.#sessions.delete(channel));
     const lost = this.#lost;
     if (lost !== undefined) {
@@ -186,6 +192,8 @@ export class HostClient {
         return this.#events.onRunStarted(head.varint());
       case MESSAGE.RUN_ENDED:
         return this.#events.onRunEnded(head.varint(), readTiming(head));
+      case MESSAGE.METRICS:
+        return this.#events.onMetrics(head.varint(), JSON.parse(head.string()) as MetricUpdate[]);
       case MESSAGE.WELCOME:
       case MESSAGE.LOADED: {
         const waiting = this.#replies.get(channel);

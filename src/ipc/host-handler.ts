@@ -42,6 +42,11 @@ export interface SessionOutput {
   end(error: MillraceError | undefined, comesLast?: boolean): void;
   /** Responses wait for credit: stop producing until `onRoom`. */
   readonly isFull: boolean;
+  /**
+   * Of a session whose source makes responses at its own pace: how many may be under way before it is known how fast they
+   * are read, and again after the reader was slow. While they are read at once, the number doubles up to the session's credit.
+   */
+  limitLookAhead?(messages: number): void;
   /** What a session may hold, in bytes. */
   readonly maxBytes: number;
 }
@@ -50,7 +55,7 @@ export interface SessionOutput {
 export interface HostHandler {
   start(settings: object): Promise<void>;
   /**
-   * Loads follow each other: the next one begins when the one before was answered.
+   * Loads begin one after another: the next one when the one before was answered, or is a runtime's that takes long.
    * @returns what the front should know of the servable, as JSON
    */
   load(loadId: number, spec: unknown): Promise<object>;

@@ -40,7 +40,7 @@ function connect(parts: Partial<HostHandler>): {
     (fault) => faults.push(fault),
     () => {},
   );
-  const events = { onAlive() {}, onRunStarted() {}, onRunEnded() {} };
+  const events = { onAlive() {}, onRunStarted() {}, onRunEnded() {}, onMetrics() {} };
   return { client: new HostClient(near, LIMITS, events), server, faults, near, far };
 }
 

@@ -7,6 +7,7 @@ import { Connection, type OpenStream } from './connection.ts';
 import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
 import type { HostHandler } from './host-handler.ts';
+import type { MetricUpdate } from './metric-update.ts';
 import type { RunTiming } from './run-timing.ts';
 import { SessionChannel } from './session-channel.ts';
 
@@ -53,6 +54,13 @@ export class HostServer {
     });
   }
 
+  metered(loadId: number, updates: readonly MetricUpdate[]): void {
+    this.#connection.send(MESSAGE.METRICS, 0, (writer) => {
+      writer.varint(loadId);
+      writer.string(JSON.stringify(updates));
+    });
+  }
+
   #receive(type: number, channel: number, body: Buffer): void {
     const { head, tensorsAt } = openBody(body);
     switch (type) {
@@ -66,6 +74,8 @@ export class HostServer {
         return this.#open(channel, body, head, tensorsAt);
       case MESSAGE.CREDIT:
         return this.#sessions.get(channel)?.credit(head.varint(), head.varint());
+      case MESSAGE.PAUSE:
+        return this.#sessions.get(channel)?.pause();
       case MESSAGE.HALF_CLOSE:
         return this.#sessions.get(channel)?.halfClose();
       case MESSAGE.ABORT:

@@ -8,11 +8,16 @@ import type { HeadWriter } from './head.ts';
 import type { readProgress } from './progress-tally.ts';
 import type { ResponseTiming, SessionLimits, SessionPort, SessionSink } from './session.ts';
 
+/** A reader that keeps a session waiting for longer is slow; a shorter wait is one for the socket. */
+const SLOW_MS = 2;
+
 export interface RemoteSessionParts {
   readonly connection: Connection;
   readonly channel: number;
   readonly limits: SessionLimits;
   readonly pool: BufferPool | undefined;
+  /** Its host is told when its reader is slow. */
+  readonly isPaced: boolean;
 }
 
 /** What to do when a request's tensors were sent: their memory is the pool's again, if it was. */
@@ -36,6 +41,7 @@ export class RemoteSession implements SessionPort {
   readonly #sink: SessionSink;
   readonly #limits: SessionLimits;
   readonly #pool: BufferPool | undefined;
+  readonly #isPaced: boolean;
   readonly #forget: () => void;
   /** Requests sent and not yet taken. */
   #messages = 0;
@@ -44,7 +50,8 @@ export class RemoteSession implements SessionPort {
   /** Credit for responses to be given back. */
   #owedMessages = 0;
   #owedBytes = 0;
-  #isPaused = false;
+  /** When it was paused; 0: it is not. */
+  #pausedAt = 0;
   #isCreditScheduled = false;
   #hasEnded = false;
 
@@ -53,6 +60,7 @@ export class RemoteSession implements SessionPort {
     this.#channel = parts.channel;
     this.#limits = parts.limits;
     this.#pool = parts.pool;
+    this.#isPaced = parts.isPaced;
     this.#sink = sink;
     this.#forget = forget;
   }
@@ -72,11 +80,15 @@ export class RemoteSession implements SessionPort {
   }
 
   pause(): void {
-    this.#isPaused = true;
+    if (this.#pausedAt === 0) this.#pausedAt = performance.now();
   }
 
+  /** A reader that kept the session waiting is told of: until it reads faster, little is made ahead of it. */
   resume(): void {
-    this.#isPaused = false;
+    if (this.#pausedAt === 0) return;
+    const isSlow = performance.now() - this.#pausedAt > SLOW_MS;
+    this.#pausedAt = 0;
+    if (isSlow) this.#tellSlow();
     this.#giveCredit();
   }
 
@@ -93,6 +105,7 @@ export class RemoteSession implements SessionPort {
     this.#owedMessages++;
     this.#owedBytes += costOf(response.outputs);
     this.#giveCredit();
+    if (this.#pausedAt !== 0 && performance.now() - this.#pausedAt > SLOW_MS) this.#tellSlow();
     this.#sink.onResponse(response, timing);
   }
 
@@ -124,13 +137,19 @@ export class RemoteSession implements SessionPort {
     return this.#messages >= this.#limits.maxMessages || this.#bytes >= this.#limits.maxBytes;
   }
 
+  /** Credit that is owed follows; there is none without a response that waits for it. */
+  #tellSlow(): void {
+    if (!this.#isPaced || this.#owedMessages === 0 || this.#hasEnded) return;
+    this.#connection.send(MESSAGE.PAUSE, this.#channel);
+  }
+
   /** Once per turn of the event loop, for all the responses that came in it. */
   #giveCredit(): void {
-    if (this.#isPaused || this.#isCreditScheduled || this.#owedMessages === 0) return;
+    if (this.#pausedAt !== 0 || this.#isCreditScheduled || this.#owedMessages === 0) return;
     this.#isCreditScheduled = true;
     setImmediate(() => {
       this.#isCreditScheduled = false;
-      if (this.#isPaused || this.#hasEnded) return;
+      if (this.#pausedAt !== 0 || this.#hasEnded) return;
       const messages = this.#owedMessages;
       const bytes = this.#owedBytes;
       this.#owedMessages = 0;

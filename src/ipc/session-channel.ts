@@ -22,6 +22,11 @@ export class SessionChannel implements SessionOutput {
   #session: HostSession | undefined;
   /** Responses that wait for credit. */
   #waiting: { readonly response: InferenceResponse; readonly timing: ResponseTiming | undefined }[] = [];
+  #lookAhead: number;
+  /** How many may be under way now. */
+  #window: number;
+  /** The reader is slow: nothing more until it gives credit. */
+  #isPaused = false;
   #unacknowledgedMessages = 0;
   #unacknowledgedBytes = 0;
   readonly #tally = new ProgressTally();
@@ -43,14 +48,21 @@ export class SessionChannel implements SessionOutput {
     this.#connection = connection;
     this.#channel = channel;
     this.#limits = limits;
+    this.#lookAhead = this.#window = limits.maxMessages;
     this.#onFault = onFault;
     this.#forget = forget;
   }
 
   get isFull(): boolean {
     return (
-      this.#unacknowledgedMessages >= this.#limits.maxMessages || this.#unacknowledgedBytes >= this.#limits.maxBytes
+      this.#isPaused ||
+      this.#unacknowledgedMessages >= this.#window ||
+      this.#unacknowledgedBytes >= this.#limits.maxBytes
     );
+  }
+
+  limitLookAhead(messages: number): void {
+    this.#lookAhead = this.#window = Math.min(messages, this.#limits.maxMessages);
   }
 
   get maxBytes(): number {
@@ -77,8 +89,15 @@ export class SessionChannel implements SessionOutput {
     this.#session?.abort(error);
   }
 
+  pause(): void {
+    this.#isPaused = true;
+    this.#window = this.#lookAhead;
+  }
+
   credit(messages: number, bytes: number): void {
     const wasFull = this.isFull;
+    if (!this.#isPaused) this.#window = Math.min(this.#window * 2, this.#limits.maxMessages);
+    this.#isPaused = false;
     this.#unacknowledgedMessages -= messages;
     this.#unacknowledgedBytes -= bytes;
     while (!this.isFull) {

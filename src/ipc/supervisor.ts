@@ -3,6 +3,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { HostClient } from './host-client.ts';
 import type { LaunchedHost, Launcher } from './launcher.ts';
+import type { MetricUpdate } from './metric-update.ts';
 import type { RunTiming } from './run-timing.ts';
 import type { SessionLimits } from './session.ts';
 
@@ -37,6 +38,8 @@ export interface SupervisorEvents {
   onUp(client: HostClient): void;
   /** A model ran once. */
   onRun(loadId: number, timing: RunTiming): void;
+  /** A runtime measured something itself. */
+  onMetrics?(loadId: number, updates: readonly MetricUpdate[]): void;
   /** It is gone with all its calls and sessions; a replacement comes unless the supervisor was closed. */
   onDown(reason: string): void;
 }
@@ -93,6 +96,7 @@ export class Supervisor implements AsyncDisposable {
         this.#runEnded();
         if (loadId !== 0) this.#events.onRun(loadId, timing);
       },
+      onMetrics: (loadId: number, updates: readonly MetricUpdate[]) => this.#events.onMetrics?.(loadId, updates),
     };
     const client: HostClient = new HostClient(host.stream, this.#options.limits, events, this.#options.pool);
     this.#client = client;

@@ -51,6 +51,28 @@ function parametersFault(value: unknown): string | undefined {
   );
 }
 
+/** What keeps `value` from being headers. */
+export function headersFault(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null) return `headers: ${kindOf(value)} given, object expected`;
+  const wrong = Object.entries(value).find(([, entry]) => typeof entry !== 'string');
+  return wrong && `header "${wrong[0]}": ${kindOf(wrong[1])} given, string expected`;
+}
+
+/** What keeps `value` from being the description of a tensor, as in a runtime's `inputs`. */
+export function tensorSpecFault(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return `${kindOf(value)} given, a name, datatype and shape expected`;
+  const { name, datatype, shape } = value as { name?: unknown; datatype?: unknown; shape?: unknown };
+  if (typeof name !== 'string') return `name: ${kindOf(name)} given, string expected`;
+  if (typeof datatype !== 'string' || (!isDatatype(datatype) && datatype !== 'INVALID')) {
+    return `datatype: ${typeof datatype === 'string' ? `"${datatype}"` : kindOf(datatype)} given, one like FP32 expected`;
+  }
+  if (Array.isArray(shape) && shape.every((dim) => Number.isSafeInteger(dim) && (dim as number) >= -1))
+    return undefined;
+  const given = Array.isArray(shape) ? `[${shape.map(String).join(',')}]` : kindOf(shape);
+  return `shape: ${given} given, whole numbers from -1 expected`;
+}
+
 /** The type of a value for messages: "boolean", "undefined", "null", "Float32Array". */
 export function kindOf(value: unknown): string {
   if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;
@@ -62,11 +84,12 @@ function isWholeNumbers(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
 }
 
-/** A bigint is an int64; a user's module may have its own copy of `Uint64`. */
+/** A bigint is an int64; a user's module may have its own copies of `Uint64` and `JsonParameter`. */
 function isParameter(value: unknown): boolean {
   if (typeof value === 'bigint') return BigInt.asIntN(64, value) === value;
   if (typeof value === 'object' && value !== null && 'value' in value) {
     return typeof value.value === 'bigint' && BigInt.asUintN(64, value.value) === value.value;
   }
+  if (typeof value === 'object' && value !== null && 'text' in value) return typeof value.text === 'string';
   return typeof value === 'boolean' || typeof value === 'string' || typeof value === 'number';
 }
