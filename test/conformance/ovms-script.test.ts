@@ -124,8 +124,8 @@ test('19: inputs of one timestamp from two requests', async () => {
 
 test.each([
   ['20: a generator without LOOPBACK', 'no_loopback', /execute yields, which needs LOOPBACK/],
-  ['21: something else than a list or a generator', 'nothing', /execute gave undefined, a list of tensors/],
-  ['22: a list of something else than tensors', 'numbers', /execute gave at \[0\] 1, a tensor expected/],
+  ['21: something else than a list or a generator', 'nothing', /execute: undefined given, a list of tensors/],
+  ['22: a list of something else than tensors', 'numbers', /execute: output \[0\]: number given, a tensor expected/],
 ])('%s ends the session', async (_, graph, reason) => {
   const { seen, code, text } = await stream([request(graph, { in: 3.5 })]);
   expect([seen, code]).toEqual([[], INVALID_ARGUMENT]);

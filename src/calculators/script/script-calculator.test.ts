@@ -110,16 +110,16 @@ test('a shared script is begun and ended by others', async () => {
 const PREFIX = 'Error occurred during graph execution - ';
 const tensor = number('OUTPUT', 1);
 test.each<[string, unknown]>([
-  ['execute gave undefined, a list of tensors or a generator expected', undefined],
-  ['execute gave an object (outputs), a list of tensors or a generator expected', { outputs: [] }],
-  ['execute gave at [1] text, a tensor expected', [tensor, 'text']],
-  ['execute gave at [0] tensor "OUTPUT": datatype is FLOAT, one of BOOL, UINT8', [{ ...tensor, datatype: 'FLOAT' }]],
-  ['execute gave at [0] tensor "OUTPUT": shape is [-1], a list of whole numbers from 0', [{ ...tensor, shape: [-1] }]],
+  ['execute: undefined given, a list of tensors or a generator expected', undefined],
+  ['execute: Object given, a list of tensors or a generator expected', { outputs: [] }],
+  ['execute: output [1]: string given, a tensor expected', [tensor, 'text']],
+  ['execute: output "OUTPUT": datatype: "FLOAT" given, one like FP32 expected', [{ ...tensor, datatype: 'FLOAT' }]],
+  ['execute: output "OUTPUT": shape: [-1] given, whole numbers from 0 expected', [{ ...tensor, shape: [-1] }]],
   [
-    'execute gave at [0] tensor "OUTPUT": data is a Float32Array, a Uint8Array',
+    'execute: output "OUTPUT": data: Float32Array given, the raw bytes as Uint8Array expected',
     [{ ...tensor, data: Float32Array.of(1) }],
   ],
-  ['execute gave at [0] tensor "OUTPUT": data is of 4 bytes, 8 bytes for FP32 [2]', [{ ...tensor, shape: [2] }]],
+  ['execute: output "OUTPUT": data: 4 bytes given, 8 expected for FP32 [2]', [{ ...tensor, shape: [2] }]],
   ['the node has no output "nothing"; it has "out_output_0"', [{ ...tensor, name: 'nothing' }]],
   ["execute yields, which needs LOOPBACK among the node's inputs and outputs", [][Symbol.iterator]()],
 ])('%s', async (text, result) => {
@@ -264,7 +264,7 @@ test('a generator fails the run with the message of what it throws or of what is
     },
   } as unknown as ScriptHandler;
   expect((await loop(yields, [[5n, 0]], false)).error).toContain(
-    'execute yielded an object (name, datatype, shape, data), a list of tensors expected',
+    'execute yields: Object given, a list of tensors expected',
   );
 });
 

@@ -11,8 +11,8 @@ import {
 import type { ScriptContext, ScriptHandler, ScriptOutputs } from '../../runtime/script/define-script.ts';
 import { SCRIPT_SERVICE, type ScriptService } from '../../runtime/script/script-service.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { kindOf, tensorFault } from '../../tensor/tensor-fault.ts';
 import { tensorPacket } from '../packet-types.ts';
-import { kindOf, takeTensor } from './take-tensor.ts';
 
 const LOOPBACK = 'LOOPBACK';
 
@@ -119,7 +119,7 @@ class ScriptNode implements CalculatorInstance {
       const result: unknown = await this.#execute(inputs, script);
       if (Array.isArray(result)) return this.#send(context, result, timestamp);
       if (!isIterator(result))
-        throw new Error(`execute gave ${kindOf(result)}, a list of tensors or a generator expected`);
+        throw new Error(`execute: ${kindOf(result)} given, a list of tensors or a generator expected`);
       if (!isLooping) {
         throw new Error(`execute yields, which needs ${LOOPBACK} among the node's inputs and outputs`);
       }
@@ -159,7 +159,7 @@ class ScriptNode implements CalculatorInstance {
         this.#steps = undefined;
         return;
       }
-      if (!Array.isArray(value)) throw new Error(`execute yielded ${kindOf(value)}, a list of tensors expected`);
+      if (!Array.isArray(value)) throw new Error(`execute yields: ${kindOf(value)} given, a list of tensors expected`);
       this.#send(context, value, this.#timestamp);
       context.outputPorts.find((port) => !isData(port))?.send(true, this.#timestamp++);
     });
@@ -168,7 +168,7 @@ class ScriptNode implements CalculatorInstance {
   #send({ outputPorts }: CalculatorContext, tensors: readonly unknown[], timestamp: bigint): void {
     const ports = outputPorts.filter(isData);
     for (const [i, value] of tensors.entries()) {
-      const tensor = takeTensor(value, `execute gave at [${i}]`);
+      const tensor = soundTensor(value, i);
       const port = ports.find(({ name }) => name === tensor.name) ?? ports.find(({ tag }) => tag === tensor.name);
       if (port === undefined) {
         const names = ports.map(({ name }) => `"${name}"`).join(', ');
@@ -187,6 +187,14 @@ async function guarded<T>(service: ScriptService, call: () => Promise<T>): Promi
     service.logger.error({ error: messageOf(error), stack: stackOf(error) }, 'script failed');
     throw new GraphError('INTERNAL', `Error occurred during graph execution - ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** Checked here, and again where it leaves the graph, so that the message can name the place. */
+function soundTensor(value: unknown, index: number): Tensor {
+  const fault = tensorFault(value);
+  if (fault === undefined) return value as Tensor;
+  const name: unknown = (value as Partial<Tensor> | null | undefined)?.name;
+  throw new Error(`execute: output ${typeof name === 'string' ? `"${name}"` : `[${index}]`}: ${fault}`);
 }
 
 function isData({ tag }: { readonly tag: string }): boolean {
