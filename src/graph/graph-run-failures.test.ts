@@ -43,7 +43,7 @@ describe('failures', () => {
       message: `CalculatorGraph::Run() failed: \nCalculator::${name}() for node "N" failed: broken`,
     });
     expect(told).toHaveLength(1);
-    expect(() => add('a', 1)).toThrow(/Graph has errors/);
+    expect(() => add('a', 1)).toThrow(/ended; Graph has errors/);
   });
 
   test('close every open node once', async () => {

@@ -68,11 +68,14 @@ describe('packets', () => {
     await expect(run.waitUntilDone()).rejects.toThrow('Timestamp::Done()');
   });
 
-  test('for a run that has ended are dropped silently', async () => {
-    const { seen, add, finish } = startGraph(oneNode, [], { observe: ['b'] });
+  test('for a run that has ended are dropped silently, until the end has been waited for', async () => {
+    const { run, seen, add, idle, finish } = startGraph(oneNode, [], { observe: ['b'] });
     add('a', 0);
-    await finish();
+    run.closeAllInputs();
+    await idle();
     add('a', 1);
+    await finish();
+    expect(() => add('a', 2)).toThrow(expect.objectContaining({ code: 'FAILED_PRECONDITION' }));
     expect(seen).toEqual(['b@0=0']);
   });
 

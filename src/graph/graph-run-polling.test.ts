@@ -43,6 +43,17 @@ describe('a poller', () => {
     await run.waitUntilDone();
   });
 
+  test('of a loop, whose node never closes, says that the run has ended', async () => {
+    const loop = `input_stream: "a" node { calculator: "Copy" input_stream: "a" input_stream: "back"
+      input_stream_info { tag_index: ":1" back_edge: true } output_stream: "b" output_stream: "back" }`;
+    const { run, pollers, next } = polled(loop, ['b'], { bounds: true });
+    const waiting = next();
+    run.closeAllInputs();
+    await run.waitUntilDone();
+    expect(await waiting).toBeUndefined();
+    expect(await pollers[0]?.next()).toBeUndefined();
+  });
+
   test('with bounds gives empty packets where time is settled without one', async () => {
     const { run, next } = polled(oneNode, ['b'], { bounds: true });
     const read: (readonly [unknown, bigint | undefined])[] = [];

@@ -49,7 +49,7 @@ export class GraphRun {
     if (at === undefined) throw unknownStream(stream, 'poll');
     const poller = new Poller(this.#graph, at, pollerHost(core, stream), options);
     core.stream(stream)?.consumers.push(poller.consumer);
-    core.onError(() => poller.fail());
+    core.onLast(() => poller.end());
     return poller;
   }
 
@@ -68,8 +68,13 @@ export class GraphRun {
   checkPacket(stream: string, value: unknown, timestamp: bigint): GraphError | undefined {
     const input = this.#core.input(stream);
     if (input === undefined) return unknownStream(stream, 'feed');
-    const { error } = this.#core;
-    if (error !== undefined) return combineErrors('Graph has errors: ', [error]);
+    const { error, isEndTold } = this.#core;
+    const failure = error === undefined ? undefined : combineErrors('Graph has errors: ', [error]);
+    if (isEndTold) {
+      const text = `stream "${stream}" is fed after the run has ended`;
+      return new GraphError('FAILED_PRECONDITION', failure === undefined ? text : `${text}; ${failure.message}`);
+    }
+    if (failure !== undefined) return failure;
     if (!this.#isStarted)
       return new GraphError('FAILED_PRECONDITION', `stream "${stream}" is fed before the run has started`);
     if (this.#core.hasEnded) return undefined;
@@ -78,7 +83,7 @@ export class GraphRun {
 
   /**
    * Queues a packet, also above the limit of a queue. Throws what `checkPacket` returns; a fault of the packet itself also
-   * fails the run, as in MediaPipe. A packet for a run that has ended is dropped.
+   * fails the run, as in MediaPipe. A packet for a run that has ended is dropped until `waitUntilDone` has told so, then an error.
    */
   addPacket(stream: string, packet: Packet): void {
     const fault = this.checkPacket(stream, packet.value, packet.timestamp);

@@ -17,6 +17,8 @@ export interface NodeHost extends ContextHost, QueueHost {
   sourceIdle(node: NodeRun): void;
   /** A calculator that is not a source asked for the end. */
   stopSources(): void;
+  /** Shows a bound on all outputs that are open. */
+  passBound(outputs: readonly OutputStream[], bound: bigint): void;
   /** A call returned a promise, which has settled when `callEnded` comes. */
   callBegan(node: NodeRun): void;
   callEnded(node: NodeRun): void;
@@ -212,18 +214,22 @@ export class NodeRun implements InputOwner {
     return this.#context.stopRequested && (this.#wasCalled || !this.isActive);
   }
 
+  /** The input set that is filled, then those that were promised together with it: a batch. */
   #call(): void {
     const instance = this.#instance;
-    this.#begin();
-    if (instance.process === undefined) return this.#processed();
-    let result: void | Promise<void>;
-    try {
-      result = instance.process(this.#context);
-    } catch (error) {
-      return this.#failed('Process', error);
-    }
-    if (isPromise(result)) this.#await(result, 'Process', () => this.#processed());
-    else this.#processed();
+    do {
+      this.#begin();
+      let result: void | Promise<void>;
+      try {
+        result = instance.process?.(this.#context);
+      } catch (error) {
+        return this.#failed('Process', error);
+      }
+      if (isPromise(result)) {
+        return this.#await(result, 'Process', () => (this.#showAndFillNext() ? this.#call() : this.#processed()));
+      }
+    } while (this.#showAndFillNext());
+    this.#processed();
   }
 
   /** Begins a call beside others; what they send is shown in the order in which they began. */
@@ -264,14 +270,17 @@ export class NodeRun implements InputOwner {
     }
   }
 
-  #processed(): void {
+  /** A call has ended: shows what it sent. Returns whether another input set was promised together with it. */
+  #showAndFillNext(): boolean {
     this.#measure('Process');
     for (const output of this.outputs) this.#release(output);
     const nextTime = this.#host.hasFailed ? undefined : this.#policy?.fillNext?.();
-    if (nextTime !== undefined) {
-      this.#context.timestamp = nextTime;
-      return this.#call();
-    }
+    if (nextTime === undefined) return false;
+    this.#context.timestamp = nextTime;
+    return true;
+  }
+
+  #processed(): void {
     for (const input of this.inputs) input.release();
     if (this.plan.isSource) {
       if (this.#context.stopRequested && !this.#host.hasFailed) return this.#close();
@@ -346,7 +355,7 @@ export class NodeRun implements InputOwner {
     const offset = this.#context.timestampOffset;
     if (offset === undefined || !isRangeTimestamp(least)) return;
     const bound = offset === 0n ? least : addToTimestamp(least, offset);
-    for (const output of this.outputs) if (!output.isClosed) output.raise(bound);
+    this.#host.passBound(this.outputs, bound);
   }
 
   /** A call begins; it ends with {@link #measure}. */

@@ -18,7 +18,7 @@ export class Poller implements InputOwner {
   readonly #wantsBounds: boolean;
   readonly #waiting: ((packet: Packet | undefined) => void)[] = [];
   #last: bigint = Timestamp.Unstarted;
-  #hasFailed = false;
+  #isLast = false;
 
   /** @param stream index into the graph's streams */
   constructor(graph: ValidatedGraph, stream: number, host: QueueHost, options: PollOptions) {
@@ -45,16 +45,16 @@ export class Poller implements InputOwner {
     this.#give();
   }
 
-  /** @internal The run has failed: what is queued may still be read. */
-  fail(): void {
-    this.#hasFailed = true;
+  /** @internal The run has failed or ended: what is queued may still be read. */
+  end(): void {
+    this.#isLast = true;
     this.#give();
   }
 
   #give(): void {
     while (this.#waiting.length > 0) {
       const packet = this.#take();
-      if (packet === undefined && !this.#hasFailed && !this.#input.isExhausted) return;
+      if (packet === undefined && !this.#isLast && !this.#input.isExhausted) return;
       this.#waiting.shift()?.(packet);
     }
   }

@@ -1,3 +1,4 @@
+import { BoundRelay } from './bound-relay.ts';
 import { combineErrors, GraphError, codeOf, type Phase } from './graph-error.ts';
 import { messageOf } from '../base/errors.ts';
 import { Executor } from './executor.ts';
@@ -56,6 +57,7 @@ export class RunCore implements NodeHost, RunLoopHost {
   readonly #streams: OutputStream[];
   readonly #inputs: OutputStream[] = [];
   readonly #sources: SourceLayers;
+  readonly #bounds = new BoundRelay();
   readonly #errors: GraphError[] = [];
   #errorListeners: ((error: GraphError) => void)[] = [];
   #waiters: Waiter[] = [];
@@ -65,6 +67,8 @@ export class RunCore implements NodeHost, RunLoopHost {
   #isStarted = false;
   #isEnding = false;
   #hasEnded = false;
+  #isEndTold = false;
+  readonly #endListeners: (() => void)[] = [];
 
   constructor(graph: ValidatedGraph, options: GraphRunOptions) {
     this.#graph = graph;
@@ -99,6 +103,11 @@ export class RunCore implements NodeHost, RunLoopHost {
 
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /** Somebody who waited for the end has been told of it. */
+  get isEndTold(): boolean {
+    return this.#isEndTold;
   }
 
   /** The error that failed the run. */
@@ -147,6 +156,7 @@ export class RunCore implements NodeHost, RunLoopHost {
   }
 
   wait(until: 'idle' | 'done'): Promise<void> {
+    if (this.#hasEnded && until === 'done') this.#isEndTold = true;
     if (this.#hasEnded) return this.hasFailed ? Promise.reject(this.#runError()) : Promise.resolve();
     if (!this.#isStarted) {
       return Promise.reject(new GraphError('FAILED_PRECONDITION', 'the run has not been started'));
@@ -158,6 +168,12 @@ export class RunCore implements NodeHost, RunLoopHost {
   onError(callback: (error: GraphError) => void): void {
     if (this.hasFailed) callback(this.#runError());
     else this.#errorListeners.push(callback);
+  }
+
+  /** Calls back when nothing more will come: at once when the run fails, else at its end. */
+  onLast(callback: () => void): void {
+    this.#endListeners.push(callback);
+    this.onError(callback);
   }
 
   fail(error: GraphError): void {
@@ -220,6 +236,10 @@ export class RunCore implements NodeHost, RunLoopHost {
 
   packetsDropped(count: number): void {
     this.droppedPackets += count;
+  }
+
+  passBound(outputs: readonly OutputStream[], bound: bigint): void {
+    this.#bounds.pass(outputs, bound);
   }
 
   callBegan(node: NodeRun): void {
@@ -298,6 +318,7 @@ export class RunCore implements NodeHost, RunLoopHost {
     if (this.#isStarted) this.#tellStatus('afterRun');
     this.#hasEnded = true;
     this.throttle.releaseAll();
+    for (const listener of this.#endListeners) listener();
     this.#settle('idle');
     this.#settle('done');
   }
@@ -314,6 +335,7 @@ export class RunCore implements NodeHost, RunLoopHost {
     if (this.#waiters.length === 0) return;
     const due = this.#waiters.filter((waiter) => waiter.until === until);
     this.#waiters = this.#waiters.filter((waiter) => waiter.until !== until);
+    if (until === 'done' && due.length > 0) this.#isEndTold = true;
     for (const { resolve, reject } of due) {
       if (this.hasFailed) reject(this.#runError());
       else resolve();
