@@ -7,7 +7,8 @@ const MAX_LENGTH = 200;
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > MAX_LENGTH) return undefined;
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  // Of a short name something must be right.
+  let bestDistance = Math.min(Math.max(2, Math.floor(name.length / 3)), name.length - 1) + 1;
   for (const candidate of known) {
     const d = distance(name.toLowerCase(), candidate.toLowerCase());
     if (d < bestDistance) {
@@ -22,4 +23,17 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
 export function didYouMean(name: string, known: Iterable<string>): string {
   const candidate = nearest(name, known);
   return candidate === undefined ? '' : `; did you mean "${candidate}"?`;
+}
+
+/** How many names a message lists. */
+const MAX_LISTED = 10;
+
+/** What to name instead of an unknown `what`: `; did you mean "x"?`, else `; it has input "x", "y"` or `; it has no input`. */
+export function knownNames(what: string, name: string, known: Iterable<string>): string {
+  const names = [...known];
+  const meant = didYouMean(name, names);
+  if (meant !== '') return meant;
+  if (names.length === 0) return `; it has no ${what}`;
+  const listed = names.slice(0, MAX_LISTED).map((each) => `"${each}"`);
+  return `; it has ${what} ${listed.join(', ')}${names.length > MAX_LISTED ? ', …' : ''}`;
 }

@@ -1,4 +1,4 @@
-import { didYouMean } from '../base/nearest.ts';
+import { knownNames } from '../base/nearest.ts';
 import { GraphError, GraphRun, type GraphRunOptions, type Packet, type ValidatedGraph } from '../graph/index.ts';
 import { formOf } from '../host/graph/ports.ts';
 import { parseJson, type JsonValue } from '../protocol/wire/json-reader.ts';
@@ -91,7 +91,5 @@ function jsonOf(text: string): JsonValue | undefined {
 }
 
 function unknown(what: string, name: string, known: Iterable<string>): GraphError {
-  const names = [...known];
-  const hint = didYouMean(name, names) || (names.length === 0 ? '; it has none' : `; it has ${names.join(', ')}`);
-  return new GraphError('NOT_FOUND', `the graph has no ${what} "${name}"${hint}`);
+  return new GraphError('NOT_FOUND', `the graph has no ${what} "${name}"${knownNames(what, name, known)}`);
 }

@@ -1,14 +1,16 @@
 import { MillraceError } from '../base/errors.ts';
+import { knownNames } from '../base/nearest.ts';
 import type { InferenceRequest } from '../tensor/inference.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 
 /** Refuses names that are not among the outputs. */
 export function checkRequestedOutputs(request: InferenceRequest, specs: readonly TensorSpec[]): void {
+  const names = specs.map((spec) => spec.name);
   for (const { name } of request.outputs) {
-    if (specs.some((spec) => spec.name === name)) continue;
+    if (names.includes(name)) continue;
     throw new MillraceError(
       'UNEXPECTED_OUTPUT',
-      `unexpected inference output '${name}' for model '${request.servable}'`,
+      `unexpected inference output '${name}' for model '${request.servable}'${knownNames('output', name, names)}`,
       { details: { servable: request.servable, tensor: name } },
     );
   }

@@ -43,7 +43,7 @@ describe('checkInputs', () => {
       'an unknown name',
       [a, b, tensor('X', 'FP32', [1], 4)],
       'UNEXPECTED_INPUT',
-      "unexpected inference input 'X' for model 'm'",
+      `unexpected inference input 'X' for model 'm'; it has input "A", "B"`,
     ],
     [
       'missing inputs',

@@ -1,9 +1,10 @@
 import { MillraceError, type Reason } from '../base/errors.ts';
+import { knownNames } from '../base/nearest.ts';
 import { expectedBytes, shapeFits, type Tensor, type TensorSpec } from '../tensor/tensor.ts';
 
 /**
  * Checks the inputs of one run against what the model expects: names, datatypes, shapes and byte counts. ONNX Runtime
- * ignores an input that it does not know, so this refuses it. Texts are Triton's (KServe sheet §2.5).
+ * ignores an input that it does not know, so this refuses it. Texts begin as Triton's (KServe sheet §2.5).
  * @param requestId of the request, or "" where the client gave none
  * @throws MillraceError about the first fault found
  */
@@ -23,7 +24,8 @@ export function checkInputs(
   const byName = new Map(specs.map((spec) => [spec.name, spec]));
   for (const { name } of tensors) {
     if (!byName.has(name)) {
-      fail('UNEXPECTED_INPUT', `unexpected inference input '${name}' for model '${model}'`, model, name);
+      const hint = knownNames('input', name, byName.keys());
+      fail('UNEXPECTED_INPUT', `unexpected inference input '${name}' for model '${model}'${hint}`, model, name);
     }
   }
   checkMissing(model, specs, given, prefix);

@@ -49,15 +49,15 @@ describe('graph check', () => {
     );
     const path = await write(
       'graph.pbtxt',
-      `input_stream: "a"
-       node { calculator: "Sub" name: "one" input_stream: "IN:a" }
-       node { calculator: "Sub" name: "two" input_stream: "IN:a" }
-       node { calculator: "PassThroughCalculator" input_stream: "b" output_stream: "c" }`,
+      `input_stream: "video"
+       node { calculator: "Sub" name: "one" input_stream: "IN:video" }
+       node { calculator: "Sub" name: "two" input_stream: "IN:video" }
+       node { calculator: "PassThroughCalculator" input_stream: "vdeo" output_stream: "c" }`,
     );
     const { code, out, err } = await run('graph', 'check', path);
     expect(code).toBe(1);
     expect(out.trimEnd().split('\n')).toEqual([
-      expect.stringMatching(/^graph.pbtxt:4: .*"b".* has no producer; did you mean "a"\?$/),
+      expect.stringMatching(/^graph.pbtxt:4: .*"vdeo".* has no producer; did you mean "video"\?$/),
       'sub.pbtxt:4: no calculator is named "CountrCalculator"; did you mean "CounterCalculator"?',
     ]);
     expect(err).toBe('millrace: 2 faults\n');
@@ -233,7 +233,7 @@ describe('graph run', () => {
     expect(wrong).toMatchObject({ code: 1, err: 'the graph has no input_stream "inptu"; did you mean "input"?\n' });
     const fed = ['graph', 'run', shipped('counter'), '--input', `input=${input}`];
     expect((await run(...fed, '--observe', 'x')).err).toMatch(/no stream "x"; it has /);
-    expect((await run(...fed, '--side_packet', 'x=1')).err).toMatch(/it has none/);
+    expect((await run(...fed, '--side_packet', 'x=1')).err).toMatch(/it has no input_side_packet/);
     expect((await run('graph', 'run', shipped('counter'), '--input', `input=${input}x`)).err).toMatch(/^cannot read/);
   });
 });

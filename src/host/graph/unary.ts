@@ -1,5 +1,6 @@
 import type { Cancellation } from '../../base/cancellation.ts';
 import { MillraceError } from '../../base/errors.ts';
+import { knownNames } from '../../base/nearest.ts';
 import type { Packet } from '../../graph/index.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -23,6 +24,7 @@ export async function inferOnce(
   cancellation: Cancellation,
 ): Promise<InferenceResponse> {
   const timestamp = new SessionClock(program.automaticTimestamps).timestampOf(request.parameters);
+  checkNames(program, request);
   const packets = packetsOf(program, request);
   checkComplete(program, packets.length);
   const { run, release } = createRun(program, { first: request.parameters, at: () => request.parameters });
@@ -50,6 +52,19 @@ export async function inferOnce(
     release();
   }
   return joined(program, request, first);
+}
+
+/** OVMS's text, with the name that was meant. On a stream it is the text alone, which clients may know. */
+function checkNames({ inputs, request: whole, name: servable }: GraphProgram, request: InferenceRequest): void {
+  if (whole !== undefined) return;
+  for (const { name } of request.inputs) {
+    if (inputs.has(name)) continue;
+    throw new MillraceError(
+      'UNEXPECTED_INPUT',
+      `Unexpected input - ${name} is unexpected${knownNames('input', name, inputs.keys())}`,
+      { details: { servable, tensor: name, expected: [...inputs.keys()] } },
+    );
+  }
 }
 
 function checkComplete(program: GraphProgram, packets: number): void {

@@ -102,7 +102,7 @@ export const GRPC_CASES: readonly GrpcCase[] = [
   {
     name: 'an unknown output of a graph (a stream gives them all)',
     message: request('counter', { ...GOOD['counter'], outputs: [{ name: 'otput' }] }),
-    text: /unexpected inference output 'otput' for model 'counter'/,
+    text: /unexpected inference output 'otput' for model 'counter'; did you mean "output"\?/,
     stream: 'fine',
   },
 

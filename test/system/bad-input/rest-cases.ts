@@ -61,8 +61,18 @@ export const REST_CASES: readonly RestCase[] = [
   ...of(
     400,
     'UNEXPECTED_INPUT',
-    ['an unknown input of a graph', counter, tensor('inptu', 'FP32', [1], [1]), /inptu is unexpected/],
-    ['an unknown input of a model', fp32, tensor('X', 'FP32', [1], [1]), /unexpected inference input 'X'/],
+    [
+      'an unknown input of a graph',
+      counter,
+      tensor('inptu', 'FP32', [1], [1]),
+      /inptu is unexpected; did you mean \\?"input/,
+    ],
+    [
+      'an unknown input of a model',
+      fp32,
+      tensor('X', 'FP32', [1], [1]),
+      /unexpected inference input 'X' for model 'identity_fp32'; /,
+    ],
   ),
   ...of(400, 'UNEXPECTED_OUTPUT', [
     'an unknown output of a graph',
