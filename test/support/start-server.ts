@@ -10,7 +10,9 @@ import { ROOT } from './paths.ts';
 export interface ServerOptions {
   /** Path of a configuration, or one to be written to a file. Default: the one that the server ships. */
   readonly config?: string | object | undefined;
-  /** More flags of `millrace serve`, e.g. ["--hosts", "1"]. */
+  /** An MLServer folder: it is served by `millrace start`, and `config` counts for nothing. */
+  readonly folder?: string | undefined;
+  /** More flags of `millrace serve` or `start`, e.g. ["--hosts", "1"]. */
   readonly flags?: readonly string[] | undefined;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
@@ -27,6 +29,10 @@ export interface TestServer extends AsyncDisposable {
   readonly grpcAddress: string;
   /** "http://127.0.0.1:N", no slash at its end. */
   readonly restUrl: string;
+  /** Of `start`: the port that speaks MLServer's gRPC. */
+  readonly mlserverAddress: string;
+  /** Of `start`: the metrics on the port of their own. */
+  readonly metricsUrl: string;
   /** All that it has printed so far. */
   logs(): string;
   /** The processes that it has started and that still run. */
@@ -46,13 +52,21 @@ const POLL_MS = 25;
 /** Starts the built server on free ports of 127.0.0.1 and waits until it says that it is ready. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-test-'));
-  const [grpcPort = 0, restPort = 0] = await freePorts(2);
-  const flags = [...(await configFlags(options.config, folder)), ...(options.flags ?? [])];
-  const child = spawn(
-    process.execPath,
-    ['bin/millrace.js', 'serve', '--port', String(grpcPort), '--rest_port', String(restPort), ...flags],
-    { cwd: ROOT, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const [grpcPort = 0, restPort = 0, mlserverPort = 0, metricsPort = 0] = await freePorts(4);
+  const served =
+    options.folder === undefined
+      ? ['serve', ...(await configFlags(options.config, folder))]
+      : ['start', options.folder];
+  const ports = ['--port', String(grpcPort), '--rest_port', String(restPort)];
+  const mlserverPorts =
+    options.folder === undefined
+      ? undefined
+      : { MLSERVER_GRPC_PORT: String(mlserverPort), MLSERVER_METRICS_PORT: String(metricsPort) };
+  const child = spawn(process.execPath, ['bin/millrace.js', ...served, ...ports, ...(options.flags ?? [])], {
+    cwd: ROOT,
+    env: { ...process.env, ...mlserverPorts, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let logs = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (logs += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (logs += text));
@@ -93,6 +107,8 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     restPort,
     grpcAddress: `127.0.0.1:${grpcPort}`,
     restUrl,
+    mlserverAddress: `127.0.0.1:${mlserverPort}`,
+    metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
     logs: () => logs,
     children: () => (pid === undefined || hasEnded(child) ? [] : descendants(pid)),
     stop: () => (stopping ??= stop()),
