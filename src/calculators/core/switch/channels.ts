@@ -96,9 +96,10 @@ export function boundOf({ timestamp, isDone }: InputPort): bigint {
   return timestamp <= Timestamp.Unstarted ? Timestamp.PreStream : nextTimestamp(timestamp);
 }
 
+/** Nothing more to come is told as a bound past every packet, as MediaPipe does; the output closes with the node. */
 export function raise(output: OutputPort, bound: bigint): void {
-  if (bound === Timestamp.Done) output.close();
-  else if (bound > output.bound && bound <= Timestamp.OneOverPostStream) output.setBound(bound);
+  const told = earlier(bound, Timestamp.OneOverPostStream);
+  if (told > output.bound) output.setBound(told);
 }
 
 export const earlier = (a: bigint, b: bigint | undefined): bigint => (b === undefined || a < b ? a : b);

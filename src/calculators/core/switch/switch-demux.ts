@@ -106,10 +106,12 @@ class Route {
       const bound = earlier(boundOf(this.#input), limit);
       if (bound > this.next) {
         this.next = bound;
-        if (output !== undefined && bound < Timestamp.Done) raise(output, bound);
+        if (output !== undefined) raise(output, bound);
       }
       if (end === undefined || this.next < end) break;
     }
-    if (isDone && this.#waiting.length === 0) for (const output of this.#outputs) output?.close();
+    if (!isDone || this.#waiting.length > 0) return;
+    const last = this.#outputs[history.at(this.next).channel];
+    for (const output of this.#outputs) if (output !== last) output?.close();
   }
 }

@@ -1,6 +1,7 @@
 import {
   anyPacket,
   defineCalculator,
+  nextTimestamp,
   optional,
   repeated,
   sameAs,
@@ -112,6 +113,8 @@ class Ticks {
 class Join {
   readonly #output: OutputPort;
   readonly #channels: readonly ({ readonly input: InputPort; readonly waiting: Packet[] } | undefined)[];
+  /** The lowest time that is not relayed yet. */
+  next: bigint = Timestamp.PreStream;
 
   constructor(output: OutputPort, inputs: readonly InputPort[]) {
     this.#output = output;
@@ -125,11 +128,6 @@ class Join {
     this.#channels = channels;
   }
 
-  /** The lowest time that is not relayed yet. */
-  get next(): bigint {
-    return this.#output.bound;
-  }
-
   relay(history: ChannelHistory, ticks: Ticks | undefined): void {
     for (const channel of this.#channels) {
       const packet = channel?.input.packet;
@@ -139,18 +137,22 @@ class Join {
       const { channel, end } = history.at(this.next);
       const limit = earlier(history.known, end);
       const from = this.#channels[channel];
-      const settled = this.#relayChannel(from, limit);
+      const settled = this.#relayChannel(from, limit, end);
       const isDone = end !== undefined && limit === end && (settled >= end || ticks?.areDone(settled, end) === true);
       if (!isDone) break;
-      raise(this.#output, end);
+      this.next = end; // not told: what the next channel brings says more
     }
     for (const channel of this.#channels) dropBefore(channel?.waiting ?? [], this.next);
   }
 
   /** Sends what is there before `limit`. Returns the lowest time that may still come on the channel. */
-  #relayChannel(from: { readonly input: InputPort; readonly waiting: Packet[] } | undefined, limit: bigint): bigint {
+  #relayChannel(
+    from: { readonly input: InputPort; readonly waiting: Packet[] } | undefined,
+    limit: bigint,
+    end: bigint | undefined,
+  ): bigint {
     if (from === undefined) {
-      raise(this.#output, limit); // there is no such channel: nothing comes
+      this.#settle(limit); // there is no such channel: nothing comes
       return Timestamp.Done;
     }
     const { input, waiting } = from;
@@ -158,10 +160,17 @@ class Join {
     for (let [head] = waiting; head !== undefined && head.timestamp < limit; [head] = waiting) {
       waiting.shift();
       this.#output.send(head);
+      this.next = nextTimestamp(head.timestamp);
     }
     const settled = boundOf(input);
-    if (waiting.length === 0 || limit < settled) raise(this.#output, earlier(settled, limit));
+    const isLeft = limit === end && settled >= end;
+    if (!isLeft && (waiting.length === 0 || limit < settled)) this.#settle(earlier(settled, limit));
     return settled;
+  }
+
+  #settle(bound: bigint): void {
+    if (bound > this.next) this.next = bound;
+    raise(this.#output, bound);
   }
 }
 
