@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../support/paths.ts';
 
-/** All that names a conformance test: the test files, and the table of stream cases. */
+/** All that names a conformance test: the test files, and the tables of stream cases. */
 function testTexts(): string {
   const folder = join(ROOT, 'test/conformance');
   const files = readdirSync(folder).filter((file) => file.endsWith('.test.ts'));
-  return [...files, 'ovms/stream-cases.json'].map((file) => readFileSync(join(folder, file), 'utf8')).join('\n');
+  return [...files, 'ovms/stream-cases.json', 'ovms/script-cases.json'].map((file) => readFileSync(join(folder, file), 'utf8')).join('\n');
 }
 
 describe('docs/compatibility.md', () => {

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KserveGrpc } from '../support/kserve-grpc.ts';
+import { runPython } from '../support/python.ts';
 import { copyScripts, scriptGraph, type ScriptNode } from '../support/script-graphs.ts';
 import { ScratchFolder } from '../support/scratch-folder.ts';
 import { startServer, type TestServer } from '../support/start-server.ts';
+import { expectCase } from './ovms/expect-case.ts';
+import { allOk, SCRIPT_CASES } from './ovms/stream-case.ts';
 
-/** OVMS's streaming tests of its Python node (sheet §3.2, 12–22), with ScriptCalculator in its place. */
+/** OVMS's streaming tests of its Python node (sheet §3.2, 12–22), with ScriptCalculator in its place: the cases of script-cases.json, and more. */
 
 const three = ['in1', 'in2', 'in3'];
 const threeOut = ['out1', 'out2', 'out3'];
@@ -88,49 +91,11 @@ async function stream(requests: readonly object[]): Promise<{ seen: string[]; co
   return { seen, code, text };
 }
 
-test('12, 13: one request, one response', async () => {
-  expect(await stream([request('one', { in: 3.5 })])).toEqual({ seen: ['out=4.5@0'], code: 0, text: '' });
-});
+test.each(SCRIPT_CASES)('$test $name, grpc-js', (streamCase) => expectCase(streamCase, grpc));
 
-test('14, 15: three values in one request, three values back', async () => {
-  const { seen, code } = await stream([request('three', { in1: 3.5, in2: 7.2, in3: 102.4 }, 9)]);
-  expect([seen.toSorted(), code]).toEqual([['out1=4.5@9', 'out2=8.2@9', 'out3=103.4@9'], 0]);
-});
-
-test('16: incomplete inputs, where the input policy lets them through', async () => {
-  const requests = [request('incomplete', { in1: 3.5 }), request('incomplete', { in2: 7.2 })];
-  expect(await stream(requests)).toMatchObject({ seen: ['out1=4.5@0', 'out2=8.2@1'], code: 0 });
-});
-
-test('17: a generator sends three responses to one request, at consecutive timestamps', async () => {
-  expect(await stream([request('generator', { in: 3.5 })])).toMatchObject({
-    seen: ['out=4.5@0', 'out=5.5@1', 'out=6.5@2'],
-    code: 0,
-  });
-});
-
-test('18: a generator of two outputs', async () => {
-  const { seen, code } = await stream([request('generators', { in1: 3.5, in2: 13.5 })]);
-  expect(code).toBe(0);
-  expect(seen).toEqual(['out1=4.5@0', 'out2=14.5@0', 'out1=5.5@1', 'out2=15.5@1', 'out1=6.5@2', 'out2=16.5@2']);
-});
-
-test('19: inputs of one timestamp from two requests', async () => {
-  const requests = [request('generators', { in1: 3.5 }, 64), request('generators', { in2: 7.2 }, 64)];
-  const { seen, code } = await stream(requests);
-  expect(code).toBe(0);
-  expect(seen).toEqual(['out1=4.5@64', 'out2=8.2@64', 'out1=5.5@65', 'out2=9.2@65', 'out1=6.5@66', 'out2=10.2@66']);
-});
-
-test.each([
-  ['20: a generator without LOOPBACK', 'no_loopback', /execute yields, which needs LOOPBACK/],
-  ['21: something else than a list or a generator', 'nothing', /execute: undefined given, a list of tensors/],
-  ['22: a list of something else than tensors', 'numbers', /execute: output \[0\]: number given, a tensor expected/],
-])('%s ends the session', async (_, graph, reason) => {
-  const { seen, code, text } = await stream([request(graph, { in: 3.5 })]);
-  expect([seen, code]).toEqual([[], INVALID_ARGUMENT]);
-  expect(text).toMatch(/^Mediapipe execution failed\. MP status - .*Error occurred during graph execution/s);
-  expect(text).toMatch(reason);
+test('OVMS stream cases of its Python node, tritonclient', async () => {
+  const input = { grpc: server.grpcAddress, cases: 'script-cases.json' };
+  expect(await runPython('test/conformance/ovms/run_cases.py', input)).toEqual(allOk(SCRIPT_CASES));
 });
 
 test('inputs while a generator is at work end the session', async () => {

@@ -1,95 +1,14 @@
-import { describe, expect, it } from 'vitest';
-import type { RpcOutcome } from '../support/kserve-grpc.ts';
+import { expect, it } from 'vitest';
 import { runPython } from '../support/python.ts';
+import { expectCase } from './ovms/expect-case.ts';
 import { useOvmsServer } from './ovms/server.ts';
-import { STREAM_CASES, type StreamCase } from './ovms/stream-case.ts';
+import { allOk, STREAM_CASES } from './ovms/stream-case.ts';
 
 const ovms = useOvmsServer();
 
-/** A message of proto-loader's, as far as it is looked at. */
-interface StreamResponse {
-  readonly error_message: string;
-  readonly infer_response: {
-    readonly model_name: string;
-    readonly model_version: string;
-    readonly outputs: readonly { readonly name: string }[];
-    readonly raw_output_contents: readonly Buffer[];
-    readonly parameters: Readonly<Record<string, { readonly int64_param: string }>>;
-  } | null;
-}
-
-function message({ graph }: StreamCase, request: StreamCase['requests'][number]): object {
-  const inputs = Object.entries(request.inputs);
-  const timestamp = request.timestamp === undefined ? {} : { OVMS_MP_TIMESTAMP: { int64_param: request.timestamp } };
-  const parameters = Object.entries(request.parameters ?? {}).map(([key, value]) => [
-    key,
-    typeof value === 'string' ? { string_param: value } : { int64_param: value },
-  ]);
-  return {
-    model_name: request.servable ?? graph,
-    model_version: request.version ?? '',
-    inputs: inputs.map(([name, value]) => ({
-      name,
-      datatype: 'FP32',
-      shape: Array.isArray(value) ? [1, value.length] : [1],
-    })),
-    raw_input_contents: inputs.map(([, value]) =>
-      value === '' ? Buffer.alloc(0) : Buffer.from(new Float32Array([value].flat() as number[]).buffer),
-    ),
-    parameters: { ...(Object.fromEntries(parameters) as object), ...timestamp },
-  };
-}
-
-function sorted<T>(list: readonly T[]): readonly T[] {
-  return list.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
-}
-
-function received({ responses }: RpcOutcome) {
-  const all = responses as StreamResponse[];
-  const errors = all.flatMap(({ error_message: error }) => (error === '' ? [] : [error]));
-  const results = all.flatMap(({ error_message: error, infer_response: response }) => {
-    if (error !== '' || response === null) return [];
-    const values = response.outputs.map(({ name }, at) => {
-      const bytes = Uint8Array.from(response.raw_output_contents[at] ?? []);
-      const numbers = Array.from(new Float32Array(bytes.buffer), (value) => Math.fround(value));
-      return [name, numbers] as const;
-    });
-    return [{ outputs: Object.fromEntries(values), timestamp: response.parameters['OVMS_MP_TIMESTAMP']?.int64_param }];
-  });
-  return { errors, results };
-}
-
-function expected({ responses }: StreamCase) {
-  return {
-    errors: responses.flatMap((response) => ('error' in response ? [response.error] : [])),
-    results: responses.flatMap((response) => {
-      if ('error' in response) return [];
-      const values = Object.entries(response.outputs).map(([name, value]) => [name, [value].flat().map(Math.fround)]);
-      return [{ outputs: Object.fromEntries(values) as object, timestamp: response.timestamp }];
-    }),
-  };
-}
-
-describe('OVMS stream cases, grpc-js', () => {
-  it.each(STREAM_CASES)('$test $name', async (streamCase) => {
-    const messages = streamCase.requests.map((request) => message(streamCase, request));
-    const outcome = await ovms.client.stream('ModelStreamInfer', messages);
-    const { errors, results } = received(outcome);
-    const wanted = expected(streamCase);
-    const order = streamCase.anyOrder ? sorted : <T>(list: readonly T[]) => list;
-    expect({ code: outcome.code, errors, results: order(results) }).toEqual({
-      code: streamCase.status.code,
-      errors: wanted.errors,
-      results: order(wanted.results),
-    });
-    expect(outcome.text).toContain(streamCase.status.text ?? '');
-    for (const { error_message: error, infer_response: response } of outcome.responses as StreamResponse[]) {
-      if (error === '') expect(response).toMatchObject({ model_name: streamCase.graph, model_version: '1' });
-    }
-  });
-});
+it.each(STREAM_CASES)('$test $name, grpc-js', (streamCase) => expectCase(streamCase, ovms.client));
 
 it('OVMS stream cases, tritonclient', async () => {
-  const outcomes = await runPython('test/conformance/ovms/run_cases.py', { grpc: ovms.server.grpcAddress });
-  expect(outcomes).toEqual(Object.fromEntries(STREAM_CASES.map(({ test, name }) => [`${test} ${name}`, 'ok'])));
+  const input = { grpc: ovms.server.grpcAddress, cases: 'stream-cases.json' };
+  expect(await runPython('test/conformance/ovms/run_cases.py', input)).toEqual(allOk(STREAM_CASES));
 });

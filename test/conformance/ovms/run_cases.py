@@ -1,4 +1,4 @@
-"""Runs stream-cases.json with tritonclient against the server named in the JSON on standard input.
+"""Runs cases with tritonclient: the JSON on standard input names the server, "grpc", and their file in this folder, "cases".
 
 Prints {"<test> <name>": "ok" or what came instead}; the format of a case is in stream-case.ts.
 """
@@ -77,10 +77,10 @@ CODES = {0: None, 3: "StatusCode.INVALID_ARGUMENT", 5: "StatusCode.NOT_FOUND", 9
 
 
 def main():
-    address = json.load(sys.stdin)["grpc"]
+    given = json.load(sys.stdin)
     outcomes = {}
-    for case in json.loads((pathlib.Path(__file__).parent / "stream-cases.json").read_text()):
-        errors, results, status = run(address, case)
+    for case in json.loads((pathlib.Path(__file__).parent / given["cases"]).read_text()):
+        errors, results, status = run(given["grpc"], case)
         code, text = status or (None, "")
         wanted = expected(case)
         if case.get("anyOrder"):

@@ -32,7 +32,19 @@ export interface StreamCase {
   readonly status: { readonly code: number; readonly text?: string };
 }
 
-export const STREAM_CASES = JSON.parse(readFileSync(join(OVMS_FOLDER, 'stream-cases.json'), 'utf8')) as StreamCase[];
+/** Of the graphs of this folder. */
+export const STREAM_CASES = casesOf('stream-cases.json');
+/** Of graphs with a ScriptCalculator, in `ovms-script.test.ts`. */
+export const SCRIPT_CASES = casesOf('script-cases.json');
+
+function casesOf(file: string): StreamCase[] {
+  return JSON.parse(readFileSync(join(OVMS_FOLDER, file), 'utf8')) as StreamCase[];
+}
+
+/** What `run_cases.py` prints when each case is as it should be. */
+export function allOk(cases: readonly StreamCase[]): Readonly<Record<string, 'ok'>> {
+  return Object.fromEntries(cases.map(({ test, name }) => [`${test} ${name}`, 'ok']));
+}
 
 /** A configuration with all of the folder's graphs, the calculators and the model. */
 export const OVMS_CONFIG = {
