@@ -2,15 +2,14 @@ import { BufferPool } from '../base/buffer-pool.ts';
 import { Closer } from '../base/closer.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { packageVersion } from '../base/version.ts';
 import { sessionQuota, type Settings } from '../config/settings.ts';
 import { defaultSupervision } from '../ipc/supervisor.ts';
 import { createPrometheusMeter } from '../observability/meter.ts';
-import { listenGrpc } from '../protocol/grpc/listen-grpc.ts';
-import { listenRest } from '../protocol/rest/index.ts';
 import { FrontDataPlane } from '../serving/front-data-plane.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
 import { hostLauncher } from './host-launcher.ts';
+import type { MlserverOptions } from './mlserver-options.ts';
+import { openPorts } from './open-ports.ts';
 import { watchFiles } from './watcher.ts';
 
 /** Memory for big messages that is kept for the next ones. */
@@ -24,6 +23,8 @@ export interface StartOptions {
   /** Reads what should be served; called again for each reload. */
   readonly loadServables: () => Promise<LoadedServables>;
   readonly logger: Logger;
+  /** Set: REST answers as MLServer's does. */
+  readonly mlserver?: MlserverOptions | undefined;
   /** Aborted before the server is ready, the start is given up, and fails with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -31,49 +32,25 @@ export interface StartOptions {
 export interface RunningServer extends AsyncDisposable {
   readonly grpcPort: number;
   readonly restPort: number;
+  /** Of gRPC in MLServer's dialect, where there is one. */
+  readonly mlserverPort: number | undefined;
+  /** Of the metrics alone, where there is one. */
+  readonly metricsPort: number | undefined;
   readonly dataPlane: FrontDataPlane;
   /** Not ready at once; what was accepted ends within the grace time; then everything closes. Idempotent. */
   stop(): Promise<void>;
 }
 
 /** The composition root: builds every part, in order, and closes what was opened when a later step fails. */
-export async function startServer({ settings, loadServables, logger, signal }: StartOptions): Promise<RunningServer> {
+export async function startServer(options: StartOptions): Promise<RunningServer> {
+  const { settings, logger, signal } = options;
   await using opened = new Closer();
   warnOfOpenDoors(settings, logger);
-  const serverVersion = await packageVersion();
   const meter = createPrometheusMeter();
   // A host in this process would go on looking at memory that was given back.
   const pool = settings.hosts === 0 ? undefined : new BufferPool(MAX_POOLED_BYTES);
-  const dataPlane = opened.use(
-    new FrontDataPlane(await dataPlaneOptions(settings, loadServables, pool, logger), meter, logger),
-  );
-  const { metricsEnable } = settings;
-  const grpc = opened.use(
-    await listenGrpc(
-      {
-        host: settings.grpcBindAddress,
-        port: settings.port,
-        maxMessageBytes: settings.grpcMaxMessageBytes,
-        pool,
-        serverVersion,
-      },
-      dataPlane,
-      logger,
-    ),
-  );
-  const rest = opened.use(
-    await listenRest(
-      {
-        host: settings.restBindAddress,
-        port: settings.restPort,
-        maxJsonBytes: settings.restMaxJsonBytes,
-        maxBinaryBytes: settings.restMaxBinaryBytes,
-        corsOrigins: settings.allowedOrigins,
-        serverVersion,
-      },
-      { dataPlane, metrics: metricsEnable ? () => meter.render() : undefined, logger },
-    ),
-  );
+  const dataPlane = opened.use(new FrontDataPlane(await dataPlaneOptions(options, pool), meter, logger));
+  const ports = await openPorts(options, dataPlane, meter, pool, opened);
   const readAtMs = Date.now();
   await orAborted(dataPlane.start(), signal);
   if (settings.strict) refuseFailedLoads(dataPlane);
@@ -85,15 +62,17 @@ export async function startServer({ settings, loadServables, logger, signal }: S
     (stopping ??= (async () => {
       const graceMs = settings.shutdownGraceS * 1000;
       logger.info({ graceMs }, 'stopping');
-      const closed = Promise.all([grpc.drain(), rest.drain()]);
+      const closed = Promise.all(ports.listeners.map((listener) => listener.drain()));
       await dataPlane.drain(graceMs);
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
       await closer[Symbol.asyncDispose]();
       logger.info({}, 'stopped');
     })());
   return {
-    grpcPort: grpc.port,
-    restPort: rest.port,
+    grpcPort: ports.grpc.port,
+    restPort: ports.rest.port,
+    mlserverPort: ports.mlserver?.port,
+    metricsPort: ports.metrics?.port,
     dataPlane,
     stop,
     [Symbol.asyncDispose]: stop,
@@ -112,10 +91,8 @@ function orAborted(work: Promise<void>, signal: AbortSignal | undefined): Promis
 }
 
 async function dataPlaneOptions(
-  settings: Settings,
-  loadServables: StartOptions['loadServables'],
+  { settings, loadServables, logger, mlserver }: StartOptions,
   pool: BufferPool | undefined,
-  logger: Logger,
 ) {
   return {
     hosts: {
@@ -136,6 +113,7 @@ async function dataPlaneOptions(
       session: sessionQuota(settings),
     },
     loadServables,
+    loadsAtOnce: mlserver?.loadsAtOnce,
   };
 }
 

@@ -6,7 +6,7 @@ import { toSettings, type NamedSettings, type OptionName, type Settings } from '
 type OriginKind = 'default' | 'file' | 'environment' | 'flag';
 
 /** Where the value of an option came from. */
-interface Origin {
+export interface Origin {
   readonly kind: OriginKind;
   /** For people: `default`, `config.json: server.port`, `MILLRACE_PORT`, `--port`. */
   readonly text: string;
@@ -21,26 +21,31 @@ export interface ResolvedSettings {
 }
 
 export interface SettingSources {
-  /** The file's `server` section. */
-  readonly file?: { readonly path: string; readonly section: unknown } | undefined;
+  /** What the settings of another system say, by our names; all that is ours beats it. */
+  readonly foreign?: ReadonlyMap<OptionName, ForeignValue> | undefined;
+  /** The file's section of options; `key`, where it is not `server`, is what it is called. */
+  readonly file?: { readonly path: string; readonly section: unknown; readonly key?: string } | undefined;
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Flags without dashes; texts as typed. */
   readonly flags?: Readonly<Record<string, string>> | undefined;
 }
 
-interface Given {
+export interface ForeignValue {
   readonly value: unknown;
   readonly origin: Origin;
 }
 
+type Given = ForeignValue;
+
 /**
- * Defaults < file < environment < flags, into one frozen object.
+ * Defaults < settings of another system < file < environment < flags, into one frozen object.
  * @throws MillraceError CONFIG_INVALID naming each fault with where it came from; `details.origin` is the first one's kind
  */
 export function resolveSettings(sources: SettingSources): ResolvedSettings {
   const faults: Fault[] = [];
   const warnings: string[] = [];
   const given = new Map<OptionName, Given>([
+    ...(sources.foreign ?? []),
     ...fromFile(sources.file, faults),
     ...fromEnvironment(sources.environment ?? {}, faults, warnings),
     ...fromFlags(sources.flags ?? {}, faults),
@@ -76,18 +81,18 @@ type Entries = (readonly [OptionName, Given])[];
 
 function fromFile(file: SettingSources['file'], faults: Fault[]): Entries {
   if (file?.section === undefined) return [];
-  const { path, section } = file;
+  const { path, section, key: place = 'server' } = file;
   if (section === null || typeof section !== 'object' || Array.isArray(section)) {
-    faults.push({ kind: 'file', message: `${path}: server: ${show(section)} given, an object expected` });
+    faults.push({ kind: 'file', message: `${path}: ${place}: ${show(section)} given, an object expected` });
     return [];
   }
   const entries: Entries = [];
   const known = [...OPTIONS.values()].filter(({ isFileless }) => !isFileless).map(({ name }) => name);
   for (const [key, value] of Object.entries(section as Record<string, unknown>)) {
     const option = isOptionName(key) ? OPTIONS.get(key) : undefined;
-    const text = `${path}: server.${key}`;
+    const text = `${path}: ${place}.${key}`;
     if (option === undefined) {
-      faults.push({ kind: 'file', message: `${path}: server: unknown key "${key}"${didYouMean(key, known)}` });
+      faults.push({ kind: 'file', message: `${path}: ${place}: unknown key "${key}"${didYouMean(key, known)}` });
     } else if (option.isFileless) {
       faults.push({ kind: 'file', message: `${text}: only as --${key} or ${environmentName(option.name)}` });
     } else entries.push([option.name, { value: canonical(option, value), origin: { kind: 'file', text } }]);

@@ -58,6 +58,17 @@ const listening = {
   rest_port: port
     .default(8080)
     .meta({ description: 'REST and /metrics port; 0 takes any free one.', unit: 'TCP port' }),
+  mlserver_port: port.optional().meta({
+    description:
+      "gRPC port in MLServer's dialect, whose streams answer with plain ModelInferResponse; 0 takes any free one.",
+    unit: 'TCP port',
+    defaultText: 'none; 8081 with millrace start',
+  }),
+  metrics_port: port.optional().meta({
+    description: 'Port of the metrics alone, which are at rest_port, too; 0 takes any free one.',
+    unit: 'TCP port',
+    defaultText: 'none; 8082 with millrace start',
+  }),
   grpc_bind_address: z.string().min(1).default('127.0.0.1').meta({
     description: 'Address that gRPC listens on; 0.0.0.0 and :: are all of them.',
     unit: 'IP address or host name',
@@ -97,6 +108,12 @@ const hosts = {
         'Longest run of a model; a host past it is killed and replaced. 0: none. A model may set its own in the file.',
       unit: 'milliseconds',
     }),
+  python: z.string().min(1).optional().meta({
+    description:
+      "Interpreter that runs runtimes written in Python, where a model's settings name no environment; a path, or a name to look up.",
+    unit: 'program',
+    defaultText: 'python3, or python',
+  }),
   host_heartbeat_s: z.number().min(0.1).max(MAX_SECONDS).default(5).meta({
     description:
       'Longest silence of a host outside a model run before it is taken for hung and replaced; two minutes while it starts or loads.',

@@ -56,7 +56,9 @@ export async function buildRestApp(
   await app.register(generateRoutes, parts);
   await app.register(repositoryRoutes, parts);
   await app.register(configRoutes, parts);
-  if (parts.metrics !== undefined) await app.register(metricsRoutes, { metrics: parts.metrics });
+  if (parts.metrics !== undefined) {
+    await app.register(metricsRoutes, { metrics: parts.metrics, path: options.metricsPath });
+  }
   if (hasDocs) await app.register(openapiRoutes);
   table.refuseTheRest(origins.length > 0);
   return app;

@@ -1,2 +1,3 @@
+export { listenMetrics } from './listen-metrics.ts';
 export { listenRest, type RestListener } from './listen.ts';
 export type { MetricsPage, RestOptions, RestParts } from './parts.ts';

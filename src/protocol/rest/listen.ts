@@ -22,20 +22,30 @@ export interface RestListener extends AsyncDisposable {
 
 /** Starts the REST front. Throws `PORT_IN_USE` or, where the address cannot be used at all, `CONFIG_INVALID`. */
 export async function listenRest(options: RestOptions, parts: RestParts): Promise<RestListener> {
-  const app = await buildRestApp(options, parts);
-  const { host, port } = options;
+  return listenWith(await buildRestApp(options, parts), options, 'REST');
+}
+
+/**
+ * Listens with a built application, which is closed when that fails.
+ * @param what the port is for: for messages
+ */
+export async function listenWith(
+  app: FastifyInstance,
+  { host, port }: Pick<RestOptions, 'host' | 'port'>,
+  what: string,
+): Promise<RestListener> {
   try {
     await app.listen({ host, port });
   } catch (error) {
     await app.close();
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     if (isErrno(error) && error.code === 'EADDRINUSE') {
-      throw new MillraceError('PORT_IN_USE', `REST: ${address} is in use by another process`, {
+      throw new MillraceError('PORT_IN_USE', `${what}: ${address} is in use by another process`, {
         details: { host, port },
         cause: error,
       });
     }
-    throw new MillraceError('CONFIG_INVALID', `REST: cannot listen on ${address}: ${messageOf(error)}`, {
+    throw new MillraceError('CONFIG_INVALID', `${what}: cannot listen on ${address}: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -62,6 +62,8 @@ export interface RestOptions {
   readonly rootPath?: string | undefined;
   /** Takes the place of `corsOrigins`. */
   readonly cors?: CorsOptions | undefined;
+  /** Path of the metrics. Default "/metrics". */
+  readonly metricsPath?: string | undefined;
   /** First part of the names of `meter`'s metrics. Default "rest_server". */
   readonly metricsPrefix?: string | undefined;
   /** `/openapi.json` and `/docs`. Default true. */

@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path';
+import type { z } from 'zod';
 import { MillraceError } from '../../../base/errors.ts';
 import { didYouMean } from '../../../base/nearest.ts';
 import { describeIssues } from '../../../base/schema-issues.ts';
@@ -78,7 +79,7 @@ export function nameOf(content: unknown, path: string): { readonly name: string;
 function collect(
   content: Readonly<Record<string, unknown>>,
   where: string,
-  shape: typeof modelSchema.shape | typeof parametersSchema.shape,
+  shape: Readonly<Record<string, z.ZodType>>,
   variables: Variables,
   faults: string[],
   without: readonly string[] = [],

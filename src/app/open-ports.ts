@@ -1,0 +1,73 @@
+import type { BufferPool } from '../base/buffer-pool.ts';
+import type { Closer } from '../base/closer.ts';
+import { packageVersion } from '../base/version.ts';
+import type { PrometheusMeter } from '../observability/meter.ts';
+import { listenGrpc, type GrpcListener } from '../protocol/grpc/listen-grpc.ts';
+import { listenMetrics, listenRest, type RestListener } from '../protocol/rest/index.ts';
+import type { DataPlane } from '../serving/data-plane.ts';
+import type { StartOptions } from './server.ts';
+
+/** What the server listens on. */
+export interface OpenPorts {
+  /** gRPC in Triton's dialect. */
+  readonly grpc: GrpcListener;
+  readonly rest: RestListener;
+  /** gRPC in MLServer's dialect. */
+  readonly mlserver: GrpcListener | undefined;
+  /** Of the metrics alone. */
+  readonly metrics: RestListener | undefined;
+  /** All of them. */
+  readonly listeners: readonly { drain(): Promise<void> }[];
+}
+
+/** Opens every port that the settings name; `opened` closes them. PORT_IN_USE when one is taken. */
+export async function openPorts(
+  options: StartOptions,
+  dataPlane: DataPlane,
+  meter: PrometheusMeter,
+  pool: BufferPool | undefined,
+  opened: Closer,
+): Promise<OpenPorts> {
+  const { settings, logger, mlserver: as } = options;
+  const identity = {
+    serverName: as?.serverName,
+    serverVersion: as?.serverVersion ?? (await packageVersion()),
+    extensions: as?.extensions,
+  };
+  const openGrpc = async (port: number, dialect: 'triton' | 'mlserver'): Promise<GrpcListener> => {
+    const { grpcBindAddress: host, grpcMaxMessageBytes: maxMessageBytes } = settings;
+    const counts = dialect === 'mlserver' ? meter : undefined;
+    return opened.use(
+      await listenGrpc({ host, port, maxMessageBytes, pool, ...identity, dialect, meter: counts }, dataPlane, logger),
+    );
+  };
+  const grpc = await openGrpc(settings.port, 'triton');
+  const mlserver = settings.mlserverPort === undefined ? undefined : await openGrpc(settings.mlserverPort, 'mlserver');
+  const page = settings.metricsEnable ? () => meter.render() : undefined;
+  const metricsPath = as?.metricsPath ?? '/metrics';
+  const rest = opened.use(
+    await listenRest(
+      {
+        host: settings.restBindAddress,
+        port: settings.restPort,
+        maxJsonBytes: settings.restMaxJsonBytes,
+        maxBinaryBytes: settings.restMaxBinaryBytes,
+        corsOrigins: settings.allowedOrigins,
+        ...identity,
+        ...(as && { dialect: 'mlserver', gzip: as.gzip, rootPath: as.rootPath, metricsPrefix: as.metricsPrefix }),
+        cors: settings.allowedOrigins.length > 0 ? undefined : as?.cors,
+        metricsPath,
+      },
+      { dataPlane, metrics: page, logger, meter: as && meter },
+    ),
+  );
+  const { metricsPort } = settings;
+  // On the port of REST they are already.
+  const hasOwnPort =
+    page !== undefined && metricsPort !== undefined && (metricsPort === 0 || metricsPort !== rest.port);
+  const metrics = hasOwnPort
+    ? opened.use(await listenMetrics({ host: settings.restBindAddress, port: metricsPort, metricsPath }, page, logger))
+    : undefined;
+  const listeners = [grpc, mlserver, rest, metrics].filter((listener) => listener !== undefined);
+  return { grpc, rest, mlserver, metrics, listeners };
+}
