@@ -8,9 +8,11 @@ import { RawStream } from '../support/raw-stream.ts';
 import { ScratchFolder } from '../support/scratch-folder.ts';
 import { startServer, type TestServer } from '../support/start-server.ts';
 
+const OK = 0;
 const CANCELLED = 1;
 const INVALID_ARGUMENT = 3;
 const DEADLINE_EXCEEDED = 4;
+const UNAVAILABLE = 14;
 /** How long what must come may take; ample on a busy machine. */
 const SEEN = { timeout: 20_000 };
 /** A wait of the graph "wait" that no test sees the end of, in milliseconds. */
@@ -147,11 +149,18 @@ describe('limits', () => {
   ])('on time end the stream: %s', async (graph, text) => {
     const stream = open(graph);
     stream.send(number(1));
-    expect(await stream.ended).toMatchObject({
+    const end = await stream.ended;
+    expect(end).toMatchObject({
       code: DEADLINE_EXCEEDED,
       text,
-      trailers: { 'millrace-reason': 'LIMIT_REACHED', 'millrace-packets-dropped': '0' },
+      trailers: {
+        'millrace-reason': 'LIMIT_REACHED',
+        'millrace-packets-in': expect.stringMatching(/^[01]$/) as string,
+        'millrace-packets-out': String(stream.responses.length),
+        'millrace-packets-dropped': '0',
+      },
     });
+    expect(Number(end.trailers['millrace-ms'])).toBeGreaterThanOrEqual(50);
   });
 
   it('on requests in flight refuse one more, and the stream goes on', async () => {
@@ -268,5 +277,56 @@ describe('two hundred streams at once', () => {
     for (const graph of ['sum', 'pass', 'wait']) {
       await expect.poll(() => metric('ovms_current_graphs', graph), SEEN).toBe(0);
     }
+  });
+
+  it('go on when a host is killed, but for its own, which hear why and what they were', async () => {
+    const [victim] = server.children();
+    const streams = Array.from({ length: 200 }, () => open('sum'));
+    const values = (i: number, from: number): number[] => [1, 2, 3].map((k) => (i + 1) * 100 + from + k);
+    for (const [i, stream] of streams.entries()) for (const value of values(i, 0)) stream.send(number(value));
+    await Promise.all(streams.map((stream) => stream.received(3)));
+    process.kill(victim?.pid ?? 0, 'SIGKILL');
+    const ends = await Promise.all(
+      streams.map(async (stream, i) => {
+        if (i % 5 === 0) stream.cancel();
+        if (i % 5 === 1) stream.send(number(0, 'nothing'));
+        for (const value of values(i, 3)) stream.send(number(value));
+        await stream.end();
+        return stream.ended;
+      }),
+    );
+    const seen = { kept: 0, lost: 0, cancelled: 0 };
+    for (const [i, { code, text, trailers }] of ends.entries()) {
+      const stream = streams[i] as RawStream;
+      let sum = 0;
+      const sums = [...values(i, 0), ...values(i, 3)].map((value) => (sum += value));
+      if (code === OK) {
+        seen.kept++;
+        expect(answers(stream)).toEqual(sums);
+        expect(stream.errors).toHaveLength(i % 5 === 1 ? 1 : 0);
+      } else if (code === UNAVAILABLE) {
+        seen.lost++;
+        expect(text).toContain('its host process ended unexpectedly');
+        expect(answers(stream)).toEqual(sums.slice(0, stream.responses.length));
+        expect(trailers).toMatchObject({
+          'millrace-reason': 'HOST_LOST',
+          'millrace-packets-in': expect.stringMatching(/^[3-6]$/) as string,
+          'millrace-packets-out': String(stream.responses.length),
+          'millrace-packets-dropped': '0',
+          'millrace-ms': expect.stringMatching(/^\d+$/) as string,
+        });
+      } else {
+        seen.cancelled++;
+        expect([code, i % 5]).toEqual([CANCELLED, 0]);
+        expect(answers(stream)).toEqual(sums.slice(0, stream.responses.length));
+      }
+    }
+    expect([seen.kept > 0, seen.lost > 0]).toEqual([true, true]);
+    expect(seen.kept + seen.lost + seen.cancelled).toBe(200);
+    await expect.poll(() => metric('ovms_current_graphs', 'sum'), SEEN).toBe(0);
+    await expect.poll(() => server.children().length, SEEN).toBe(2);
+    const again = open('sum');
+    again.send(number(7));
+    expect([await again.end(), answers(again)]).toEqual([OK, [7]]);
   });
 });

@@ -359,6 +359,15 @@ test('bytes that are no request end the session with its numbers too', async () 
   expect((await stream.status).metadata.getMap()).toMatchObject({ 'millrace-packets-in': '0' });
 });
 
+test('so does a session that the end of the server cuts off', async () => {
+  const stream = open();
+  stream.send('g', '1');
+  await stream.received(1);
+  (plane.sessions[0] as FakeSession).summary = { packetsIn: 3, packetsOut: 2, packetsDropped: 1, durationMs: 12.3 };
+  await listener[Symbol.asyncDispose]();
+  expect((await stream.status).metadata.getMap()).toMatchObject({ ...SUMMARY, 'millrace-reason': 'SHUTTING_DOWN' });
+});
+
 test('an error of the graph reaches a client that sends nothing', async () => {
   const stream = open();
   stream.send('g', '1');
