@@ -2,15 +2,25 @@ import { extname } from 'node:path';
 import type { Logger } from '../base/logger.ts';
 import type { Settings } from '../config/settings.ts';
 import { fromStream } from '../ipc/connection.ts';
-import { localLauncher, processLauncher, type Launcher } from '../ipc/launcher.ts';
+import { localLauncher, processLauncher, type LaunchedHost } from '../ipc/launcher.ts';
+import type { HostProgram } from '../serving/host-pool.ts';
+import { launchPython, notLaunched } from './python-launcher.ts';
 
-/** Host processes; or, with `hosts: 0`, hosts in this process, which then loads models itself. */
-export async function hostLauncher(settings: Settings, logger: Logger): Promise<Launcher> {
+/** Host processes; or, with `hosts: 0`, hosts in this process, which then loads models itself and runs no Python. */
+export async function hostLauncher(
+  settings: Settings,
+  logger: Logger,
+): Promise<(program: HostProgram) => LaunchedHost> {
   if (settings.hosts > 0) {
     const entry = new URL(`../host/main${extname(import.meta.url)}`, import.meta.url);
-    return processLauncher(entry, { ...process.env, MILLRACE_HOST_LOG_LEVEL: settings.logLevel });
+    const env = { ...process.env, MILLRACE_HOST_LOG_LEVEL: settings.logLevel };
+    const launch = processLauncher(entry, env);
+    return ({ language, python }) =>
+      language === 'python' ? launchPython(python?.interpreter, env, logger) : launch();
   }
   logger.warn({}, 'hosts: 0 runs everything in this process: a model run blocks the server and has no deadline');
   const { serveHost } = await import('../host/serve-host.ts');
-  return localLauncher((stream) => serveHost(fromStream(stream), logger, () => {}));
+  const launch = localLauncher((stream) => serveHost(fromStream(stream), logger, () => {}));
+  return ({ language }) =>
+    language === 'python' ? notLaunched('hosts is 0, and Python needs a process of its own: 1 or more expected') : launch();
 }

@@ -46,6 +46,8 @@ export interface SupervisorEvents {
 
 const SILENT_BEATS = 5;
 const GOOD_LIFE_MS = 60_000;
+/** How long a host that closed its connection may take to end by itself. */
+const LAST_WORDS_MS = 1000;
 
 /** Keeps one host alive: start, heartbeat outside runs, run deadline, kill, restart with back-off, reap. */
 export class Supervisor implements AsyncDisposable {
@@ -148,7 +150,10 @@ export class Supervisor implements AsyncDisposable {
         this.#events.onUp(client);
       },
       (error: unknown) => {
-        if (!this.#isClosed) this.kill(`its host did not start: ${messageOf(error)}`);
+        if (this.#isClosed) return;
+        // How it ended says more than that it did.
+        if (client.isLost) setTimeout(() => host.kill(), LAST_WORDS_MS).unref();
+        else this.kill(`its host did not start: ${messageOf(error)}`);
       },
     );
     const how = await host.ended;

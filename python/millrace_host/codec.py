@@ -1,0 +1,141 @@
+"""Requests and responses as message bodies. The format is told in `src/ipc/codec.ts`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+from .errors import HostError
+from .frames import UINT32, padded
+from .head import HeadReader, HeadWriter
+
+DATATYPES = (
+    "BOOL",
+    "UINT8",
+    "UINT16",
+    "UINT32",
+    "UINT64",
+    "INT8",
+    "INT16",
+    "INT32",
+    "INT64",
+    "FP16",
+    "BF16",
+    "FP32",
+    "FP64",
+    "BYTES",
+)
+_INDEX = {datatype: index for index, datatype in enumerate(DATATYPES)}
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+
+class Tensor:
+    """Raw little-endian bytes, row-major; BYTES elements are each prefixed by their uint32 length."""
+
+    __slots__ = ("name", "datatype", "shape", "parameters", "data")
+
+    def __init__(
+        self, name: str, datatype: str, shape: Sequence[int], data: Buffer, parameters: Optional[Dict[str, Any]] = None
+    ) -> None:
+        self.name = name
+        self.datatype = datatype
+        self.shape = shape
+        self.parameters = parameters or {}
+        self.data = data
+
+
+class Request:
+    """One inference request; `cost` is what it counts for in credits."""
+
+    __slots__ = ("servable", "version", "id", "parameters", "outputs", "inputs", "headers", "cost")
+
+    def __init__(self, body: memoryview, head: HeadReader, tensors_at: int) -> None:
+        self.servable = head.string()
+        self.version = head.string()
+        self.id = head.string()
+        self.parameters = head.parameters()
+        self.outputs: List[Tuple[str, Dict[str, Any]]] = [
+            (head.string(), head.parameters()) for _ in range(head.varint())
+        ]
+        self.inputs = _read_tensors(body, head, tensors_at)
+        self.headers = {} if head.is_at_end else head.strings()
+        self.cost = cost_of(self.inputs)
+
+
+class Response:
+    """One inference response."""
+
+    __slots__ = ("servable", "version", "id", "parameters", "outputs", "headers")
+
+    def __init__(
+        self,
+        servable: str,
+        version: str,
+        request_id: str,
+        outputs: List[Tensor],
+        parameters: Optional[Dict[str, Any]] = None,
+        headers: Optional[Dict[str, str]] = None,
+    ) -> None:
+        self.servable = servable
+        self.version = version
+        self.id = request_id
+        self.outputs = outputs
+        self.parameters = parameters or {}
+        self.headers = headers
+
+
+def open_body(body: memoryview) -> Tuple[HeadReader, int]:
+    """A message's head, and where the tensors that follow it begin."""
+    (length,) = UINT32.unpack_from(body)
+    return HeadReader(body, 4, 4 + length), padded(4 + length)
+
+
+def write_response(head: HeadWriter, response: Response) -> List[Buffer]:
+    """Writes the head and returns the tensors' bytes. Raises TypeError where a parameter cannot be sent."""
+    head.string(response.servable)
+    head.string(response.version)
+    head.string(response.id)
+    head.parameters(response.parameters)
+    head.varint(len(response.outputs))
+    data: List[Buffer] = []
+    for tensor in response.outputs:
+        head.string(tensor.name)
+        head.byte(_INDEX[tensor.datatype])
+        head.varint(len(tensor.shape))
+        for dim in tensor.shape:
+            head.varint(dim)
+        head.parameters(tensor.parameters)
+        head.varint(len(tensor.data))
+        data.append(tensor.data)
+    if response.headers:
+        head.strings(response.headers)
+    return data
+
+
+def write_error(head: HeadWriter, error: HostError) -> None:
+    head.string(json.dumps(error.to_json()))
+
+
+def read_error(head: HeadReader) -> HostError:
+    """An error of the server's, which only ends something here: its reason need not be known."""
+    plain = json.loads(head.string())
+    return HostError(plain["reason"], plain["message"], plain["details"], plain["code"])
+
+
+def cost_of(tensors: Sequence[Tensor]) -> int:
+    """Bytes that a request or response counts for in credits."""
+    return 256 + sum(len(tensor.data) for tensor in tensors)
+
+
+def _read_tensors(body: memoryview, head: HeadReader, at: int) -> List[Tensor]:
+    tensors = []
+    for _ in range(head.varint()):
+        name = head.string()
+        datatype = DATATYPES[head.byte()]
+        shape = [head.varint() for _ in range(head.varint())]
+        parameters = head.parameters()
+        size = head.varint()
+        tensors.append(Tensor(name, datatype, shape, body[at : at + size], parameters))
+        at += padded(size)
+    return tensors

@@ -1,0 +1,58 @@
+"""Puts the parts of a host process together."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import os
+import signal
+import socket
+import sys
+import threading
+
+from .logs import Log, install
+from .server import HostServer
+
+_STOP_S = 5.0
+
+
+def run() -> None:
+    """Serves until the server closes the socket; then the process ends."""
+    # A Ctrl-C reaches the whole process group; when to end is the server's to say, by closing the socket.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    faulthandler.enable()
+    sock = socket.socket(fileno=3)
+    os.set_inheritable(3, False)
+    log = Log(os.environ.get("MILLRACE_HOST_LOG_LEVEL", "info"))
+    install(log)
+    asyncio.run(_serve(sock, log))
+    sys.stdout.flush()
+    # What users' threads are at is not waited for.
+    os._exit(0)
+
+
+async def _serve(sock: socket.socket, log: Log) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: _log_lost(log, context))
+    server = HostServer(sock, loop, log, _end_soon)
+    cause = await server.closed
+    if cause is not None:
+        log.write("error", f"the connection to the server failed: {cause}")
+    await server.stop()
+
+
+def _log_lost(log: Log, context: dict) -> None:  # type: ignore[type-arg]
+    """An error in a task or callback that nobody waits for: users' code made it."""
+    error = context.get("exception")
+    if isinstance(error, BaseException):
+        log.failure(str(context["message"]), error)
+    else:
+        log.write("error", str(context["message"]))
+
+
+def _end_soon() -> None:
+    """The server is gone. Users' code that does not end is not waited for longer."""
+    timer = threading.Timer(_STOP_S, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
