@@ -14,7 +14,7 @@ import { codeOf, GraphError } from './graph-error.ts';
 import type { ContractPort, ContractPorts, NodeContract } from './node-contract.ts';
 import { parseOptions } from './options.ts';
 import { anyPacket, PacketType } from './packet-type.ts';
-import { createPolicyFactory } from './policies/policy-factory.ts';
+import { createPolicyFactory, waitsForNoOther } from './policies/policy-factory.ts';
 import type { InputPolicyFactory } from './policies/input-policy.ts';
 import { parseTagIndex, parseTagMap, tagIndexName, type TagEntry } from './tag-map.ts';
 
@@ -169,6 +169,7 @@ function fitContract(identity: Identity, entries: Entries, graph: GraphConfig): 
     timestampOffset: definition.timestampOffset,
     processTimestampBounds: definition.processTimestampBounds,
     inputPolicy: definition.inputPolicy,
+    waitsForNoOther: (input) => waitsForNoOther(choosePolicy(config, graph, contract.inputPolicy), ports.inputs, input),
     fail(message): never {
       throw new GraphError('INVALID_ARGUMENT', message);
     },

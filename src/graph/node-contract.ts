@@ -28,6 +28,8 @@ export interface NodeContract<Options = unknown> {
   timestampOffset: bigint | undefined;
   processTimestampBounds: boolean;
   inputPolicy: InputPolicyName | undefined;
+  /** Whether the node may run for this input while others have nothing, by the policy that is in force for the node. */
+  waitsForNoOther(this: void, input: ContractPort): boolean;
   /** Refuses the node. */
   fail(this: void, message: string): never;
 }

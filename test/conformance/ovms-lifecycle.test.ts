@@ -273,20 +273,41 @@ describe('script nodes', () => {
     expect(await serveScript('handler', scriptGraph(script))).toMatch(reason);
   });
 
+  const HANDLER = /input_stream_handler \{[^]*?\} \} \}\s*\}/;
   const looped = scriptGraph({ script: 'stream/add-one.ts#Three', loopback: true });
   it.each([
-    ['on the output only', looped.replace(/input_stream: "LOOPBACK:[^"]*"/, '')],
-    ['on the input only', looped.replace(/output_stream: "LOOPBACK:[^"]*"/, '')],
-    ['back_edge false', looped.replace(/back_edge: true/, 'back_edge: false')],
-    ['wrong tag_index', looped.replace(/tag_index: "LOOPBACK:0" back_edge/, 'tag_index: "LOOP:0" back_edge')],
+    [
+      'on the output only',
+      looped
+        .replace(/input_stream: "LOOPBACK:[^"]*"/, '')
+        .replace(/input_stream_info \{[^}]*\}/, '')
+        .replace(HANDLER, ''),
+      /LOOPBACK is on the output side only/,
+    ],
+    ['on the input only', looped.replace(/output_stream: "LOOPBACK:[^"]*"/, ''), /LOOPBACK is on the input side only/],
+    ['back_edge false', looped.replace(/back_edge: true/, 'back_edge: false'), /cycle detected/],
+    [
+      'wrong tag_index',
+      looped.replace(/tag_index: "LOOPBACK:0" back_edge/, 'tag_index: "LOOP:0" back_edge'),
+      /input_stream_info names no input: tag_index "LOOP:0"/,
+    ],
+    ['no input_stream_info', looped.replace(/input_stream_info \{[^}]*\}/, ''), /cycle detected/],
     [
       'sync set of a wrong tag',
       looped.replace(/sync_set \{ tag_index: "LOOPBACK:0"/, 'sync_set { tag_index: "LOOP:0"'),
+      /names no input: tag_index "LOOP:0"/,
     ],
-    ['no sync set', looped.replace(/input_stream_handler \{[^]*?\} \} \}/, '')],
-  ])('LOOPBACK faults: %s', async (_, content) => {
+    ['no sync set', looped.replace(HANDLER, ''), /LOOPBACK waits for the other inputs/],
+    [
+      'a sync set with another input',
+      looped.replace(/sync_set \{ /, 'sync_set { tag_index: "INPUT:0" '),
+      /LOOPBACK waits for the other inputs/,
+    ],
+  ])('LOOPBACK faults: %s', async (_, content, fault) => {
     expect(content).not.toBe(looped);
-    expect(await serveScript('loop', content)).toMatch(/loop\.pbtxt/);
+    const reason = await serveScript('loop', content);
+    expect(reason).toMatch(/loop\.pbtxt/);
+    expect(reason).toMatch(fault);
   });
 });
 

@@ -277,3 +277,25 @@ test('LOOPBACK on one side only is refused', () => {
     'LOOPBACK is on the input side only, on both or none expected',
   );
 });
+
+test.each([
+  ['no handler', ''],
+  ['the Default policy', 'input_stream_handler { input_stream_handler: "DefaultInputStreamHandler" }'],
+  [
+    'a set with another input',
+    `input_stream_handler { input_stream_handler: "SyncSetInputStreamHandler" options {
+       [mediapipe.SyncSetInputStreamHandlerOptions.ext] { sync_set { tag_index: "INPUT:0" tag_index: "LOOPBACK:0" } } } }`,
+  ],
+])('LOOPBACK that waits for the other inputs is refused: %s', (_, handler) => {
+  const text = LOOP.replace(/input_stream_handler \{[^]*?\} \} \}\s*\}/, handler);
+  expect(text).not.toBe(LOOP);
+  expect(() => validateGraph(parseGraphConfig(text), new CalculatorRegistry([scriptCalculator]))).toThrow(
+    'LOOPBACK waits for the other inputs',
+  );
+});
+
+test('LOOPBACK may go with the Immediate policy', () => {
+  const immediate = 'input_stream_handler { input_stream_handler: "ImmediateInputStreamHandler" }';
+  const text = LOOP.replace(/input_stream_handler \{[^]*?\} \} \}\s*\}/, immediate);
+  expect(() => validateGraph(parseGraphConfig(text), new CalculatorRegistry([scriptCalculator]))).not.toThrow();
+});

@@ -62,7 +62,15 @@ export const scriptCalculator = defineCalculator({
     if (sides[0] !== sides[1]) {
       node.fail(`${LOOPBACK} is on the ${sides[0] === true ? 'input' : 'output'} side only, on both or none expected`);
     }
-    if (sides[0] === false) node.timestampOffset = 0n;
+    const loop = node.inputs.get(LOOPBACK);
+    if (loop === undefined) node.timestampOffset = 0n;
+    else if (!node.waitsForNoOther(loop)) {
+      node.fail(
+        `${LOOPBACK} waits for the other inputs, which would wait for ever; give it a set of its own: ` +
+          'input_stream_handler { input_stream_handler: "SyncSetInputStreamHandler" ' +
+          `options { [mediapipe.SyncSetInputStreamHandlerOptions.ext] { sync_set { tag_index: "${LOOPBACK}:0" } } } }`,
+      );
+    }
   },
   async open(context) {
     const service = context.service<ScriptService>(SCRIPT_SERVICE);

@@ -47,16 +47,8 @@ const POLICIES: Readonly<Record<string, MakeFactory>> = {
   },
   ImmediateInputStreamHandler: (_, __, processBounds) => (inputs) => new ImmediatePolicy(inputs, processBounds),
   SyncSetInputStreamHandler(messages, entries, processBounds) {
-    const groups = parseOptions(syncSetOptions, messages).syncSet.map((set) =>
-      set.tagIndex.map((text) => positionOf(text, entries)),
-    );
-    const listed = groups.flat();
-    if (new Set(listed).size < listed.length) {
-      throw new GraphError('INVALID_ARGUMENT', 'SyncSetInputStreamHandler: an input is in two sync sets');
-    }
-    const rest = entries.map((_, at) => at).filter((at) => !listed.includes(at));
-    const all = rest.length > 0 ? [...groups, rest] : groups;
-    return (inputs) => new SyncSetPolicy(inputs, processBounds, all);
+    const groups = syncSets(messages, entries);
+    return (inputs) => new SyncSetPolicy(inputs, processBounds, groups);
   },
   FixedSizeInputStreamHandler(messages, _, processBounds) {
     const options = parseOptions(fixedSizeOptions, messages);
@@ -89,6 +81,34 @@ export function createPolicyFactory(
     throw new GraphError('INVALID_ARGUMENT', `no input stream handler is named "${name}"${suggestion}`);
   }
   return make(options, inputs, processBounds, maxInFlight);
+}
+
+/**
+ * Whether a node may run for an input while others have nothing: by its policy, the input waits for none of them.
+ * @throws GraphError INVALID_ARGUMENT for options that are wrong
+ */
+export function waitsForNoOther(
+  { handler, options }: HandlerConfig,
+  inputs: readonly TagEntry[],
+  input: TagEntry,
+): boolean {
+  if (inputs.length === 1 || handler === 'ImmediateInputStreamHandler') return true;
+  if (handler !== 'SyncSetInputStreamHandler') return false;
+  const at = inputs.indexOf(input);
+  return syncSets(options, inputs).some((set) => set.length === 1 && set[0] === at);
+}
+
+/** Positions of inputs, each in one set; what the options leave out is a set too. */
+function syncSets(messages: readonly OptionMessage[], entries: readonly TagEntry[]): number[][] {
+  const groups = parseOptions(syncSetOptions, messages).syncSet.map((set) =>
+    set.tagIndex.map((text) => positionOf(text, entries)),
+  );
+  const listed = groups.flat();
+  if (new Set(listed).size < listed.length) {
+    throw new GraphError('INVALID_ARGUMENT', 'SyncSetInputStreamHandler: an input is in two sync sets');
+  }
+  const rest = entries.map((_, at) => at).filter((at) => !listed.includes(at));
+  return rest.length > 0 ? [...groups, rest] : groups;
 }
 
 function positionOf(tagIndex: string, entries: readonly TagEntry[]): number {
