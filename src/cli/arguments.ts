@@ -4,15 +4,22 @@ import { OPTIONS } from '../config/option.ts';
 import { FOREIGN_FLAGS } from './foreign-flags.ts';
 import { UsageError } from './usage-error.ts';
 
-type Command = 'serve' | 'config explain' | 'help' | 'version';
+type Command = 'serve' | 'start' | 'config explain' | 'help' | 'version';
 
 export interface Arguments {
   readonly command: Command;
+  /** Of MLServer's layout: `millrace start DIR`, `millrace config explain DIR`. */
+  readonly folder: string | undefined;
+  /** Help was asked for: of this command. */
+  readonly topic: Command | undefined;
   /** Texts as typed, by option; a boolean flag alone is "true". */
   readonly flags: Readonly<Record<string, string>>;
 }
 
-const COMMANDS: readonly Command[] = ['serve', 'config explain', 'help', 'version'];
+const COMMANDS: readonly Command[] = ['serve', 'start', 'config explain', 'help', 'version'];
+
+/** Commands that a folder may follow. */
+const WITH_FOLDER: readonly Command[] = ['start', 'config explain'];
 
 /**
  * `millrace [command] [--option value | --option=value]`; dashes and underscores in flags are the same.
@@ -36,7 +43,8 @@ export function parseArguments(args: readonly string[]): Arguments {
       else flags[token.name] = flagValue(token.name, token.value);
     }
   }
-  return { command: asked ?? commandOf(words), flags };
+  if (asked === undefined) return { ...commandOf(words), flags, topic: undefined };
+  return { command: asked, folder: undefined, flags, topic: words[0] === 'start' ? 'start' : undefined };
 }
 
 function withUnderscores(argument: string): string {
@@ -64,11 +72,14 @@ function flagValue(name: string, value: string | undefined): string {
   throw new UsageError(`--${name}: a value is missing, ${option.expected} expected`);
 }
 
-function commandOf(words: readonly string[]): Command {
+function commandOf(words: readonly string[]): Pick<Arguments, 'command' | 'folder'> {
   const given = words.join(' ');
-  if (given === '') return 'serve';
+  if (given === '') return { command: 'serve', folder: undefined };
   const command = COMMANDS.find((candidate) => candidate === given);
-  if (command !== undefined) return command;
+  if (command !== undefined) return { command, folder: undefined };
+  const before = words.slice(0, -1).join(' ');
+  const withFolder = WITH_FOLDER.find((candidate) => candidate === before);
+  if (withFolder !== undefined) return { command: withFolder, folder: words.at(-1) };
   const flagWord = words.find((word) => word === 'true' || word === 'false');
   const hint = flagWord === undefined ? didYouMean(given, COMMANDS) : `; to set a flag write --flag=${flagWord}`;
   throw new UsageError(`unknown command "${given}"${hint}`);

@@ -1,5 +1,6 @@
 import { formatValue, OPTIONS } from '../config/option.ts';
 import type { ResolvedSettings } from '../config/resolve.ts';
+import type { ServerSettings } from '../serving/layouts/mlserver/server-settings.ts';
 import type { LoadedServables, ServableSpec } from '../serving/servable-spec.ts';
 import { formatTable } from './table.ts';
 
@@ -10,6 +11,14 @@ export function explainSettings({ named, origins }: ResolvedSettings): string {
     return [name, value === '' ? '-' : value, origins.get(name)?.text ?? ''];
   });
   return `${formatTable([['OPTION', 'VALUE', 'FROM'], ...rows])}\n`;
+}
+
+/** What it prints of an MLServer folder first: each field of its settings that was given. */
+export function explainServerFields({ fields, origins }: ServerSettings): string {
+  const rows = [...origins].map(([key, from]) => {
+    return [key, formatValue((fields as Readonly<Record<string, unknown>>)[key], '') || '-', from];
+  });
+  return rows.length === 0 ? '' : `${formatTable([['MLSERVER FIELD', 'VALUE', 'FROM'], ...rows])}\n\n`;
 }
 
 /** What it prints after them: each servable that would be loaded, and from which file. */

@@ -9,6 +9,7 @@ Usage: millrace [command] [options]
 
 Commands:
   serve            Start the server (the default).
+  start [DIR]      Serve an MLServer folder: millrace start --help.
   config explain   Show every option's value and where it came from, the servables, and what is wrong in the file.
   graph …          Check, draw, run and replay graph files: millrace graph --help.
   trace            Run a graph and write a Chrome trace: millrace trace --help.
@@ -17,11 +18,33 @@ Commands:
 Each option is a flag (--port 9000), an environment variable (MILLRACE_PORT=9000) or, where not said otherwise, a
 key of "server" in the configuration file ({"server": {"port": 9000}}). Flags beat the environment, which beats the file.`;
 
+const START_HEAD = `Usage: millrace start [DIR] [options]
+
+Serves an MLServer folder: settings.json, and every model-settings.json at any depth. Without DIR: the folder that the
+settings name (model_repository_root), else the working folder.
+
+REST is on 8080, gRPC in MLServer's dialect on 8081 (--mlserver_port), in Triton's on 9000 (--port), metrics are on 8082
+(--metrics_port) and 8080. All listen on 127.0.0.1 unless settings.json names a host.
+
+settings.json beats MLSERVER_* variables, which beat the file .env in the working folder; flags and MILLRACE_* variables
+beat them all. "millrace config explain DIR" shows each value and where it came from. docs/mlserver.md has every field.`;
+
 /** The text of `millrace --help`, from the options' schema. */
 export function helpText(): string {
-  const parts = [HEAD];
+  return optionsHelp(HEAD, []);
+}
+
+/** The text of `millrace start --help`. */
+export function startHelpText(): string {
+  return optionsHelp(START_HEAD, ['What is served']);
+}
+
+/** @param without groups of options that are not the command's */
+function optionsHelp(head: string, without: readonly string[]): string {
+  const parts = [head];
   let group = '';
   for (const option of OPTIONS.values()) {
+    if (without.includes(option.group)) continue;
     if (option.group !== group) parts.push(`${option.group}:`);
     group = option.group;
     parts.push(optionText(option));

@@ -113,7 +113,7 @@ test('a wrong file or environment is one line and exit code 1', async () => {
 test('a server that does not start is one line and exit code 1', async () => {
   const { run, seen } = terminal(() => Promise.reject(new MillraceError('PORT_IN_USE', 'port 9000 is taken')));
   expect(await run([])).toBe(1);
-  expect(seen.err).toBe('millrace: port 9000 is taken; --port (gRPC) and --rest_port choose others\n');
+  expect(seen.err).toBe('millrace: port 9000 is taken; --port (gRPC), --rest_port, --mlserver_port and --metrics_port choose others\n');
 });
 
 interface Pretended {

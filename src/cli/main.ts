@@ -3,10 +3,11 @@ import { MillraceError } from '../base/errors.ts';
 import type { ResolvedSettings } from '../config/resolve.ts';
 import { createLogger } from '../observability/logger.ts';
 import { parseArguments } from './arguments.ts';
-import { explainServables, explainSettings } from './explain.ts';
-import { helpText } from './help.ts';
+import { explainServables, explainServerFields, explainSettings } from './explain.ts';
+import { helpText, startHelpText } from './help.ts';
 import { loadSettings, servablesLoader } from './load-settings.ts';
 import { serve, type ServeParts, type StartServer } from './serve.ts';
+import { planStart } from './start-settings.ts';
 import { UsageError } from './usage-error.ts';
 
 /** What the commands use of the process. */
@@ -35,34 +36,71 @@ async function runCommand(args: readonly string[], environment: Environment): Pr
     const { graphCommand } = await import('./graph/graph-commands.ts');
     return graphCommand(args, { ...environment, logger: createLogger('error') });
   }
-  const { command, flags } = parseArguments(args);
+  const { command, folder, flags, topic } = parseArguments(args);
   switch (command) {
     case 'help':
-      environment.stdout(helpText());
+      environment.stdout(topic === 'start' ? startHelpText() : helpText());
       return 0;
     case 'version':
       environment.stdout(`${await packageVersion()}\n`);
       return 0;
-    case 'config explain':
-      return explain(await loadSettings(flags, environment.variables), environment);
+    case 'config explain': {
+      if (folder !== undefined) return explainFolder({ folder, flags, environment });
+      const resolved = await loadSettings(flags, environment.variables);
+      return explain(resolved, servablesLoader(resolved.settings), environment);
+    }
+    case 'start':
+      return start({ folder, flags, environment });
     case 'serve': {
       const resolved = await loadSettings(flags, environment.variables);
-      const startServer = await environment.loadServer();
-      return serve(resolved, {
-        startServer,
-        loadServables: servablesLoader(resolved.settings),
-        logger: createLogger(resolved.settings.logLevel),
-        say: (line) => environment.stderr(`${line}\n`),
-        onSignal: environment.onSignal,
-      });
+      return serve(resolved, await serveParts(resolved, servablesLoader(resolved.settings), environment));
     }
   }
 }
 
+interface FolderCommand {
+  readonly folder: string | undefined;
+  readonly flags: Readonly<Record<string, string>>;
+  readonly environment: Environment;
+}
+
+/** Serves an MLServer folder. */
+async function start({ folder, flags, environment }: FolderCommand): Promise<number> {
+  const plan = await planStart({ folder, flags, variables: environment.variables, workingFolder: process.cwd() });
+  const { resolved, loadServables, mlserver, notes } = plan;
+  const parts = await serveParts(resolved, loadServables, environment);
+  for (const note of notes) parts.logger.info({}, note);
+  return serve(resolved, { ...parts, mlserver });
+}
+
+async function explainFolder({ folder, flags, environment }: FolderCommand): Promise<number> {
+  const plan = await planStart({ folder, flags, variables: environment.variables, workingFolder: process.cwd() });
+  environment.stdout(explainServerFields(plan.server));
+  return explain(plan.resolved, plan.loadServables, environment);
+}
+
+async function serveParts(
+  { settings }: ResolvedSettings,
+  loadServables: ServeParts['loadServables'],
+  environment: Environment,
+): Promise<ServeParts> {
+  return {
+    startServer: await environment.loadServer(),
+    loadServables,
+    logger: createLogger(settings.logLevel),
+    say: (line) => environment.stderr(`${line}\n`),
+    onSignal: environment.onSignal,
+  };
+}
+
 /** Shows settings and servables; faults of entries go to standard error. @returns the exit code: 1 where there are faults */
-async function explain(resolved: ResolvedSettings, { stdout, stderr }: Environment): Promise<number> {
+async function explain(
+  resolved: ResolvedSettings,
+  loadServables: ServeParts['loadServables'],
+  { stdout, stderr }: Environment,
+): Promise<number> {
   stdout(explainSettings(resolved));
-  const loaded = await servablesLoader(resolved.settings)();
+  const loaded = await loadServables();
   if (loaded.specs.length > 0) stdout(`\n${explainServables(loaded)}`);
   for (const warning of [...resolved.warnings, ...loaded.warnings]) stderr(`millrace: warning: ${warning}\n`);
   for (const { name, reason } of loaded.broken) stderr(`millrace: "${name}" would not be served: ${reason}\n`);
@@ -78,7 +116,7 @@ function helpFor(error: unknown): string | undefined {
 /** Ours in one line; anything else is a fault of the server's, with its stack. */
 function startErrorText(error: unknown): string {
   if (error instanceof MillraceError && error.reason === 'PORT_IN_USE') {
-    return `${error.message}; --port (gRPC) and --rest_port choose others`;
+    return `${error.message}; --port (gRPC), --rest_port, --mlserver_port and --metrics_port choose others`;
   }
   if (error instanceof UsageError || error instanceof MillraceError) return error.message;
   return `cannot start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;

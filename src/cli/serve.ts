@@ -1,3 +1,4 @@
+import type { MlserverOptions } from '../app/mlserver-options.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ResolvedSettings } from '../config/resolve.ts';
 import type { Settings } from '../config/settings.ts';
@@ -8,11 +9,14 @@ export type StartServer = (options: {
   readonly settings: Settings;
   readonly loadServables: () => Promise<LoadedServables>;
   readonly logger: Logger;
+  readonly mlserver?: MlserverOptions | undefined;
   /** Aborted: the start is given up, and fails. */
   readonly signal: AbortSignal;
 }) => Promise<{
   readonly grpcPort: number;
   readonly restPort: number;
+  readonly mlserverPort?: number | undefined;
+  readonly metricsPort?: number | undefined;
   readonly dataPlane: { list(): readonly { readonly name: string; readonly state: string }[] };
   stop(): Promise<void>;
 }>;
@@ -22,6 +26,8 @@ export interface ServeParts {
   readonly startServer: StartServer;
   readonly loadServables: () => Promise<LoadedServables>;
   readonly logger: Logger;
+  /** Of an MLServer folder. */
+  readonly mlserver?: MlserverOptions | undefined;
   /** For people. */
   readonly say: (line: string) => void;
   /** Calls `listener` at each SIGTERM and SIGINT; returns how to take it back. */
@@ -35,7 +41,7 @@ export interface ServeParts {
  * @throws what `startServer` throws
  */
 export async function serve({ settings, warnings }: ResolvedSettings, parts: ServeParts): Promise<number> {
-  const { startServer, loadServables, logger, say, onSignal } = parts;
+  const { startServer, loadServables, logger, mlserver, say, onSignal } = parts;
   for (const warning of warnings) logger.warn({}, warning);
   const signals = new Signals(onSignal);
   /** Undefined: a signal came while servables were still loading. */
@@ -48,7 +54,7 @@ export async function serve({ settings, warnings }: ResolvedSettings, parts: Ser
       starting.abort();
     });
     try {
-      return await startServer({ settings, loadServables, logger, signal: starting.signal });
+      return await startServer({ settings, loadServables, logger, mlserver, signal: starting.signal });
     } catch (error) {
       if (starting.signal.aborted) return undefined;
       throw error;
@@ -86,14 +92,27 @@ class Signals {
   }
 }
 
-function readyLine(settings: Settings, { grpcPort, restPort, dataPlane }: Awaited<ReturnType<StartServer>>): string {
-  const all = dataPlane.list();
+function readyLine(settings: Settings, server: Awaited<ReturnType<StartServer>>): string {
+  const all = server.dataPlane.list();
   const names = namesOf(all.filter(({ state }) => state === 'ready'));
-  const broken = namesOf(all.filter(({ state }) => state !== 'ready'));
-  const unavailable = broken.length === 0 ? '' : `; not available, see the log: ${broken.join(', ')}`;
-  const grpc = `gRPC ${address(settings.grpcBindAddress, grpcPort)}`;
-  const rest = `REST http://${address(settings.restBindAddress, restPort)}`;
-  return `millrace is ready: ${grpc}, ${rest}; ${names.length === 0 ? 'no servables' : names.join(', ')}${unavailable}`;
+  const unloaded = namesOf(all.filter(({ state }) => state === 'unloaded'));
+  const broken = namesOf(all.filter(({ state }) => state !== 'ready' && state !== 'unloaded'));
+  const served = [
+    names.length === 0 ? 'no servables' : names.join(', '),
+    ...(unloaded.length === 0 ? [] : [`not loaded until asked for: ${unloaded.join(', ')}`]),
+    ...(broken.length === 0 ? [] : [`not available, see the log: ${broken.join(', ')}`]),
+  ];
+  return `millrace is ready: ${portsLine(settings, server)}; ${served.join('; ')}`;
+}
+
+function portsLine(settings: Settings, server: Awaited<ReturnType<StartServer>>): string {
+  const { grpcPort, restPort, mlserverPort, metricsPort } = server;
+  const { grpcBindAddress, restBindAddress } = settings;
+  const asMlserver =
+    mlserverPort === undefined ? '' : ` (MLServer's dialect on ${address(grpcBindAddress, mlserverPort)})`;
+  const metrics = metricsPort === undefined ? '' : `, metrics http://${address(restBindAddress, metricsPort)}`;
+  const rest = `REST http://${address(restBindAddress, restPort)}`;
+  return `gRPC ${address(grpcBindAddress, grpcPort)}${asMlserver}, ${rest}${metrics}`;
 }
 
 /** Each name once; a servable may have several versions. */

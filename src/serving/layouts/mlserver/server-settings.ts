@@ -60,9 +60,13 @@ export async function readServerSettings(folder: string, variables: Variables): 
   };
 }
 
-/** The folder whose models are served: the one of the command, else the one that the settings name. */
-export function modelsFolder(folder: string | undefined, { model_repository_root: root }: ServerFields): string {
-  return resolve(folder ?? root ?? '.');
+/** The folder whose models are served: the one of the command, else the one that the settings name; absolute. */
+export function modelsFolder(
+  folder: string | undefined,
+  { model_repository_root: root }: ServerFields,
+  workingFolder: string,
+): string {
+  return resolve(workingFolder, folder ?? root ?? '.');
 }
 
 /** `cors_settings` with its defaults; undefined where nothing is allowed. */
