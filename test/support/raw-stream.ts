@@ -1,5 +1,10 @@
 import { Client, credentials, type ClientDuplexStream, type StatusObject } from '@grpc/grpc-js';
-import { decodeStreamResponse, encodeInferRequest, joinParts } from '../../src/protocol/wire/infer-codec.ts';
+import {
+  decodeInferResponse,
+  decodeStreamResponse,
+  encodeInferRequest,
+  joinParts,
+} from '../../src/protocol/wire/infer-codec.ts';
 import type { InferenceResponse } from '../../src/tensor/inference.ts';
 import type { Parameters } from '../../src/tensor/parameters.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
@@ -12,6 +17,14 @@ export interface StreamEnd {
   readonly trailers: Readonly<Record<string, unknown>>;
 }
 
+interface StreamOptions {
+  readonly deadlineMs?: number;
+  /** Default "": the servable's default. */
+  readonly version?: string;
+  /** `mlserver`: answers are plain responses. Default: Triton's. */
+  readonly dialect?: 'triton' | 'mlserver';
+}
+
 /** One ModelStreamInfer RPC on a servable; collects what comes. */
 export class RawStream {
   readonly sent: (readonly Tensor[])[] = [];
@@ -20,10 +33,13 @@ export class RawStream {
   readonly ended: Promise<StreamEnd>;
   readonly #call: ClientDuplexStream<Buffer, Buffer>;
   readonly #servable: string;
+  readonly #version: string;
   #wake: () => void = () => {};
 
-  constructor(address: string, servable: string, { deadlineMs = Infinity }: { deadlineMs?: number } = {}) {
+  constructor(address: string, servable: string, options: StreamOptions = {}) {
+    const { deadlineMs = Infinity, version = '', dialect = 'triton' } = options;
     this.#servable = servable;
+    this.#version = version;
     const client = new Client(address, credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
       'grpc.use_local_subchannel_pool': 1, // a connection of its own
@@ -33,7 +49,8 @@ export class RawStream {
     this.#call = client.makeBidiStreamRequest(path, same, same, { deadline: Date.now() + deadlineMs });
     this.#call.on('error', () => {}); // `status` follows
     this.#call.on('data', (bytes: Buffer) => {
-      const { errorMessage, response } = decodeStreamResponse(bytes);
+      const { errorMessage, response } =
+        dialect === 'triton' ? decodeStreamResponse(bytes) : { errorMessage: '', response: decodeInferResponse(bytes) };
       if (errorMessage !== '') this.errors.push(errorMessage);
       else if (response !== undefined) this.responses.push(response);
       this.#wake();
@@ -48,7 +65,7 @@ export class RawStream {
 
   send(inputs: readonly Tensor[], { id = '', parameters }: { id?: string; parameters?: Parameters } = {}): void {
     this.sent.push(inputs);
-    const request = { servable: this.#servable, version: '', id, parameters, inputs, outputs: [] };
+    const request = { servable: this.#servable, version: this.#version, id, parameters, inputs, outputs: [] };
     this.#call.write(joinParts(encodeInferRequest(request)));
   }
 
