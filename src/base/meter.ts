@@ -20,5 +20,7 @@ export interface Family<Series> {
 export interface Meter {
   counter(name: string, help: string, labelNames: readonly string[]): Family<Counter>;
   gauge(name: string, help: string, labelNames: readonly string[]): Family<Gauge>;
+  /** Of what it observes it tells the sum and the count. */
+  summary(name: string, help: string, labelNames: readonly string[]): Family<Histogram>;
   histogram(name: string, help: string, labelNames: readonly string[], bounds: readonly number[]): Family<Histogram>;
 }

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
 import type { Family, Meter } from '../base/meter.ts';
-import { HistogramSeries, ScalarSeries, type RenderedSeries, type Sample } from './series.ts';
+import { HistogramSeries, ScalarSeries, SummarySeries, type RenderedSeries, type Sample } from './series.ts';
 
 export interface PrometheusMeter extends Meter {
   /** The answer to `GET /metrics`. */
@@ -30,6 +30,8 @@ export function createPrometheusMeter(): PrometheusMeter {
       family({ name, help, labelNames, type: 'counter' }, (labels) => new ScalarSeries(labels)),
     gauge: (name, help, labelNames) =>
       family({ name, help, labelNames, type: 'gauge' }, (labels) => new ScalarSeries(labels)),
+    summary: (name, help, labelNames) =>
+      family({ name, help, labelNames, type: 'summary' }, (labels) => new SummarySeries(labels)),
     histogram: (name, help, labelNames, bounds) =>
       family({ name, help, labelNames, type: 'histogram' }, (labels) => new HistogramSeries(labels, bounds)),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
@@ -39,7 +41,7 @@ export function createPrometheusMeter(): PrometheusMeter {
 interface Declaration {
   readonly name: string;
   readonly help: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
   readonly labelNames: readonly string[];
 }
 

@@ -36,6 +36,29 @@ export class ScalarSeries implements Counter, Gauge, RenderedSeries {
   }
 }
 
+/** Sum and count, no quantiles: as Python's client has it. */
+export class SummarySeries implements Histogram, RenderedSeries {
+  readonly #labels: Labels;
+  #count = 0;
+  #sum = 0;
+
+  constructor(labels: Labels) {
+    this.#labels = labels;
+  }
+
+  observe(value: number): void {
+    this.#count++;
+    this.#sum += value;
+  }
+
+  samples(name: string): Sample[] {
+    return [
+      { metricName: `${name}_sum`, labels: this.#labels, value: this.#sum },
+      { metricName: `${name}_count`, labels: this.#labels, value: this.#count },
+    ];
+  }
+}
+
 /** Counts per bucket, summed up when rendered; an observation costs a binary search. */
 export class HistogramSeries implements Histogram, RenderedSeries {
   readonly #labels: Labels;

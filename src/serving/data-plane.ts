@@ -19,6 +19,10 @@ export interface ServableMetadata {
   readonly decoupled: boolean;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** Free text that a runtime gives in the place of versions (MLServer's `versions`). */
+  readonly declaredVersions?: readonly string[] | undefined;
+  /** JSON, as declared (MLServer's `content_type`); only told. */
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
   /** Of a graph: its nodes and streams after validation. */
   readonly graph?: object | undefined;
 }

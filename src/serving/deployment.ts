@@ -108,9 +108,11 @@ export class Deployment {
 
   /**
    * For a unary call: the first host whose queue is short in time, else the one with the least queued. Quick calls so stay
-   * together, where they share reads and writes; slow ones spread over the hosts.
+   * together, where they share reads and writes; slow ones spread over the hosts. Runtimes run on as many as their users have
+   * asked for: the one with the least to do.
    */
   pickForCall(): HostClient | undefined {
+    if (this.spec.kind === 'runtime') return this.pickForSession();
     let best: HostClient | undefined;
     for (const slot of this.slots) {
       const client = this.#clientIn(slot);

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Meter } from '../base/meter.ts';
@@ -12,10 +13,13 @@ import type {
   Session,
   SessionSink,
 } from './data-plane.ts';
+import { Batcher } from './batching/batcher.ts';
+import type { Deployment } from './deployment.ts';
 import type { HostPoolOptions } from './host-pool.ts';
 import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
 import { ModelRepository, unknownServable, type Entry } from './repository.ts';
 import type { LoadedServables, SessionQuota } from './servable-spec.ts';
+import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ServingSession } from './serving-session.ts';
 import { graphOutcome, Telemetry, type ServableTelemetry } from './telemetry.ts';
 
@@ -41,6 +45,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   readonly #options: FrontDataPlaneOptions;
   readonly #repository: ModelRepository;
   readonly #telemetry: Telemetry;
+  readonly #runtimeMetrics: RuntimeMetrics;
+  readonly #batchers = new WeakMap<Deployment, Batcher>();
   readonly #logger: Logger;
   readonly #sessions = new OpenSessions();
   #requestsInFlight = 0;
@@ -61,6 +67,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     this.#options = options;
     this.#logger = logger;
     this.#telemetry = new Telemetry(meter);
+    this.#runtimeMetrics = new RuntimeMetrics(meter, logger);
     this.#repository = new ModelRepository(
       options.hosts,
       {
@@ -69,7 +76,12 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
           const telemetry = this.#telemetry.of(entry);
           if (provider !== undefined) telemetry.runsOn(provider);
         },
-        onRemoved: (entry) => this.#telemetry.removed(entry),
+        onMetrics: (entry, host, updates) => this.#runtimeMetrics.apply(entry, host, updates),
+        onHostLost: (host) => this.#runtimeMetrics.lost(host),
+        onRemoved: (entry) => {
+          this.#telemetry.removed(entry);
+          this.#runtimeMetrics.removed(entry);
+        },
       },
       logger,
     );
@@ -148,11 +160,12 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const description = entry.current?.description;
     if (description === undefined)
       throw new MillraceError('INTERNAL', `servable "${name}" is ready without a description`);
-    const { platform, decoupled, inputs, outputs, graph } = description;
+    const { platform, decoupled, inputs, outputs, declaredVersions, graph } = description;
     const versions =
       version === '' ? (this.#repository.versions(name) ?? []).filter((v) => v.current?.isReady) : [entry];
     const { kind } = entry;
-    return { name, versions: versions.map((v) => v.version), platform, kind, decoupled, inputs, outputs, graph };
+    const numbers = versions.map((v) => v.version);
+    return { name, versions: numbers, platform, kind, decoupled, inputs, outputs, declaredVersions, graph };
   }
 
   list(): readonly ServableStatus[] {
@@ -181,31 +194,31 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const entry = this.#repository.resolve(request.servable, request.version);
     const deployment = entry.current;
     if (deployment?.description?.decoupled === true) {
-      const where = context.interface === 'gRPC' ? 'ModelInfer RPC' : 'HTTP end point';
-      throw new MillraceError('DECOUPLED_UNARY', `${where} doesn't support models with decoupled transaction policy`);
+      throw decoupledUnary(entry, context.interface);
     }
-    const host = deployment?.pickForCall();
-    if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
+    if (deployment?.pickForCall() === undefined) throw this.#unavailable(entry);
     const bytes = this.#admit(request);
     const telemetry = this.#telemetry.of(entry);
     const graph = entry.kind === 'graph' ? telemetry.session('ModelInfer', context.interface) : undefined;
-    const queued = host.unaryCount + 1;
     const startedAt = performance.now();
     telemetry.started();
     graph?.current.add(1);
     try {
-      const response = await host.infer(deployment.loadId, request, context.cancellation);
-      const ms = performance.now() - startedAt;
-      const ns = Math.round(ms * 1e6);
-      deployment.answered(ms, queued);
+      const batcher = this.#batcherOf(entry, deployment);
+      const response = await (batcher === undefined
+        ? this.#send(entry, deployment, request, context.cancellation)
+        : batcher.infer(request, context.cancellation));
+      const ns = Math.round((performance.now() - startedAt) * 1e6);
       telemetry.finished(context.interface, ns, 'success');
       graph?.accepted.add(1);
       graph?.responses.add(1);
       graph?.duration.observe(ns / 1000);
       return response;
     } catch (error) {
-      telemetry.finished(context.interface, Math.round((performance.now() - startedAt) * 1e6), 'fail');
-      const outcome = graphOutcome(MillraceError.from(error).reason);
+      const { reason } = MillraceError.from(error);
+      const ns = Math.round((performance.now() - startedAt) * 1e6);
+      telemetry.finished(context.interface, ns, reason === 'CANCELLED' ? 'cancelled' : 'fail');
+      const outcome = graphOutcome(reason);
       if (outcome !== undefined) graph?.[outcome].add(1);
       this.#logFailure(error, entry, request.id);
       throw error;
@@ -226,6 +239,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       sink,
       telemetry,
       metrics: telemetry.session('ModelInferStream', context.interface),
+      stream: telemetry.stream(context.interface),
       quota: deployment.spec.kind === 'graph' ? deployment.spec.quota : this.#options.limits.session,
       onRefused: (id, error) => this.#logFailure(error, entry, id),
       onEnd: (error) => {
@@ -235,7 +249,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       },
     });
     this.#sessions.add(session);
-    session.attach(host.openSession(deployment.loadId, first, session), context.cancellation);
+    const isPaced = entry.kind === 'runtime';
+    session.attach(host.openSession(deployment.loadId, first, session, isPaced), context.cancellation);
     return session;
   }
 
@@ -295,6 +310,38 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     for (const { name } of [...wanted.specs, ...wanted.broken]) {
       if (name !== except && this.#repository.versions(name) === undefined) this.#unloaded.add(name);
     }
+  }
+
+  /** One call of a host, of a request or of a batch of them. */
+  async #send(
+    entry: Entry,
+    deployment: Deployment,
+    request: InferenceRequest,
+    cancellation: Cancellation,
+  ): Promise<InferenceResponse> {
+    const host = deployment.pickForCall();
+    if (host === undefined) throw this.#unavailable(entry);
+    const queued = host.unaryCount + 1;
+    if (entry.kind === 'runtime') this.#telemetry.of(entry).mlserver.parallelQueue.observe(queued - 1);
+    const startedAt = performance.now();
+    const response = await host.infer(deployment.loadId, request, cancellation);
+    deployment.answered(performance.now() - startedAt, queued);
+    return response;
+  }
+
+  #batcherOf(entry: Entry, deployment: Deployment): Batcher | undefined {
+    if (deployment.spec.kind !== 'runtime' || deployment.spec.batching === undefined) return undefined;
+    let batcher = this.#batchers.get(deployment);
+    if (batcher === undefined) {
+      const { batchQueue } = this.#telemetry.of(entry).mlserver;
+      batcher = new Batcher({
+        batching: deployment.spec.batching,
+        run: (request, cancellation) => this.#send(entry, deployment, request, cancellation),
+        onQueued: (length) => batchQueue.observe(length),
+      });
+      this.#batchers.set(deployment, batcher);
+    }
+    return batcher;
   }
 
   /** A graph's version is not looked at in a session's first request (OVMS sheet §1.2). */
@@ -373,4 +420,14 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     if (isTheirs) this.#logger.debug(fields, message);
     else this.#logger.warn(fields, message);
   }
+}
+
+/** Triton's text (KServe sheet §2.5); why, and what to do instead, where it is a runtime's own code. */
+function decoupledUnary({ kind, name }: Entry, via: CallContext['interface']): MillraceError {
+  const where = via === 'gRPC' ? 'ModelInfer RPC' : 'HTTP end point';
+  const instead = via === 'gRPC' ? 'ModelStreamInfer' : 'infer_stream or generate_stream';
+  const why =
+    kind === 'runtime' ? `: runtime '${name}' only streams (it has no predict, or is decoupled); use ${instead}` : '';
+  const text = `${where} doesn't support models with decoupled transaction policy${why}`;
+  return new MillraceError('DECOUPLED_UNARY', text, { details: { servable: name } });
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '../base/logger.ts';
 import type { HostClient } from '../ipc/host-client.ts';
 import type { LaunchedHost, Launcher } from '../ipc/launcher.ts';
+import type { MetricUpdate } from '../ipc/metric-update.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
 import { Supervisor, type SupervisorOptions } from '../ipc/supervisor.ts';
 import type { RuntimeSpec } from './servable-spec.ts';
@@ -10,6 +11,8 @@ export interface HostSlotEvents {
   onUp(slot: HostSlot, client: HostClient): void;
   onDown(slot: HostSlot, reason: string): void;
   onRun(loadId: number, timing: RunTiming): void;
+  /** A runtime measured something itself. */
+  onMetrics(slot: HostSlot, loadId: number, updates: readonly MetricUpdate[]): void;
 }
 
 /** A place for a host process; who is in it changes when one dies. */
@@ -33,6 +36,7 @@ export class HostSlot implements AsyncDisposable {
           events.onDown(this, reason);
         },
         onRun: (loadId, timing) => events.onRun(loadId, timing),
+        onMetrics: (loadId, updates) => events.onMetrics(this, loadId, updates),
       },
       logger,
     );
@@ -47,6 +51,11 @@ export class HostSlot implements AsyncDisposable {
   /** See {@link Supervisor.limitSilence}. */
   limitSilence(maxMs: number, reason: string): void {
     this.#supervisor.limitSilence(maxMs, reason);
+  }
+
+  /** See {@link Supervisor.kill}. */
+  kill(reason: string): void {
+    this.#supervisor.kill(reason);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -71,10 +80,24 @@ export interface HostPoolOptions {
   readonly supervision: Omit<SupervisorOptions, 'name'>;
 }
 
-/** All host processes: the shared ones, and one for each servable that asks for its own. */
+/** Which hosts of its own a servable asks for. */
+export interface OwnHosts {
+  /** Of the servable, for their names. */
+  readonly name: string;
+  readonly program: HostProgram;
+  /** How many. */
+  readonly count: number;
+  /** Servables of one group and program share their hosts; undefined: nobody else has them. */
+  readonly group?: string | undefined;
+}
+
+/** All host processes: the shared ones, and those of servables, or groups of servables, that ask for their own. */
 export class HostPool implements AsyncDisposable {
   readonly shared: readonly HostSlot[];
-  readonly #own = new Set<HostSlot>();
+  /** With the number of servables that have them. */
+  readonly #own = new Map<HostSlot, number>();
+  /** Hosts by program and group. */
+  readonly #groups = new Map<string, HostSlot[]>();
   readonly #options: HostPoolOptions;
   readonly #events: HostSlotEvents;
   readonly #logger: Logger;
@@ -86,19 +109,45 @@ export class HostPool implements AsyncDisposable {
     this.shared = Array.from({ length: options.shared }, (_, i) => this.#slot(`host ${i}`, JAVASCRIPT));
   }
 
-  /** A host for one servable, or one group of them, alone; `releaseOwn` ends it. */
-  acquireOwn(name: string, program: HostProgram = JAVASCRIPT): HostSlot {
-    const slot = this.#slot(`host of ${name}`, program);
-    this.#own.add(slot);
-    return slot;
+  /** Hosts apart from the shared ones; each is released by itself, with `releaseOwn`. */
+  acquireOwn({ name, program, count, group }: OwnHosts): readonly HostSlot[] {
+    const key = JSON.stringify([program, group]);
+    const slots = (group === undefined ? undefined : this.#groups.get(key)) ?? [];
+    const owner = group === undefined ? name : `group ${group}`;
+    while (slots.length < count) {
+      slots.push(this.#slot(`host ${count === 1 ? '' : `${slots.length + 1} `}of ${owner}`, program));
+    }
+    if (group !== undefined) this.#groups.set(key, slots);
+    const taken = slots.slice(0, count);
+    for (const slot of taken) this.#own.set(slot, this.#usersOf(slot) + 1);
+    return taken;
   }
 
+  /** Whether more than one servable has it. */
+  isShared(slot: HostSlot): boolean {
+    return this.shared.includes(slot) || this.#usersOf(slot) > 1;
+  }
+
+  /** It ends with its last servable. */
   async releaseOwn(slot: HostSlot): Promise<void> {
-    if (this.#own.delete(slot)) await slot[Symbol.asyncDispose]();
+    const users = this.#usersOf(slot) - 1;
+    if (users > 0) this.#own.set(slot, users);
+    if (users !== 0) return;
+    this.#own.delete(slot);
+    for (const [key, slots] of this.#groups) {
+      const left = slots.filter((other) => other !== slot);
+      if (left.length > 0) this.#groups.set(key, left);
+      else this.#groups.delete(key);
+    }
+    await slot[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.shared, ...this.#own].map((slot) => slot[Symbol.asyncDispose]()));
+    await Promise.all([...this.shared, ...this.#own.keys()].map((slot) => slot[Symbol.asyncDispose]()));
+  }
+
+  #usersOf(slot: HostSlot): number {
+    return this.#own.get(slot) ?? 0;
   }
 
   #slot(name: string, program: HostProgram): HostSlot {

@@ -22,7 +22,7 @@ function start(script: FakeHostScript, shared = 1): Started {
   const { options, hosts } = fakeHosts(script, shared);
   const repository = new ModelRepository(
     options,
-    { onRun: () => {}, onReady: () => {}, onRemoved: () => {} },
+    { onRun: () => {}, onReady: () => {}, onMetrics: () => {}, onHostLost: () => {}, onRemoved: () => {} },
     silentLogger,
   );
   return {

@@ -3,10 +3,12 @@ import { didYouMean } from '../base/nearest.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ServableDescription } from '../ipc/description.ts';
 import type { HostClient } from '../ipc/host-client.ts';
+import type { MetricUpdate } from '../ipc/metric-update.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
 import type { ServableKind, ServableState, ServableStatus } from './data-plane.ts';
 import { Deployment } from './deployment.ts';
 import { HostPool, type HostPoolOptions, type HostSlot } from './host-pool.ts';
+import { limitCalls, limitLoad, ownHosts } from './own-hosts.ts';
 import type { BrokenServable, LoadedServables, ServableSpec } from './servable-spec.ts';
 import { areDecimal, findVersion, inOrder } from './versions.ts';
 
@@ -39,6 +41,10 @@ export interface Wishes {
 export interface RepositoryEvents {
   /** A model ran once. */
   onRun(entry: Entry, timing: RunTiming): void;
+  /** A runtime measured something itself, on one of its hosts. */
+  onMetrics(entry: Entry, host: object, updates: readonly MetricUpdate[]): void;
+  /** A host is gone. */
+  onHostLost(host: object): void;
   /** A generation is ready and serves from now on. */
   onReady(entry: Entry, description: ServableDescription): void;
   /** It is not served any more. */
@@ -67,6 +73,10 @@ export class ModelRepository implements AsyncDisposable {
         onRun: (loadId, timing) => {
           const entry = this.#byLoadId.get(loadId);
           if (entry !== undefined) this.#events.onRun(entry, timing);
+        },
+        onMetrics: (slot, loadId, updates) => {
+          const entry = this.#byLoadId.get(loadId);
+          if (entry !== undefined) this.#events.onMetrics(entry, slot, updates);
         },
       },
       logger,
@@ -160,9 +170,9 @@ export class ModelRepository implements AsyncDisposable {
   /** Starts to load a new generation in the place of one that is not done. */
   #deploy(entry: Entry, spec: ServableSpec): void {
     this.#retire(entry.next);
-    const isOwn = spec.kind !== 'model' && spec.isolation === 'own';
     const loadId = this.#nextLoadId++;
-    const slots = isOwn ? [this.#pool.acquireOwn(spec.name)] : this.#pool.shared;
+    const own = ownHosts(spec);
+    const slots = own === undefined ? this.#pool.shared : this.#pool.acquireOwn(own);
     entry.next = new Deployment(spec, loadId, slots);
     this.#byLoadId.set(loadId, entry);
     for (const slot of slots) if (slot.client !== undefined) this.#load(entry, entry.next, slot, slot.client);
@@ -240,24 +250,26 @@ export class ModelRepository implements AsyncDisposable {
     if (deployment === undefined) return;
     deployment.retire();
     this.#byLoadId.delete(deployment.loadId);
-    const own = deployment.slots.find((slot) => !this.#pool.shared.includes(slot));
-    if (own === undefined) return;
-    void this.#releaseWhenIdle(own);
+    if (deployment.slots === this.#pool.shared) return;
+    for (const slot of deployment.slots) void this.#releaseWhenIdle(slot);
   }
 
   /** A host of one servable ends after the last session on it. */
   async #releaseWhenIdle(slot: HostSlot): Promise<void> {
-    while ((slot.client?.callCount ?? 0) > 0) await new Promise((resolve) => setTimeout(resolve, 100).unref());
+    while (!this.#pool.isShared(slot) && (slot.client?.callCount ?? 0) > 0)
+      await new Promise((resolve) => setTimeout(resolve, 100).unref());
     await this.#pool.releaseOwn(slot);
   }
 
   /** Specs are loaded in the order of the calls: models before the graphs that name them. */
   #load(entry: Entry, deployment: Deployment, slot: HostSlot, client: HostClient): void {
+    const guard = this.#pool.isShared(slot) ? undefined : limitLoad(deployment.spec, slot, client);
     void deployment.load(slot, client).then((isLoaded) => {
+      clearTimeout(guard);
       const fields = { servable: entry.name, version: entry.version, kind: entry.kind, host: slot.name };
       if (isLoaded) {
         this.#logger.debug(fields, 'servable loaded');
-        limitCalls(deployment.spec, slot);
+        if (!this.#pool.isShared(slot)) limitCalls(deployment.spec, slot);
       } else this.#logger.error({ ...fields, reason: deployment.reason }, 'servable failed to load');
       this.#settle(entry);
     });
@@ -301,6 +313,7 @@ export class ModelRepository implements AsyncDisposable {
   }
 
   #down(slot: HostSlot, reason: string): void {
+    this.#events.onHostLost(slot);
     for (const entry of this.entries()) {
       entry.current?.down(slot, reason);
       entry.next?.down(slot, reason);
@@ -359,16 +372,6 @@ function newEntry(name: string, version: string, kind: ServableKind): Entry {
 function mayCome({ current, next }: Entry): boolean {
   const newest = next ?? current;
   return newest !== undefined && (!newest.isSettled || newest.awaitsHost);
-}
-
-/** A graph alone in its host: what keeps that silent is a call of its code. */
-function limitCalls(spec: ServableSpec, slot: HostSlot): void {
-  if (spec.kind !== 'graph' || spec.isolation !== 'own') return;
-  const { callDeadlineMs } = spec;
-  slot.limitSilence(
-    callDeadlineMs,
-    `a call of its code did not return within ${callDeadlineMs} ms (call_deadline_ms) and its host was killed`,
-  );
 }
 
 /** The fault of a request for a name that is not among `known`. */

@@ -6,13 +6,15 @@ import type { ServableKind, Session, SessionSink, SessionSummary } from './data-
 import type { Entry } from './repository.ts';
 import type { SessionQuota } from './servable-spec.ts';
 import { SessionTimers } from './session-timers.ts';
-import { graphOutcome, type ServableTelemetry, type SessionMetrics } from './telemetry.ts';
+import type { StreamMeter } from './stream-metrics.ts';
+import { graphOutcome, isNoOutcome, type ServableTelemetry, type SessionMetrics } from './telemetry.ts';
 
 export interface ServingSessionParts {
   readonly entry: Entry;
   readonly sink: SessionSink;
   readonly telemetry: ServableTelemetry;
   readonly metrics: SessionMetrics;
+  readonly stream: StreamMeter;
   readonly quota: SessionQuota;
   /** A request was refused; the session goes on. */
   onRefused(requestId: string, error: MillraceError): void;
@@ -80,6 +82,7 @@ export class ServingSession implements Session, SessionSink {
     this.#timers.touch();
     this.#packetsOut++;
     this.#parts.metrics.responses.add(1);
+    this.#parts.stream.responded();
     if (timing !== undefined) this.#parts.metrics.latency.observe(timing.latencyUs);
     this.#parts.telemetry.streamed(timing);
     this.#parts.sink.onResponse(response, timing);
@@ -95,7 +98,10 @@ export class ServingSession implements Session, SessionSink {
     const { metrics } = this.#parts;
     this.#packetsIn += packetsIn;
     this.#packetsDropped += packetsDropped;
-    if (accepted > 0) metrics.accepted.add(accepted);
+    if (accepted > 0) {
+      metrics.accepted.add(accepted);
+      this.#parts.stream.taken(accepted);
+    }
     if (packetsDropped > 0) metrics.droppedPackets.add(packetsDropped);
     this.#countQueue(queue);
   }
@@ -111,6 +117,7 @@ export class ServingSession implements Session, SessionSink {
     const { metrics } = this.#parts;
     metrics.current.add(-1);
     this.#parts.telemetry.sessions.add(-1);
+    this.#countEnd(error);
     if (error === undefined) metrics.duration.observe(this.#elapsedUs);
     else {
       const outcome = graphOutcome(error.reason);
@@ -118,6 +125,13 @@ export class ServingSession implements Session, SessionSink {
     }
     this.#parts.onEnd(error);
     this.#parts.sink.onEnd(error);
+  }
+
+  #countEnd(error: MillraceError | undefined): void {
+    const { stream, telemetry } = this.#parts;
+    const isCancelled = error !== undefined && isNoOutcome(error.reason);
+    stream.ended(error === undefined ? 'completed' : isCancelled ? 'cancelled' : 'failed');
+    telemetry.ended(error === undefined ? 'success' : isCancelled ? 'cancelled' : 'fail', stream.elapsedSeconds);
   }
 
   get #elapsedUs(): number {

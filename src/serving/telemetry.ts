@@ -4,11 +4,13 @@ import type { RunTiming } from '../ipc/run-timing.ts';
 import type { ResponseTiming } from '../ipc/session.ts';
 import type { CallContext, Duration, ServableKind, ServableStatistics } from './data-plane.ts';
 import { OVMS_TIME_BOUNDS_US } from './metric-bounds.ts';
+import { MlserverMetrics, type ModelMetrics } from './mlserver-metrics.ts';
 import type { SessionLimitScope } from './open-sessions.ts';
 import type { Entry } from './repository.ts';
+import { StreamMetrics, type StreamMeter } from './stream-metrics.ts';
 
 type Interface = CallContext['interface'];
-type Outcome = 'success' | 'fail';
+type Outcome = 'success' | 'fail' | 'cancelled';
 
 /** Ends that tell nothing of the graph: the client's, the server's, a limit's. */
 const NO_OUTCOME: readonly Reason[] = [
@@ -32,8 +34,13 @@ const FAILURES: readonly Reason[] = [
  * `rejected` by validation; undefined: neither.
  */
 export function graphOutcome(reason: Reason): 'failed' | 'rejected' | undefined {
-  if (NO_OUTCOME.includes(reason)) return undefined;
+  if (isNoOutcome(reason)) return undefined;
   return FAILURES.includes(reason) ? 'failed' : 'rejected';
+}
+
+/** The end tells nothing of the servable. */
+export function isNoOutcome(reason: Reason): boolean {
+  return NO_OUTCOME.includes(reason);
 }
 
 class Total {
@@ -87,6 +94,7 @@ export class ServableTelemetry {
   readonly #sessionsRefused = new Map<SessionLimitScope, Counter>();
   /** Sessions that are open, of all versions of the name. */
   readonly sessions: Gauge;
+  readonly mlserver: ModelMetrics;
   #provider: string | undefined;
   #inferenceCount = 0;
   #executionCount = 0;
@@ -102,6 +110,7 @@ export class ServableTelemetry {
     this.#wait = families.waitTime.with(labels);
     this.#current = families.currentRequests.with(labels);
     this.sessions = families.sessions.with({ name });
+    this.mlserver = families.mlserver.of(name, version);
     for (const scope of ['servable', 'server'] as const) {
       this.#sessionsRefused.set(scope, families.sessionsRefused.with({ name, scope }));
     }
@@ -118,10 +127,12 @@ export class ServableTelemetry {
   /** A unary request ended. */
   finished(via: Interface, ns: number, outcome: Outcome): void {
     this.#current.add(-1);
-    this.#totals[outcome].add(ns);
+    const result = outcome === 'success' ? 'success' : 'fail';
+    this.#totals[result].add(ns);
     this.#lastInference = Date.now();
-    this.#requestCounter(via, outcome).add(1);
-    if (outcome === 'fail') return;
+    this.#requestCounter(via, result).add(1);
+    this.ended(outcome, ns / 1e9);
+    if (result === 'fail') return;
     let times = this.#times.get(via);
     if (times === undefined) {
       times = this.#families.requestTime.with({ name: this.#name, version: this.#version, interface: via });
@@ -129,6 +140,18 @@ export class ServableTelemetry {
     }
     times.observe(ns / 1000);
     if (this.#kind !== 'model') this.#countWhole(ns, 1);
+  }
+
+  /** A unary request, or a stream, is over after so many seconds. MLServer counts one that was cancelled as neither. */
+  ended(outcome: Outcome, seconds: number): void {
+    this.mlserver.duration.observe(seconds);
+    if (outcome === 'success') this.mlserver.success.add(1);
+    else if (outcome === 'fail') this.mlserver.failure.add(1);
+  }
+
+  /** A stream opens. */
+  stream(via: Interface): StreamMeter {
+    return this.#families.streams.open(this.#name, this.#version, via);
   }
 
   /** A session gave a response. A request counts once, with the time until its last response. */
@@ -226,7 +249,7 @@ export class ServableTelemetry {
     this.#totals.computeInfer.add(ns, inferences);
   }
 
-  #requestCounter(via: Interface, outcome: Outcome): Counter {
+  #requestCounter(via: Interface, outcome: 'success' | 'fail'): Counter {
     const key = `${via}/${outcome}`;
     let counter = this.#requests.get(key);
     if (counter === undefined) {
@@ -244,7 +267,10 @@ export class ServableTelemetry {
   }
 }
 
-type Families = ReturnType<typeof createFamilies>;
+type Families = ReturnType<typeof createFamilies> & {
+  readonly streams: StreamMetrics;
+  readonly mlserver: MlserverMetrics;
+};
 
 /** All series of all servables, by entry; a servable that is removed and comes back goes on counting. */
 export class Telemetry {
@@ -254,7 +280,8 @@ export class Telemetry {
   readonly #byEntry = new WeakMap<Entry, ServableTelemetry>();
 
   constructor(meter: Meter) {
-    this.#families = createFamilies(meter);
+    const [streams, mlserver] = [new StreamMetrics(meter), new MlserverMetrics(meter)];
+    this.#families = { ...createFamilies(meter), streams, mlserver };
   }
 
   of(entry: Entry): ServableTelemetry {
