@@ -2,7 +2,9 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { Cancellation } from '../../base/cancellation.ts';
 import { MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Headers } from '../../tensor/inference.ts';
 import type { MessageParts } from '../wire/infer-codec.ts';
+import type { CallMeter, MethodMeter } from './call-metrics.ts';
 import type { CallListener, CallStatus, DirectCall } from './grpc-js-patches.ts';
 import { toCallError, toGrpcStatus } from './status.ts';
 import type {
@@ -28,6 +30,8 @@ export interface CallParts {
   readonly writeHighWaterBytes: number;
   /** Every call that is not over. */
   readonly live: Set<GrpcJsCall>;
+  /** Undefined: calls are not counted. */
+  readonly meter: CallMeter | undefined;
 }
 
 /** What both kinds of call share: headers, deadline, how they end. */
@@ -36,7 +40,9 @@ export abstract class GrpcJsCall implements Call {
   readonly deadlineMs: number;
   protected readonly call: DirectCall;
   protected readonly path: string;
+  protected readonly meter: MethodMeter | undefined;
   protected ended = false;
+  readonly #startedAt: number;
   readonly #parts: CallParts;
   #metadata: Metadata | undefined;
 
@@ -44,6 +50,9 @@ export abstract class GrpcJsCall implements Call {
     this.call = call;
     this.path = path;
     this.#parts = parts;
+    this.meter = parts.meter?.of(path);
+    this.#startedAt = this.meter === undefined ? 0 : performance.now();
+    this.meter?.started();
     parts.live.add(this);
     const deadline = call.getDeadline();
     this.deadlineMs = typeof deadline === 'number' ? deadline : deadline.getTime();
@@ -52,6 +61,15 @@ export abstract class GrpcJsCall implements Call {
   header(name: string): string | undefined {
     const value = this.#metadata?.get(name)[0];
     return typeof value === 'string' ? value : undefined;
+  }
+
+  headers(): Headers {
+    const headers: Record<string, string> = {};
+    for (const name of Object.keys(this.#metadata?.getMap() ?? {})) {
+      const values = this.#metadata?.get(name).filter((value) => typeof value === 'string') ?? [];
+      if (values.length > 0) headers[name] = values.join(', ');
+    }
+    return headers;
   }
 
   onReceiveMetadata(metadata: Metadata): void {
@@ -64,6 +82,7 @@ export abstract class GrpcJsCall implements Call {
     if (this.ended) return;
     this.ended = true;
     const isLate = Date.now() >= this.deadlineMs - TIMER_SLACK_MS;
+    this.countEnd(isLate ? status.DEADLINE_EXCEEDED : status.CANCELLED);
     this.cancellation.cancel(
       isLate
         ? new MillraceError('DEADLINE_EXCEEDED', 'Deadline Exceeded')
@@ -86,18 +105,31 @@ export abstract class GrpcJsCall implements Call {
     this.ended = true;
     const error = toCallError(thrown, this.#parts.logger, this.path);
     const { code, details, trailers } = toGrpcStatus(error);
-    this.call.end({ code, details, metadata: toMetadata({ ...trailers, ...this.trailers() }) });
+    this.countEnd(code);
+    this.call.end({ code, details, metadata: toMetadata({ ...trailers, ...this.failureTrailers() }) });
     return error;
   }
 
-  protected trailers(): Trailers {
+  /** How the call ended, for the metrics. */
+  protected countEnd(code: number): void {
+    this.meter?.ended(code, performance.now() - this.#startedAt);
+  }
+
+  /** Trailing metadata beside the status of a failure. */
+  protected failureTrailers(): Trailers {
     return {};
   }
 }
 
+/** What gRPC keeps for itself, or sends as bytes. */
+const RESERVED = /^(?:grpc-|:|content-type$|te$|user-agent$)|-bin$/;
+
+/** A runtime may have named any header: those that are no metadata are left out. */
 function toMetadata(trailers: Trailers): Metadata {
   const metadata = new Metadata();
-  for (const [name, value] of Object.entries(trailers)) metadata.set(name, value);
+  for (const [name, value] of Object.entries(trailers)) {
+    if (/^[0-9a-z_.-]+$/.test(name) && !RESERVED.test(name) && /^[\x20-\x7e]*$/.test(value)) metadata.set(name, value);
+  }
   return metadata;
 }
 
@@ -105,6 +137,7 @@ function toMetadata(trailers: Trailers): Metadata {
 export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListener {
   readonly #handler: UnaryHandler;
   #request: Buffer | undefined;
+  #trailers: Trailers | undefined;
 
   constructor(call: DirectCall, path: string, parts: CallParts, handler: UnaryHandler) {
     super(call, path, parts);
@@ -114,6 +147,10 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListen
   /** There while the handler is being called, not after. */
   get request(): Buffer {
     return this.#request as Buffer;
+  }
+
+  setTrailers(trailers: Trailers): void {
+    this.#trailers = trailers;
   }
 
   override onReceiveMetadata(metadata: Metadata): void {
@@ -127,6 +164,7 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListen
       return;
     }
     this.#request = message;
+    this.meter?.received();
     this.call.startRead();
   }
 
@@ -152,7 +190,9 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListen
     if (this.ended) return;
     if (!this.call.sendMessage(parts, nothing)) return;
     this.ended = true;
-    this.call.end(OK);
+    this.meter?.sent();
+    this.countEnd(status.OK);
+    this.call.end(this.#trailers === undefined ? OK : { ...OK, metadata: toMetadata(this.#trailers) });
   }
 }
 
@@ -186,6 +226,7 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall, CallList
   onReceiveMessage(message: Buffer): void {
     this.#reading = false;
     if (this.ended) return;
+    this.meter?.received();
     try {
       this.#listener?.onMessage(message);
     } catch (error) {
@@ -206,6 +247,7 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall, CallList
 
   write(message: MessageParts): boolean {
     if (this.ended) return true;
+    this.meter?.sent();
     this.call.sendMessage(message, this.#written);
     if (this.call.unsentBytes < this.#highWaterBytes) return true;
     this.#needsDrain = true;
@@ -219,11 +261,12 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall, CallList
       return;
     }
     this.ended = true;
-    this.call.end({ ...OK, metadata: toMetadata(this.trailers()) });
+    this.countEnd(status.OK);
+    this.call.end({ ...OK, metadata: toMetadata(this.#listener?.trailers?.(true) ?? {}) });
   }
 
-  protected override trailers(): Trailers {
-    return this.#listener?.trailers?.() ?? {};
+  protected override failureTrailers(): Trailers {
+    return this.#listener?.trailers?.(false) ?? {};
   }
 
   pause(): void {

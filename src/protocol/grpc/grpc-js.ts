@@ -3,6 +3,7 @@ import type { BufferPool } from '../../base/buffer-pool.ts';
 import { MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { GrpcJsStreamCall, GrpcJsUnaryCall, type CallParts } from './grpc-js-calls.ts';
+import type { CallMeter } from './call-metrics.ts';
 import { checkGrpcJsVersion, DirectServer, type DirectCall, type Windows } from './grpc-js-patches.ts';
 import type { Method, Methods } from './transport.ts';
 
@@ -30,6 +31,8 @@ export interface TransportOptions {
   readonly writeHighWaterBytes: number;
   /** For big messages: requests lie in its memory, and what is sent goes back to it. */
   readonly pool: BufferPool | undefined;
+  /** Counts calls; undefined: nobody does. */
+  readonly meter?: CallMeter | undefined;
 }
 
 export interface Transport extends AsyncDisposable {
@@ -53,7 +56,8 @@ export async function openGrpcJs(options: TransportOptions, methods: Methods, lo
     WINDOWS,
     options.pool,
   );
-  const parts: CallParts = { logger, writeHighWaterBytes: options.writeHighWaterBytes, live: new Set() };
+  const { writeHighWaterBytes, meter } = options;
+  const parts: CallParts = { logger, writeHighWaterBytes, live: new Set(), meter };
   for (const [path, method] of Object.entries(methods)) {
     server.handle(path, (call) => startCall(call, path, method, parts));
   }

@@ -9,11 +9,15 @@ import {
 } from '../wire/infer-codec.ts';
 import { FRAME_BYTES, type UnaryHandler } from './transport.ts';
 
-/** ModelInfer: one request, one response. Decoupled servables are refused by the data plane. */
+/** ModelInfer: one request, one response; a runtime gets and gives metadata. Decoupled servables are refused by the data plane. */
 export function inferHandler(dataPlane: DataPlane): UnaryHandler {
   return async (call) => {
-    const request = checked(decodeRequestEnvelope(call.request), dataPlane);
+    const envelope = decodeRequestEnvelope(call.request);
+    const isRuntime = kindOf(dataPlane, envelope) === 'runtime';
+    const checkedRequest = checked(envelope, dataPlane);
+    const request = isRuntime ? { ...checkedRequest, headers: call.headers() } : checkedRequest;
     const response = await dataPlane.infer(request, { interface: 'gRPC', cancellation: call.cancellation });
+    if (response.headers !== undefined) call.setTrailers(response.headers);
     return encodeInferResponse(response, FRAME_BYTES);
   };
 }

@@ -9,13 +9,13 @@ import type { InferenceResponse } from '../../tensor/inference.ts';
 import { EXTENSIONS } from '../wire/extensions.ts';
 import { decodeInferResponse, encodeInferRequest, joinParts } from '../wire/infer-codec.ts';
 import { listenGrpc, type GrpcListener, type GrpcOptions } from './listen-grpc.ts';
-import { Messages } from './messages.ts';
+import { Messages, TRITON_PROTOS } from './messages.ts';
 import { BytesClient, echo, FakeDataPlane, requestTo, tensor, type BytesStream } from './testing.ts';
 
 const SERVICE = '/inference.GRPCInferenceService/';
 const STREAM = `${SERVICE}ModelStreamInfer`;
 const GRPC_HEADERS = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
-const messages = new Messages();
+const messages = new Messages(TRITON_PROTOS);
 
 let plane: FakeDataPlane;
 let listener: GrpcListener;

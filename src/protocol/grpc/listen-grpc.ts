@@ -2,13 +2,16 @@ import type { BufferPool } from '../../base/buffer-pool.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Meter } from '../../base/meter.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
+import { EXTENSIONS } from '../wire/extensions.ts';
+import { createCallMeter } from './call-metrics.ts';
 import { openGrpcJs, type Transport } from './grpc-js.ts';
 import { healthMethods } from './health.ts';
 import { inferHandler } from './infer.ts';
-import { Messages, readDescriptorSet } from './messages.ts';
+import { Messages, MLSERVER_PROTOS, readDescriptorSet, TRITON_PROTOS } from './messages.ts';
+import { mlserverMethods } from './mlserver/methods.ts';
 import { modelConfigHandler } from './model-config.ts';
 import { reflectionMethods } from './reflection.ts';
-import { serverMethods } from './server.ts';
+import { serverMethods, type ServerIdentity } from './server.ts';
 import { statisticsHandler } from './statistics.ts';
 import { streamInferHandler } from './stream-infer.ts';
 import type { Methods } from './transport.ts';
@@ -50,7 +53,8 @@ export type GrpcListener = Transport;
 
 /** Serves KServe v2 over gRPC, with health and reflection. PORT_IN_USE when the port is taken. */
 export async function listenGrpc(options: GrpcOptions, dataPlane: DataPlane, logger: Logger): Promise<GrpcListener> {
-  const { host, port } = options;
+  const { host, port, meter } = options;
+  const methods = options.dialect === 'mlserver' ? mlserver(options, dataPlane) : triton(options, dataPlane);
   return openGrpcJs(
     {
       host,
@@ -58,23 +62,41 @@ export async function listenGrpc(options: GrpcOptions, dataPlane: DataPlane, log
       pool: options.pool,
       maxMessageBytes: options.maxMessageBytes ?? 2 ** 30,
       writeHighWaterBytes: options.writeHighWaterBytes ?? 4 * 2 ** 20,
+      meter: meter === undefined ? undefined : createCallMeter(meter, methods),
     },
-    grpcMethods(dataPlane, options.serverVersion ?? '0.0.0'),
+    methods,
     logger,
   );
 }
 
-function grpcMethods(dataPlane: DataPlane, version: string): Methods {
-  const messages = new Messages();
+function triton(options: GrpcOptions, dataPlane: DataPlane): Methods {
+  const messages = new Messages(TRITON_PROTOS);
   const service = '/inference.GRPCInferenceService/';
   return {
     ...unimplementedMethods(),
-    ...serverMethods(messages, dataPlane, version),
+    ...serverMethods(messages, dataPlane, identityOf(options)),
     ...healthMethods(messages, dataPlane),
-    ...reflectionMethods(messages, readDescriptorSet()),
+    ...reflectionMethods(messages, readDescriptorSet(TRITON_PROTOS)),
     [`${service}ModelInfer`]: { kind: 'unary', handler: inferHandler(dataPlane) },
     [`${service}ModelStreamInfer`]: { kind: 'stream', handler: streamInferHandler(dataPlane) },
     [`${service}ModelConfig`]: { kind: 'unary', handler: modelConfigHandler(messages, dataPlane) },
     [`${service}ModelStatistics`]: { kind: 'unary', handler: statisticsHandler(messages, dataPlane) },
   };
+}
+
+function mlserver(options: GrpcOptions, dataPlane: DataPlane): Methods {
+  const messages = new Messages(MLSERVER_PROTOS);
+  return {
+    ...mlserverMethods(messages, dataPlane, identityOf(options)),
+    ...healthMethods(messages, dataPlane),
+    ...reflectionMethods(messages, readDescriptorSet(MLSERVER_PROTOS)),
+  };
+}
+
+function identityOf({
+  serverName = 'millrace',
+  serverVersion = '0.0.0',
+  extensions = [],
+}: GrpcOptions): ServerIdentity {
+  return { name: serverName, version: serverVersion, extensions: [...EXTENSIONS, ...extensions] };
 }

@@ -8,9 +8,27 @@ import { FRAME_BYTES, type StreamCall, type UnaryCall, type UnaryHandler } from 
 /** `protos/` in the package: as far from `src/protocol/grpc/` as from `dist/protocol/grpc/`. */
 const PROTOS = new URL('../../../protos/', import.meta.url);
 
-/** The descriptor set of every served file, as protoc wrote it. */
-export function readDescriptorSet(): Buffer {
-  return readFileSync(new URL('descriptor_set.binpb', PROTOS));
+/** The files of a dialect's services: what they are loaded from, and how reflection tells them. */
+export interface ProtoSet {
+  readonly files: readonly string[];
+  /** The descriptor set of every served file, as protoc wrote it. */
+  readonly descriptors: string;
+}
+
+const COMMON = ['health.proto', 'reflection/reflection.proto', 'reflection/reflection_v1alpha.proto'];
+
+export const TRITON_PROTOS: ProtoSet = {
+  files: ['grpc_service.proto', 'model_config.proto', ...COMMON],
+  descriptors: 'descriptor_set.binpb',
+};
+
+export const MLSERVER_PROTOS: ProtoSet = {
+  files: ['mlserver/dataplane.proto', 'mlserver/model_repository.proto', ...COMMON],
+  descriptors: 'mlserver/descriptor_set.binpb',
+};
+
+export function readDescriptorSet({ descriptors }: ProtoSet): Buffer {
+  return readFileSync(new URL(descriptors, PROTOS));
 }
 
 /**
@@ -20,15 +38,9 @@ export function readDescriptorSet(): Buffer {
 export class Messages {
   readonly #types: PackageDefinition;
 
-  constructor() {
+  constructor({ files }: ProtoSet) {
     this.#types = loadSync(
-      [
-        'grpc_service.proto',
-        'model_config.proto',
-        'health.proto',
-        'reflection/reflection.proto',
-        'reflection/reflection_v1alpha.proto',
-      ],
+      [...files],
       // As scripts/generate-protos.sh has it: the generated types depend on it.
       {
         includeDirs: [fileURLToPath(PROTOS)],

@@ -1,6 +1,5 @@
 import type { DataPlane } from '../../serving/data-plane.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
-import { EXTENSIONS } from '../wire/extensions.ts';
 import type { ModelMetadataRequest__Output } from '../wire/generated/inference/ModelMetadataRequest.ts';
 import type { ModelMetadataResponse } from '../wire/generated/inference/ModelMetadataResponse.ts';
 import type { ModelReadyRequest__Output } from '../wire/generated/inference/ModelReadyRequest.ts';
@@ -14,8 +13,15 @@ import { repositoryIndex } from '../wire/repository-index.ts';
 import type { Messages } from './messages.ts';
 import type { Methods, UnaryHandler } from './transport.ts';
 
+/** What ServerMetadata answers. */
+export interface ServerIdentity {
+  readonly name: string;
+  readonly version: string;
+  readonly extensions: readonly string[];
+}
+
 /** Health, readiness and metadata of the server and its servables, and their list. */
-export function serverMethods(messages: Messages, dataPlane: DataPlane, version: string): Methods {
+export function serverMethods(messages: Messages, dataPlane: DataPlane, identity: ServerIdentity): Methods {
   const unary = (handler: UnaryHandler) => ({ kind: 'unary', handler }) as const;
   return {
     '/inference.GRPCInferenceService/ServerLive': unary(
@@ -31,9 +37,8 @@ export function serverMethods(messages: Messages, dataPlane: DataPlane, version:
     ),
     '/inference.GRPCInferenceService/ServerMetadata': unary(
       messages.unary('inference.ServerMetadata', (): ServerMetadataResponse => ({
-        name: 'millrace',
-        version,
-        extensions: [...EXTENSIONS],
+        ...identity,
+        extensions: [...identity.extensions],
       })),
     ),
     '/inference.GRPCInferenceService/ModelMetadata': unary(

@@ -1,6 +1,6 @@
 import { MillraceError, type Reason } from '../../base/errors.ts';
 import type { DataPlane, Session, SessionSink } from '../../serving/data-plane.ts';
-import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
+import type { Headers, InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import {
   encodeStreamError,
   encodeStreamResponse,
@@ -10,6 +10,7 @@ import {
   type MessageParts,
 } from '../wire/infer-codec.ts';
 import type { Conversation } from './conversation.ts';
+import { kindOf } from './infer.ts';
 import { FRAME_BYTES, type StreamCall, type Trailers } from './transport.ts';
 
 /** Reasons of ours: OVMS has no text for them, and nothing was deserialized in part. */
@@ -27,6 +28,8 @@ export class SessionStream implements Conversation {
   /** Every request has exactly one response: a runtime that is not decoupled. */
   readonly #isOneToOne: boolean;
   #received = 0;
+  /** Of the last response that had any. */
+  #headers: Headers | undefined;
   #firstWasPushed = false;
   #ended = false;
   /** The session wants no request until its `onDrain`. */
@@ -39,7 +42,8 @@ export class SessionStream implements Conversation {
     this.#call = call;
     this.#servable = first.servable;
     // Its tensors may be at fault; that is for `error_message` and no reason not to open.
-    const opening = toInferenceRequest({ ...first, tensors: [], outputs: [], raw: [] }, 'ovms');
+    const bare = toInferenceRequest({ ...first, tensors: [], outputs: [], raw: [] }, 'ovms');
+    const opening = kindOf(dataPlane, first) === 'runtime' ? { ...bare, headers: call.headers() } : bare;
     const context = { interface: 'gRPC', cancellation: call.cancellation } as const;
     this.#session = dataPlane.openSession(opening, context, this.#sink());
     this.#dialect = this.#session.kind === 'graph' ? 'ovms' : 'triton';
@@ -74,10 +78,11 @@ export class SessionStream implements Conversation {
     if (!this.#sessionIsFull) this.#call.resume();
   }
 
-  /** The session in numbers: packets taken, given and dropped, and how long it was open. */
+  /** A runtime's headers, and the session in numbers: packets taken, given and dropped, and how long it was open. */
   trailers(): Trailers {
     const { packetsIn, packetsOut, packetsDropped, durationMs } = this.#session.summary;
     return {
+      ...this.#headers,
       'millrace-packets-in': String(packetsIn),
       'millrace-packets-out': String(packetsOut),
       'millrace-packets-dropped': String(packetsDropped),
@@ -88,6 +93,7 @@ export class SessionStream implements Conversation {
   #sink(): SessionSink {
     return {
       onResponse: (response) => {
+        this.#headers = response.headers ?? this.#headers;
         if (!this.#ended) this.#write(encodeStreamResponse(this.#marked(response), FRAME_BYTES));
       },
       onRequestError: (requestId, error) => {

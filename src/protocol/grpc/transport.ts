@@ -1,5 +1,6 @@
 import type { Cancellation } from '../../base/cancellation.ts';
 import type { MillraceError } from '../../base/errors.ts';
+import type { Headers } from '../../tensor/inference.ts';
 import type { MessageParts } from '../wire/infer-codec.ts';
 
 /** Free bytes at the start of an outgoing message's first piece, where the transport writes its frame header. */
@@ -9,6 +10,8 @@ export const FRAME_BYTES = 5;
 export interface Call {
   /** The first value of a request header; names are lower case. Undefined where absent. */
   header(name: string): string | undefined;
+  /** All request headers that are text, names in lower case; several values of one name joined by ", ". */
+  headers(): Headers;
   /** Milliseconds since the epoch; Infinity without a deadline. */
   readonly deadlineMs: number;
   /** Cancelled when the client is gone, the deadline has passed or a stream ended with an error; not when it ended well. */
@@ -18,6 +21,8 @@ export interface Call {
 export interface UnaryCall extends Call {
   /** The request message; read it before anything is awaited. */
   readonly request: Buffer;
+  /** Trailing metadata beside the status OK; metadata that gRPC cannot carry is left out. */
+  setTrailers(trailers: Trailers): void;
 }
 
 /** Returns the response message; what it throws becomes the call's status. */
@@ -40,8 +45,8 @@ export interface StreamListener {
   onHalfClose(): void;
   /** After `write` returned false: there is room again. */
   onDrain(): void;
-  /** Trailing metadata beside the status, asked for when the call ends on this side. */
-  trailers?(): Trailers;
+  /** Trailing metadata beside the status, asked for when the call ends on this side. @param isOk whether it ends well */
+  trailers?(isOk: boolean): Trailers;
 }
 
 /** Metadata by name, in lower case; values in ASCII. */

@@ -55,7 +55,12 @@ export function rawFromAnyContents(contents: Buffer, datatype: Datatype, count: 
   if (list === 8) return halvesFromBytes(contents, datatype, count, faultOf);
   const values = numbersOf(contents, list, count + 1);
   if (values.length !== count) {
-    throw faultOf({ kind: 'valueCount', expected: count, actual: values.length, elementBytes: DATATYPE_BYTES[datatype] });
+    throw faultOf({
+      kind: 'valueCount',
+      expected: count,
+      actual: values.length,
+      elementBytes: DATATYPE_BYTES[datatype],
+    });
   }
   if (datatype === 'BYTES') return encodeBytes(values.map(String));
   if (datatype === 'BF16') throw faultOf({ kind: 'wrongTypedList', list: 'FP32', datatype });

@@ -136,7 +136,9 @@ function readJsonParameter(reader: JsonReader, key: string): JsonParameter {
   try {
     JSON.parse(text);
   } catch {
-    throw new MillraceError('INVALID_PARAMETER', `parameter '${key}' is not valid JSON`, { details: { parameter: key } });
+    throw new MillraceError('INVALID_PARAMETER', `parameter '${key}' is not valid JSON`, {
+      details: { parameter: key },
+    });
   }
   return new JsonParameter(text);
 }

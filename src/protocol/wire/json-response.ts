@@ -93,7 +93,8 @@ export function printData(tensor: Tensor, dialect: JsonDialect = 'triton'): stri
     return elements.map((element) => printText(element, name, dialect)).join(',');
   }
   if (datatype === 'BOOL') return Array.from(tensor.data, (value) => value !== 0).join(',');
-  const values = datatype === 'FP16' ? Float32Array.from(typedData(tensor) as Uint16Array, halfToNumber) : typedData(tensor);
+  const values =
+    datatype === 'FP16' ? Float32Array.from(typedData(tensor) as Uint16Array, halfToNumber) : typedData(tensor);
   if (dialect === 'mlserver' && hasNoJson(values)) {
     return Array.from(values, (value) => (Number.isFinite(value) ? printNumber(value) : 'null')).join(',');
   }

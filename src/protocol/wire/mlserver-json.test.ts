@@ -87,7 +87,9 @@ describe("a response in MLServer's form", () => {
       '"data":[1.5,null,null,-0.0]',
     );
     const fp16 = Buffer.from(Uint16Array.of(numberToHalf(0.5), 0x7e00).buffer);
-    expect(encode({ outputs: [{ name: 'y', datatype: 'FP16', shape: [2], data: fp16 }] })).toContain('"data":[0.5,null]');
+    expect(encode({ outputs: [{ name: 'y', datatype: 'FP16', shape: [2], data: fp16 }] })).toContain(
+      '"data":[0.5,null]',
+    );
   });
 
   it('says what to do about bytes that are no text', () => {
