@@ -4,6 +4,8 @@ import { didYouMean, knownNames, nearest } from './nearest.ts';
 test.each([
   ['prot', 'port'],
   ['PORT', 'port'],
+  ['rest', 'rest_port'],
+  ['re', undefined],
   ['x', undefined],
   ['pt', undefined],
   ['something', undefined],

@@ -3,20 +3,25 @@ import { distance } from 'fastest-levenshtein';
 /** What is longer is no slip of the pen, and comparing takes the product of both lengths. */
 const MAX_LENGTH = 200;
 
-/** The known name most like `name`, if one is close enough to be a slip of the pen. */
+/** A shorter beginning says too little. */
+const MIN_BEGINNING = 3;
+
+/** The known name most like `name`, if one is close enough to be a slip of the pen, or else one that begins with it. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > MAX_LENGTH) return undefined;
+  const names = [...known];
   let best: string | undefined;
   // Of a short name something must be right.
   let bestDistance = Math.min(Math.max(2, Math.floor(name.length / 3)), name.length - 1) + 1;
-  for (const candidate of known) {
+  for (const candidate of names) {
     const d = distance(name.toLowerCase(), candidate.toLowerCase());
     if (d < bestDistance) {
       best = candidate;
       bestDistance = d;
     }
   }
-  return best;
+  if (best !== undefined || name.replace(/^-+/, '').length < MIN_BEGINNING) return best;
+  return names.find((candidate) => candidate.toLowerCase().startsWith(name.toLowerCase()));
 }
 
 /** `; did you mean "x"?`, or nothing. */

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { messageOf } from '../base/errors.ts';
+import { fileFault } from '../base/file-fault.ts';
 import { toImage } from '../calculators/image.ts';
 import { GraphError, nextTimestamp, type Packet } from '../graph/index.ts';
 import { packetValue, type InputPort } from '../host/graph/ports.ts';
@@ -42,7 +43,7 @@ async function* linesOf(file: string, port: InputPort, first: bigint): AsyncGene
     }
   } catch (error) {
     throw number === 0
-      ? new GraphError('NOT_FOUND', `cannot read ${file}: ${messageOf(error)}`)
+      ? new GraphError('NOT_FOUND', `cannot read ${file}: ${fileFault(error)}`)
       : atLine(file, number, error);
   } finally {
     input.destroy();

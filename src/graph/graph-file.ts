@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { messageOf } from '../base/errors.ts';
+import { fileFault } from '../base/file-fault.ts';
 import { subgraphFiles } from '../base/subgraph-files.ts';
 import type { CalculatorRegistry } from './calculator-registry.ts';
 import { Faults } from './faults.ts';
@@ -63,7 +63,7 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new GraphError('NOT_FOUND', `cannot read graph file ${path}: ${messageOf(error)}`, { cause: error });
+    throw new GraphError('NOT_FOUND', `cannot read graph file ${path}: ${fileFault(error)}`, { cause: error });
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { messageOf, MillraceError } from '../../base/errors.ts';
+import { fileFault } from '../../base/file-fault.ts';
 import type { Logger } from '../../base/logger.ts';
 import { describeValidatedGraph, GraphError, TRACE_CAPACITY, TraceRecorder } from '../../graph/index.ts';
 import { checkGraph } from '../../graph-tools/check.ts';
@@ -160,7 +161,7 @@ async function readCases(file: string): Promise<readonly GraphCase[]> {
   try {
     cases = JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
-    throw new MillraceError('CONFIG_INVALID', `cannot read cases from ${file}: ${messageOf(error)}`, { cause: error });
+    throw new MillraceError('CONFIG_INVALID', `cannot read cases from ${file}: ${fileFault(error)}`, { cause: error });
   }
   const list: readonly unknown[] = Array.isArray(cases) ? cases : [cases];
   list.forEach((entry, at) => {

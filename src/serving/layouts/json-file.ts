@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { MillraceError, messageOf } from '../../base/errors.ts';
+import { fileFault } from '../../base/file-fault.ts';
 import { findJsonFault } from './json-fault.ts';
 
 /**
@@ -11,7 +12,7 @@ export async function readJsonFile(path: string): Promise<unknown> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new MillraceError('CONFIG_INVALID', `${path}: cannot be read: ${messageOf(error)}`, { cause: error });
+    throw new MillraceError('CONFIG_INVALID', `${path}: cannot be read: ${fileFault(error)}`, { cause: error });
   }
   if (text.startsWith('\uFEFF')) text = text.slice(1);
   try {
