@@ -201,7 +201,7 @@ test('a runtime names its module, its export and its parameters', async () => {
       { name: 'w', implementation: './r/words.mjs', parameters: { speed: 2 } },
       { name: 'v', implementation: './r/words.mjs#other', isolation: 'shared' },
       { name: 'x', implementation: './r/none.js' },
-      { name: 'y', implementation: './r/words.py' },
+      { name: 'y', implementation: './r/words.rb' },
       { name: 'z', implementation: './r/words.mjs', isolaton: 'own' },
     ],
   });
@@ -221,6 +221,38 @@ test('a runtime names its module, its export and its parameters', async () => {
     expect.stringContaining('does not exist'),
     expect.stringContaining('ends in .js'),
     expect.stringContaining('did you mean "isolation"?'),
+  ]);
+});
+
+test('a Python runtime names its file and its class', async () => {
+  const module = await put('r/words.py');
+  const helper = await put('r/helper.py');
+  await put('r/notes.js');
+  const loaded = await load({
+    runtimes: [
+      { name: 'w', implementation: './r/words.py#Words', parameters: { speed: 2 } },
+      { name: 'x', implementation: './r/none.py#Words' },
+      { name: 'y', implementation: './r/words.py' },
+      { name: 'z', implementation: './r/words.py#Words', isolation: 'shared' },
+    ],
+  });
+  expect(loaded.specs).toMatchObject([
+    {
+      kind: 'runtime',
+      language: 'python',
+      name: 'w',
+      module,
+      export: 'Words',
+      parameters: { speed: 2 },
+      isolation: 'own',
+      files: [module, helper],
+      python: { importPaths: [dirname(module)] },
+    },
+  ]);
+  expect(reasons(loaded)).toEqual([
+    expect.stringContaining('does not exist'),
+    expect.stringContaining('"./r/words.py#ClassName" expected'),
+    expect.stringContaining('Python needs a process of its own'),
   ]);
 });
 

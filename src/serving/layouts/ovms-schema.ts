@@ -159,15 +159,15 @@ export const runtimeEntrySchema = strictObject({
   name,
   implementation: z
     .string()
-    .regex(/^[^#]+(#.+)?$/, { error: '"./file.js" or "./file.js#export" expected' })
+    .regex(/^[^#]+(#.+)?$/, { error: '"./file.js", "./file.js#export" or "./file.py#Class" expected' })
     .meta({
       description:
-        "Module with the runtime, relative to the configuration file's folder; `#name` picks an export other than the default one. Required.",
+        "Module with the runtime, relative to the configuration file's folder; `#name` picks an export other than the default one. Of a Python file (`./text_model.py#TextModel`) it names the class, an MLServer `MLModel`. Required.",
     }),
   parameters: z.record(z.string(), z.unknown()).optional().meta({ description: 'What the runtime gets as its own.' }),
   max_sessions: maxSessions,
   isolation: z.enum(['own', 'shared']).optional().meta({
-    description: '`own` (default): a host process of its own. `shared`: in the same hosts as graphs and models.',
+    description: '`own` (default): a host process of its own. `shared`: in the same hosts as graphs and models, which run no Python.',
   }),
 });
 

@@ -1,9 +1,16 @@
-import { resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
+import { MillraceError } from '../../base/errors.ts';
 import type { RuntimeSpec } from '../servable-spec.ts';
 import type { EntryContext } from './entry.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { RuntimeEntry } from './ovms-schema.ts';
-import { moduleFiles } from './user-code.ts';
+import { moduleFiles, pythonFiles } from './user-code.ts';
+
+/** What depends on the language. */
+interface Code {
+  readonly spec: Pick<RuntimeSpec, 'language' | 'export' | 'isolation' | 'python'>;
+  readonly files: readonly string[];
+}
 
 /**
  * A user's module. Its fingerprint covers the source files of its folder, since it may import them.
@@ -12,20 +19,44 @@ import { moduleFiles } from './user-code.ts';
 export async function readRuntimeEntry(entry: RuntimeEntry, context: EntryContext): Promise<RuntimeSpec> {
   const [file = '', exported] = entry.implementation.split('#');
   const module = resolve(context.folder, file);
-  const files = await moduleFiles(module, 'implementation', file);
+  const isPython = extname(module) === '.py';
+  const code = isPython ? await python(entry, module, exported) : await javascript(entry, module, file, exported);
   const spec = {
     kind: 'runtime' as const,
-    language: 'javascript' as const,
     name: entry.name,
     version: '1',
     maxSessions: entry.max_sessions,
     module,
-    export: exported ?? 'default',
     parameters: entry.parameters ?? {},
-    isolation: entry.isolation ?? ('own' as const),
     instances: 1,
     loadTimeoutMs: 0,
     callDeadlineMs: 0,
+    ...code.spec,
   };
-  return { ...spec, files, fingerprint: await fingerprintOf(spec, files) };
+  return { ...spec, files: code.files, fingerprint: await fingerprintOf(spec, code.files) };
+}
+
+async function javascript(
+  { isolation = 'own' }: RuntimeEntry,
+  module: string,
+  given: string,
+  exported = 'default',
+): Promise<Code> {
+  const files = await moduleFiles(module, 'implementation', given);
+  return { spec: { language: 'javascript', export: exported, isolation }, files };
+}
+
+async function python(entry: RuntimeEntry, module: string, className: string | undefined): Promise<Code> {
+  const { implementation, isolation = 'own' } = entry;
+  if (className === undefined) {
+    throw invalid(`implementation: "${implementation}" given, "${implementation}#ClassName" expected`);
+  }
+  if (isolation === 'shared') throw invalid('isolation: "shared" given, but Python needs a process of its own');
+  const files = await pythonFiles(module, 'implementation');
+  const importPaths = [dirname(module)];
+  return { spec: { language: 'python', export: className, isolation, python: { importPaths } }, files };
+}
+
+function invalid(message: string): MillraceError {
+  return new MillraceError('CONFIG_INVALID', message);
 }

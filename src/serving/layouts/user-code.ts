@@ -15,14 +15,23 @@ export async function moduleFiles(path: string, key: string, given: string): Pro
   if (!MODULES.includes(extname(path))) {
     throw invalid(`${key}: "${given}" given, a file that ends in ${MODULES.join(', ')} expected`);
   }
+  return [path, ...(await sourcesBeside(await existing(path, key)))];
+}
+
+/** The same of a Python file. */
+export async function pythonFiles(path: string, key: string): Promise<string[]> {
+  return [path, ...(await sourcesBeside(await existing(path, key), ['.py']))];
+}
+
+async function existing(path: string, key: string): Promise<string> {
   if ((await stat(path).catch(() => undefined))?.isFile() !== true) throw invalid(`${key}: "${path}" does not exist`);
-  return [path, ...(await sourcesBeside(path))];
+  return path;
 }
 
 /** The sources in the folder of `path`, without itself; none where there is no such folder. */
-export async function sourcesBeside(path: string): Promise<string[]> {
+export async function sourcesBeside(path: string, extensions: readonly string[] = SOURCES): Promise<string[]> {
   const names = await readdir(dirname(path)).catch(() => [] as string[]);
-  const sources = names.filter((name) => SOURCES.includes(extname(name))).sort();
+  const sources = names.filter((name) => extensions.includes(extname(name))).sort();
   return sources.map((name) => join(dirname(path), name)).filter((source) => source !== path);
 }
 
