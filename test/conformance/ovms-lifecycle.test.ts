@@ -100,7 +100,7 @@ describe('sessions and definitions that change', () => {
 
   it('InferStreamDisconnectionBeforeFirstRequest: nothing is made, nothing written', async () => {
     const { code, responses } = await client.stream('ModelStreamInfer', []);
-    expect({ code, responses }).toMatchObject({ responses: [] });
+    expect({ code, responses }).toEqual({ code: 0, responses: [] });
     const metrics = await (await fetch(`${server.restUrl}/metrics`)).text();
     expect(metrics).toMatch(/^ovms_current_graphs\{name="g"\} 0$/m);
   });
@@ -256,7 +256,7 @@ describe('definitions that are refused', () => {
 
 describe('script nodes', () => {
   const serveScript = async (name: string, content: string): Promise<string> => {
-    await copyScripts(folder, ['stream/add-one.ts', 'faults/faults.ts']);
+    await copyScripts(folder, ['stream/add-one.ts', 'stream/bad-returns.js', 'faults/faults.ts']);
     await folder.put(`${name}.pbtxt`, content);
     await folder.put('config.json', {
       mediapipe_config_list: [{ name, base_path: '.', graph_path: `${name}.pbtxt`, isolation: 'shared' }],
@@ -269,8 +269,24 @@ describe('script nodes', () => {
   it.each([
     ['missing file', { script: 'stream/nowhere.ts' }, /nowhere\.ts/],
     ['missing export', { script: 'stream/add-one.ts#Nobody' }, /Nobody/],
+    ['missing execute', { script: 'stream/add-one.ts#noScript' }, /export "noScript" has no method execute/],
+    ['a wrong path', { script: '/stream/../nowhere/add-one.ts' }, /there is no such file/],
+    ['failing initialize', { script: 'faults/faults.ts#initialize', shared: true }, /thrown in initialize/],
   ])('Python handler faults: %s', async (_, script, reason) => {
     expect(await serveScript('handler', scriptGraph(script))).toMatch(reason);
+  });
+
+  it('of two scripts of a graph the second of which fails, the first is finalized again', async () => {
+    const script = (name: string, exported: string): string =>
+      scriptGraph({ script: `faults/faults.ts#${exported}`, shared: true, outputs: [name] })
+        .replace('name: "script"', `name: "${name}"`)
+        .replace('input_stream: "in" ', '');
+    const reason = await serveScript(
+      'two',
+      `input_stream: "in" ${script('first', 'finalize')} ${script('second', 'initialize')}`,
+    );
+    expect(reason).toMatch(/node "second".*thrown in initialize/);
+    await expect.poll(() => server.logs()).toMatch(/thrown in finalize/);
   });
 
   const HANDLER = /input_stream_handler \{[^]*?\} \} \}\s*\}/;
