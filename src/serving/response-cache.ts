@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+
+/** Of all responses that are remembered. */
+const MAX_BYTES = 64 * 2 ** 20;
+
+/**
+ * Responses to equal unary requests; the oldest gives way (MLServer sheet §11). Requests are equal where all but the id is,
+ * headers too, since a runtime may answer by them.
+ */
+export class ResponseCache {
+  readonly #maxEntries: number;
+  readonly #maxBytes: number;
+  readonly #responses = new Map<string, InferenceResponse>();
+  #bytes = 0;
+
+  /** @param maxBytes of tensor data, all responses together */
+  constructor(maxEntries: number, maxBytes = MAX_BYTES) {
+    this.#maxEntries = maxEntries;
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * The response to an equal request before, with this one's id; else that of `answer`, which is remembered.
+   * @param generation of what answers: another one has other answers
+   */
+  async recall(
+    generation: number,
+    request: InferenceRequest,
+    answer: () => Promise<InferenceResponse>,
+  ): Promise<InferenceResponse> {
+    // Before `answer`, which gives the memory of the request back.
+    const key = keyOf(generation, request);
+    const known = this.#responses.get(key);
+    if (known !== undefined) return { ...known, id: request.id };
+    const response = await answer();
+    this.#remember(key, response);
+    return response;
+  }
+
+  #remember(key: string, response: InferenceResponse): void {
+    const bytes = bytesOf(response);
+    if (this.#responses.has(key) || bytes > this.#maxBytes) return;
+    // Its memory goes back to where it came from when it has been sent.
+    const outputs = response.outputs.map((output) => ({ ...output, data: Uint8Array.from(output.data) }));
+    this.#responses.set(key, { ...response, outputs });
+    this.#bytes += bytes;
+    for (const [oldest, { outputs: old }] of this.#responses) {
+      if (this.#responses.size <= this.#maxEntries && this.#bytes <= this.#maxBytes) break;
+      this.#responses.delete(oldest);
+      this.#bytes -= bytesOf({ outputs: old });
+    }
+  }
+}
+
+function keyOf(generation: number, { inputs, outputs, parameters, headers }: InferenceRequest): string {
+  const described = inputs.map(({ data, ...rest }) => ({ ...rest, bytes: data.byteLength }));
+  const text = JSON.stringify([generation, described, outputs, parameters, headers], (_, value: unknown) =>
+    typeof value === 'bigint' ? `${value}n` : value,
+  );
+  const hash = createHash('sha256').update(text);
+  for (const { data } of inputs) hash.update(data);
+  return hash.digest('hex');
+}
+
+function bytesOf({ outputs }: Pick<InferenceResponse, 'outputs'>): number {
+  return outputs.reduce((sum, { data }) => sum + data.byteLength, 0);
+}
