@@ -1,6 +1,7 @@
 import type { CalculatorDefinition } from './calculator.ts';
 import type { GraphConfig } from './graph-config.ts';
 import { GraphError } from './graph-error.ts';
+import { dotted, meanings } from './qualified-names.ts';
 import type { StatusHandlerDefinition } from './status-handler.ts';
 import { subgraphOf, type NodeDefinition, type SubgraphDefinition } from './subgraph.ts';
 
@@ -9,18 +10,21 @@ export class CalculatorRegistry {
   readonly #calculators = new Map<string, CalculatorDefinition>();
   readonly #subgraphs = new Map<string, SubgraphDefinition>();
   readonly #statusHandlers: ReadonlyMap<string, StatusHandlerDefinition>;
+  /** Names of calculators and subgraphs, by their dotted form. */
+  readonly #names = new Map<string, string>();
 
   /** Refuses two definitions of one name. */
   constructor(definitions: readonly NodeDefinition[], statusHandlers: readonly StatusHandlerDefinition[] = []) {
-    this.#statusHandlers = new Map(statusHandlers.map((handler) => [handler.name, handler]));
-    const twice = statusHandlers.find((handler) => this.#statusHandlers.get(handler.name) !== handler);
+    this.#statusHandlers = new Map(statusHandlers.map((handler) => [dotted(handler.name), handler]));
+    const twice = statusHandlers.find((handler) => this.#statusHandlers.get(dotted(handler.name)) !== handler);
     if (twice !== undefined) throw new GraphError('ALREADY_EXISTS', `two status handlers are named "${twice.name}"`);
     for (const definition of definitions) {
       const { name } = definition;
       if (name === '') throw new GraphError('INVALID_ARGUMENT', 'a subgraph needs a "type" to be called by');
-      if (this.has(name)) {
+      if (this.#names.has(dotted(name))) {
         throw new GraphError('ALREADY_EXISTS', `two calculators or subgraphs are named "${name}"`);
       }
+      this.#names.set(dotted(name), name);
       if ('expand' in definition) this.#subgraphs.set(name, definition);
       else this.#calculators.set(name, definition);
     }
@@ -28,6 +32,15 @@ export class CalculatorRegistry {
 
   has(name: string): boolean {
     return this.#calculators.has(name) || this.#subgraphs.has(name);
+  }
+
+  /** The full name of what a node of a graph of `packageName` calls `name`. */
+  fullName(name: string, packageName: string): string | undefined {
+    for (const meaning of meanings(name, packageName)) {
+      const known = this.#names.get(meaning);
+      if (known !== undefined) return known;
+    }
+    return undefined;
   }
 
   get(name: string): CalculatorDefinition | undefined {
@@ -38,12 +51,14 @@ export class CalculatorRegistry {
     return this.#subgraphs.get(name);
   }
 
-  statusHandler(name: string): StatusHandlerDefinition | undefined {
-    return this.#statusHandlers.get(name);
+  /** What a graph of `packageName` calls `name`. */
+  statusHandler(name: string, packageName = ''): StatusHandlerDefinition | undefined {
+    const found = meanings(name, packageName).find((meaning) => this.#statusHandlers.has(meaning));
+    return found === undefined ? undefined : this.#statusHandlers.get(found);
   }
 
   statusHandlerNames(): string[] {
-    return [...this.#statusHandlers.keys()];
+    return Array.from(this.#statusHandlers.values(), ({ name }) => name);
   }
 
   /** Every name that a node may have as its calculator. */

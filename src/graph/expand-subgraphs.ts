@@ -14,6 +14,7 @@ const MAX_DEPTH = 64;
 
 /**
  * Replaces each node whose calculator is a subgraph by that graph's nodes, repeatedly, and carries out `option_value`. Names
+ * of calculators are looked up relative to the package of the outermost graph, and are full names afterwards. Names of streams
  * inside get the prefix `<node>__`; what the node connects (by tag and index) gets the outer name, inputs it leaves out vanish
  * from the inner nodes. A node whose subgraph has faults stays.
  */
@@ -22,13 +23,33 @@ export function expandSubgraphs(
   registry: CalculatorRegistry,
   faults: Faults,
 ): readonly NodeConfig[] {
-  return expandNodes(applyGraphOptions(config, registry, faults), registry, faults, { depth: 0, isEndless: false });
+  const nesting = { depth: 0, isEndless: false, packageName: config.package };
+  return expandNodes(prepare(config, config.package, registry, faults), registry, faults, nesting);
+}
+
+/** The nodes of a graph with full names of calculators, and with the options that the graph, or its `user`, gives them. */
+function prepare(
+  graph: GraphConfig,
+  packageName: string,
+  registry: CalculatorRegistry,
+  faults: Faults,
+  user?: NodeConfig,
+): readonly NodeConfig[] {
+  const node = graph.node.map((inner) => withFullName(inner, registry.fullName(inner.calculator, packageName)));
+  return applyGraphOptions({ ...graph, node }, registry, faults, user);
+}
+
+/** A node keeps the name that it has by what its file calls its calculator. */
+function withFullName(node: NodeConfig, fullName: string | undefined): NodeConfig {
+  if (fullName === undefined || fullName === node.calculator) return node;
+  return { ...node, name: node.name || node.calculator, calculator: fullName };
 }
 
 /** How deep an expansion is; one that turned out to be endless stops everywhere, for its nodes may double at each level. */
 interface Nesting {
   depth: number;
   isEndless: boolean;
+  readonly packageName: string;
 }
 
 function expandNodes(
@@ -47,7 +68,7 @@ function expandNodes(
       return [node];
     }
     refuseCalculatorFields(node, faults);
-    const graph = expand(subgraph, node, registry, faults);
+    const graph = expand(subgraph, node, nesting.packageName, registry, faults);
     if (graph === undefined) return [node];
     nesting.depth++;
     const inner = expandNodes(instantiate(node, names[at] ?? '', graph, faults), registry, faults, nesting);
@@ -59,12 +80,13 @@ function expandNodes(
 function expand(
   subgraph: SubgraphDefinition,
   node: NodeConfig,
+  packageName: string,
   registry: CalculatorRegistry,
   faults: Faults,
 ): GraphConfig | undefined {
   try {
     const graph = subgraph.expand(node);
-    return { ...graph, node: applyGraphOptions(graph, registry, faults, node) };
+    return { ...graph, node: prepare(graph, packageName, registry, faults, node) };
   } catch (error) {
     faults.add(codeOf(error), `node "${node.name || node.calculator}": ${messageOf(error)}`, node, error);
     return undefined;

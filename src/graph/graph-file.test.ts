@@ -97,3 +97,15 @@ test('a description is plain JSON with the nodes after expansion', async () => {
     report_deadlock: false,
   });
 });
+
+test('subgraphs are found by their type relative to the package of the graph', async () => {
+  const path = await write({
+    'graph.pbtxt':
+      'package: "shop.tools" input_stream: "a" node { calculator: "Sub" input_stream: "IN:a" output_stream: "OUT:b" }',
+    'near.pbtxt': `type: "shop.Sub" ${SUBGRAPH}`,
+    'far.pbtxt': `type: "Sub" ${SUBGRAPH}`,
+  });
+  const file = await readGraphFile(path, registry);
+  expect(file.subgraphs.map(({ type }) => type)).toEqual(['shop.Sub']);
+  expect(validateGraph(file.config, file.registry).nodes.map(({ name }) => name)).toEqual(['sub__Copy']);
+});

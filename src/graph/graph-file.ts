@@ -7,6 +7,7 @@ import { Faults } from './faults.ts';
 import type { GraphConfig, NodeConfig } from './graph-config.ts';
 import { GraphError } from './graph-error.ts';
 import { parseGraphConfig } from './parse-graph-config.ts';
+import { dotted, meanings } from './qualified-names.ts';
 
 /** A graph file and what its nodes need of the files beside it. */
 export interface GraphFile {
@@ -18,7 +19,8 @@ export interface GraphFile {
 }
 
 /**
- * Reads a graph file and the subgraphs that it uses: other `*.pbtxt` files of its folder, found by the `type` they have.
+ * Reads a graph file and the subgraphs that it uses: other `*.pbtxt` files of its folder, found by the `type` they have,
+ * relative to the graph's package.
  * @throws GraphError for what cannot be read in any of them, as `parseGraphConfig`
  */
 export async function readGraphFile(path: string, registry: CalculatorRegistry): Promise<GraphFile> {
@@ -27,16 +29,19 @@ export async function readGraphFile(path: string, registry: CalculatorRegistry):
   const config = parsed(text, path, faults);
   const beside = await subgraphFiles(path);
   const subgraphs: GraphConfig[] = [];
-  const known = new Set(registry.names());
+  const known = new Set(registry.names().map(dotted));
+  const packageName = config?.package ?? '';
   const nodes = [...(config?.node ?? [])];
   for (const node of nodes) {
-    const { calculator } = node;
-    nodes.push(...containedNodes(node, registry));
-    if (known.has(calculator)) continue;
-    known.add(calculator);
-    const [file, second] = beside.filter(({ type }) => type === calculator);
+    nodes.push(...containedNodes(node, packageName, registry));
+    const type = meanings(node.calculator, packageName).find(
+      (meaning) => known.has(meaning) || beside.some((file) => dotted(file.type) === meaning),
+    );
+    if (type === undefined || known.has(type)) continue;
+    known.add(type);
+    const [file, second] = beside.filter((file) => dotted(file.type) === type);
     if (second !== undefined && file !== undefined) {
-      faults.add('ALREADY_EXISTS', `${basename(file.path)} is of type "${calculator}" too; rename one of them`, {
+      faults.add('ALREADY_EXISTS', `${basename(file.path)} is of type "${type}" too; rename one of them`, {
         file: second.path,
       });
     }
@@ -51,9 +56,10 @@ export async function readGraphFile(path: string, registry: CalculatorRegistry):
 }
 
 /** The nodes that a subgraph made in code stands for, which may be subgraphs again. A wrong node is reported by validation. */
-function containedNodes(node: NodeConfig, registry: CalculatorRegistry): readonly NodeConfig[] {
+function containedNodes(node: NodeConfig, packageName: string, registry: CalculatorRegistry): readonly NodeConfig[] {
+  const name = registry.fullName(node.calculator, packageName);
   try {
-    return registry.subgraph(node.calculator)?.expand(node).node ?? [];
+    return registry.subgraph(name ?? '')?.expand(node).node ?? [];
   } catch {
     return [];
   }

@@ -27,7 +27,7 @@ export function planStatusHandlers(
 ): StatusHandlerPlan[] {
   return config.statusHandler.flatMap((handler) => {
     try {
-      return [plan(handler, registry)];
+      return [plan(handler, config.package, registry)];
     } catch (error) {
       faults.add(codeOf(error), `status_handler "${handler.statusHandler}": ${messageOf(error)}`, handler);
       return [];
@@ -35,8 +35,12 @@ export function planStatusHandlers(
   });
 }
 
-function plan({ statusHandler, inputSidePacket, options }: StatusHandlerConfig, registry: CalculatorRegistry) {
-  const definition = registry.statusHandler(statusHandler);
+function plan(
+  { statusHandler, inputSidePacket, options }: StatusHandlerConfig,
+  packageName: string,
+  registry: CalculatorRegistry,
+) {
+  const definition = registry.statusHandler(statusHandler, packageName);
   if (definition === undefined) {
     const suggestion = didYouMean(statusHandler, registry.statusHandlerNames());
     throw new GraphError('NOT_FOUND', `no status handler has this name${suggestion}`);
