@@ -60,7 +60,7 @@ export async function buildRestApp(
     await app.register(metricsRoutes, { metrics: parts.metrics, path: options.metricsPath });
   }
   if (hasDocs) await app.register(openapiRoutes);
-  table.refuseTheRest(origins.length > 0);
+  table.refuseTheRest(origins.length > 0, hasDocs);
   return app;
 }
 

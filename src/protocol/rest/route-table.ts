@@ -19,8 +19,12 @@ export class RouteTable {
     });
   }
 
-  /** Call once, after all routes. @param hasCors OPTIONS belongs to the CORS plugin */
-  refuseTheRest(hasCors: boolean): void {
+  /**
+   * Call once, after all routes.
+   * @param hasCors OPTIONS belongs to the CORS plugin
+   * @param hasDocs there is a page at /docs
+   */
+  refuseTheRest(hasCors: boolean, hasDocs: boolean): void {
     const routes = [...this.#methods];
     for (const [url, known] of routes) {
       const others = METHODS.filter((method) => !known.has(method) && !(hasCors && method === 'OPTIONS'));
@@ -35,12 +39,14 @@ export class RouteTable {
       });
     }
     const urls = routes.map(([url]) => url);
+    const elsewhere = hasDocs ? '; /docs shows all paths' : '';
+    const instead = (path: string): string => v1Suggestion(path) ?? (suggestion(path, urls) || elsewhere);
     this.#app.setNotFoundHandler((request, reply) => {
       const path = request.url.split('?', 1)[0] ?? '';
       return reply
         .code(404)
         .header('content-type', 'application/json')
-        .send(errorBody(`no such path: ${path}${v1Suggestion(path) ?? suggestion(path, urls)}`, 'PATH_NOT_FOUND'));
+        .send(errorBody(`no such path: ${path}${instead(path)}`, 'PATH_NOT_FOUND'));
     });
   }
 }
