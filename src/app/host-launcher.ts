@@ -22,5 +22,7 @@ export async function hostLauncher(
   const { serveHost } = await import('../host/serve-host.ts');
   const launch = localLauncher((stream) => serveHost(fromStream(stream), logger, () => {}));
   return ({ language }) =>
-    language === 'python' ? notLaunched('hosts is 0, and Python needs a process of its own: 1 or more expected') : launch();
+    language === 'python'
+      ? notLaunched('hosts is 0, and Python needs a process of its own: 1 or more expected')
+      : launch();
 }

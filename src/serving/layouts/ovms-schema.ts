@@ -167,7 +167,8 @@ export const runtimeEntrySchema = strictObject({
   parameters: z.record(z.string(), z.unknown()).optional().meta({ description: 'What the runtime gets as its own.' }),
   max_sessions: maxSessions,
   isolation: z.enum(['own', 'shared']).optional().meta({
-    description: '`own` (default): a host process of its own. `shared`: in the same hosts as graphs and models, which run no Python.',
+    description:
+      '`own` (default): a host process of its own. `shared`: in the same hosts as graphs and models, which run no Python.',
   }),
 });
 
