@@ -199,7 +199,7 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListen
 /** One streaming RPC. Messages are pulled one by one, so a paused call buffers no more than one HTTP/2 frame. */
 export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall, CallListener {
   readonly #handler: StreamHandler;
-  readonly #highWaterBytes: number;
+  #highWaterBytes: number;
   #listener: StreamListener | undefined;
   #paused = false;
   #reading = false;
@@ -252,6 +252,10 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall, CallList
     if (this.call.unsentBytes < this.#highWaterBytes) return true;
     this.#needsDrain = true;
     return false;
+  }
+
+  paceWrites(): void {
+    this.#highWaterBytes = 1;
   }
 
   end(error?: MillraceError): void {

@@ -47,6 +47,7 @@ export class SessionStream implements Conversation {
     const context = { interface: 'gRPC', cancellation: call.cancellation } as const;
     this.#session = dataPlane.openSession(opening, context, this.#sink());
     this.#dialect = this.#session.kind === 'graph' ? 'ovms' : 'triton';
+    if (this.#session.kind === 'runtime') call.paceWrites();
     this.#isOneToOne = this.#session.kind !== 'graph' && !dataPlane.metadata(first.servable, first.version).decoupled;
   }
 
@@ -94,7 +95,7 @@ export class SessionStream implements Conversation {
     return {
       onResponse: (response) => {
         this.#headers = response.headers ?? this.#headers;
-        if (!this.#ended) this.#write(encodeStreamResponse(this.#marked(response), FRAME_BYTES));
+        if (!this.#ended) this.#write(encodeStreamResponse(this.#marked(response), FRAME_BYTES), true);
       },
       onRequestError: (requestId, error) => {
         if (!this.#ended) this.#refuse(requestId, this.#withSuffix(error, this.#isFirst(error)));
@@ -153,10 +154,11 @@ export class SessionStream implements Conversation {
     this.#write(encodeStreamError(requestId, text, FRAME_BYTES));
   }
 
-  #write(message: MessageParts): void {
+  #write(message: MessageParts, isResponse = false): void {
     if (this.#call.write(message) || this.#callIsFull) return;
     this.#callIsFull = true;
     this.#session.pause();
-    this.#call.pause();
+    // How many requests a runtime takes is its own affair; those that it does not take are bounded by the session's credit.
+    if (this.#session.kind !== 'runtime' || !isResponse) this.#call.pause();
   }
 }

@@ -31,6 +31,8 @@ export type UnaryHandler = (call: UnaryCall) => MessageParts | Promise<MessagePa
 export interface StreamCall extends Call {
   /** Queues a message in every case; false: more bytes wait than should, write again after `onDrain`. */
   write(message: MessageParts): boolean;
+  /** From now on `write` returns false while anything waits: the source makes nothing that the connection cannot take. */
+  paceWrites(): void;
   /** Ends the call, once: OK, or with the status of `error`. Later writes are dropped. */
   end(error?: MillraceError): void;
   /** Stops reading, so that flow control reaches the client; at most one more message arrives. */

@@ -25,6 +25,8 @@ export class EventStream implements SessionSink {
   readonly #onFault: (error: MillraceError) => void;
   #session: Session | undefined;
   #hasEnded = false;
+  /** Events that the connection has not taken. */
+  #unwritten = 0;
 
   /**
    * @param encode a response as one line of JSON
@@ -70,7 +72,8 @@ export class EventStream implements SessionSink {
     }
     const reply = this.#reply;
     if (!reply.headersSent) reply.writeHead(200, { ...HEADERS, ...this.#extraHeaders });
-    if (!reply.write(event)) this.#session?.pause();
+    this.#unwritten++;
+    if (!reply.write(event, this.#written) || this.#session?.kind === 'runtime') this.#session?.pause();
   }
 
   /** The one request was refused, so there is nothing to wait for; the session would go on. */
@@ -88,6 +91,12 @@ export class EventStream implements SessionSink {
   }
 
   onDrain(): void {}
+
+  /** A runtime makes nothing that the connection cannot take. */
+  readonly #written = (): void => {
+    this.#unwritten--;
+    if (this.#unwritten === 0 && this.#session?.kind === 'runtime') this.#session.resume();
+  };
 
   #fail(error: MillraceError): void {
     if (this.#hasEnded) return;

@@ -84,6 +84,7 @@ class MlserverStream implements StreamListener {
     const first = readRequest(envelope, this.#call, this.#dataPlane);
     const context = { interface: 'gRPC', cancellation: this.#call.cancellation } as const;
     const session = this.#dataPlane.openSession(first, context, this.#sink());
+    if (session.kind === 'runtime') this.#call.paceWrites();
     this.#opened = { session, first, encode: encoderFor(envelope) };
     return first;
   }
@@ -126,7 +127,8 @@ class MlserverStream implements StreamListener {
     if (this.#call.write(message) || this.#callIsFull) return;
     this.#callIsFull = true;
     session.pause();
-    this.#call.pause();
+    // How many requests a runtime takes is its own affair; those that it does not take are bounded by the session's credit.
+    if (session.kind !== 'runtime') this.#call.pause();
   }
 
   #fail(error: MillraceError): void {
