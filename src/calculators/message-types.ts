@@ -24,6 +24,7 @@ export interface Classification {
   readonly index: number;
   readonly score: number;
   readonly label?: string;
+  readonly displayName?: string;
 }
 
 /** Something found in an image; the box and key points count in widths and heights of the image. */
@@ -43,6 +44,15 @@ export interface Matrix {
   readonly data: Float32Array;
 }
 
+/** What is known of an audio or other series beside its samples; rates in Hz. */
+export interface TimeSeriesHeader {
+  readonly sampleRate?: number;
+  readonly numChannels?: number;
+  readonly numSamples?: number;
+  readonly packetRate?: number;
+  readonly audioSampleRate?: number;
+}
+
 export const rect = typeWith<Rect>('Rect', 'xCenter');
 export const normalizedRect = typeWith<Rect>('NormalizedRect', 'xCenter');
 export const landmark = typeWith<Landmark>('Landmark', 'x');
@@ -50,6 +60,10 @@ export const normalizedLandmark = typeWith<Landmark>('NormalizedLandmark', 'x');
 export const classification = typeWith<Classification>('Classification', 'score');
 export const detection = typeWith<Detection>('Detection', 'xMin');
 export const matrix = typeWith<Matrix>('Matrix', 'rows');
+export const timeSeriesHeader = new PacketType<TimeSeriesHeader>(
+  'TimeSeriesHeader',
+  (value) => typeof value === 'object' && value !== null,
+);
 
 /** Lists are packets by themselves, unlike vectors, and have a name of their own. */
 export const landmarkList = listOf('LandmarkList', landmark);
