@@ -16,7 +16,10 @@ export interface Arguments {
   readonly flags: Readonly<Record<string, string>>;
 }
 
-const COMMANDS: readonly Command[] = ['serve', 'start', 'config explain', 'help', 'version'];
+const COMMANDS: readonly Command[] = ['serve', 'start', 'config explain', 'version'];
+
+/** With those that have arguments of their own. */
+const ALL_COMMANDS: readonly string[] = [...COMMANDS, 'help', 'graph', 'trace'];
 
 /** Commands that a folder may follow. */
 const WITH_FOLDER: readonly Command[] = ['start', 'config explain'];
@@ -81,6 +84,13 @@ function commandOf(words: readonly string[]): Pick<Arguments, 'command' | 'folde
   const withFolder = WITH_FOLDER.find((candidate) => candidate === before);
   if (withFolder !== undefined) return { command: withFolder, folder: words.at(-1) };
   const flagWord = words.find((word) => word === 'true' || word === 'false');
-  const hint = flagWord === undefined ? didYouMean(given, COMMANDS) : `; to set a flag write --flag=${flagWord}`;
-  throw new UsageError(`unknown command "${given}"${hint}`);
+  if (flagWord !== undefined)
+    throw new UsageError(`"${flagWord}" is no command; to set a flag write --flag=${flagWord}`);
+  const whole = COMMANDS.find((candidate) => given.startsWith(`${candidate} `));
+  if (whole === undefined) {
+    const hint = didYouMean(given, ALL_COMMANDS) || didYouMean(words[0] ?? '', ALL_COMMANDS);
+    throw new UsageError(`unknown command "${given}"${hint}`);
+  }
+  const taken = WITH_FOLDER.includes(whole) ? 'one folder' : 'only flags, as --port 9000';
+  throw new UsageError(`${whole}: "${given.slice(whole.length + 1)}" given, ${taken} expected`);
 }

@@ -45,6 +45,20 @@ test('help, by flag or word, names commands and options', async () => {
   }
 });
 
+test('help of a command, before and after it', async () => {
+  for (const args of [
+    ['help', 'graph', 'check'],
+    ['graph', 'check', '--help'],
+  ]) {
+    const { run, seen } = terminal();
+    expect(await run(args)).toBe(0);
+    expect(seen.out).toMatch(/^Usage: millrace graph check FILE/);
+  }
+  const { run, seen } = terminal();
+  expect(await run(['help', 'start'])).toBe(0);
+  expect(seen.out).toMatch(/^Usage: millrace start /);
+});
+
 test('version is that of the package', async () => {
   const { run, seen } = terminal();
   expect(await run(['--version'])).toBe(0);
@@ -89,6 +103,11 @@ test.each([
   [['--prot', '1'], 'unknown flag --prot; did you mean "--port"?'],
   [['--port'], '--port: a value is missing'],
   [['--port', 'x'], '--port: "x" given'],
+  [['--config', 'x'], 'unknown flag --config; did you mean "--config_path"?'],
+  [['serve', '9000'], 'serve: "9000" given, only flags, as --port 9000 expected'],
+  [['config'], 'unknown command "config"; did you mean "config explain"?'],
+  [['config', 'show'], 'unknown command "config show"; did you mean "config explain"?'],
+  [['grph', 'check', 'x'], 'did you mean "graph"?'],
   [['srve'], 'unknown command "srve"; did you mean "serve"?'],
   [['--rest_workers', '4'], '--rest_workers is not supported'],
   [['--metrics_enable', 'false'], 'write --flag=false'],
@@ -113,7 +132,9 @@ test('a wrong file or environment is one line and exit code 1', async () => {
 test('a server that does not start is one line and exit code 1', async () => {
   const { run, seen } = terminal(() => Promise.reject(new MillraceError('PORT_IN_USE', 'port 9000 is taken')));
   expect(await run([])).toBe(1);
-  expect(seen.err).toBe('millrace: port 9000 is taken; --port (gRPC), --rest_port, --mlserver_port and --metrics_port choose others\n');
+  expect(seen.err).toBe(
+    'millrace: port 9000 is taken; --port (gRPC), --rest_port, --mlserver_port and --metrics_port choose others\n',
+  );
 });
 
 interface Pretended {

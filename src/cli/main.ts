@@ -32,11 +32,13 @@ export async function main(args: readonly string[], environment: Environment = p
 }
 
 async function runCommand(args: readonly string[], environment: Environment): Promise<number> {
-  if (args[0] === 'graph' || args[0] === 'trace') {
+  // "help graph check" is "graph check --help".
+  const given = args[0] === 'help' ? [...args.slice(1), '--help'] : args;
+  if (given[0] === 'graph' || given[0] === 'trace') {
     const { graphCommand } = await import('./graph/graph-commands.ts');
-    return graphCommand(args, { ...environment, logger: createLogger('error') });
+    return graphCommand(given, { ...environment, logger: createLogger('error') });
   }
-  const { command, folder, flags, topic } = parseArguments(args);
+  const { command, folder, flags, topic } = parseArguments(given);
   switch (command) {
     case 'help':
       environment.stdout(topic === 'start' ? startHelpText() : helpText());

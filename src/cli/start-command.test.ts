@@ -63,7 +63,7 @@ test('its help has no options of other layouts', async () => {
 
 test.each([
   [['start', '/none'], 2, '/none: no such folder (see millrace start --help)'],
-  [['start', 'a', 'b'], 2, 'unknown command "start a b"'],
+  [['start', 'a', 'b'], 2, 'start: "a b" given, one folder expected'],
   [['start', '.', '--prot', '1'], 2, 'unknown flag --prot'],
   [['strat', '.'], 2, 'unknown command "strat ."'],
 ])('%j ends with %i', async (args, code, message) => {
