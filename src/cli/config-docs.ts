@@ -7,6 +7,7 @@ import {
   ovmsFileSchema,
   runtimeEntrySchema,
 } from '../serving/layouts/ovms-schema.ts';
+import { markdownRow as row } from './table.ts';
 
 const HEAD = `# Configuration
 
@@ -84,8 +85,4 @@ function section(title: string, schema: z.ZodObject, without: readonly string[] 
     .filter(([key]) => !without.includes(key))
     .map(([key, { description, ours }]) => row([`\`${key}\`${ours === true ? ' *' : ''}`, description ?? '']));
   return `### ${title}\n\n${row(['Key', 'Meaning'])}\n${row(['-', '-'])}\n${rows.join('\n')}\n`;
-}
-
-function row(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
