@@ -9,7 +9,12 @@ import { startServer, type TestServer } from '../support/start-server.ts';
 import { blocksOf, type Block } from './readme/blocks.ts';
 
 /** Blocks that are not run: they install, run all tests, or need a container engine. By their first line. */
-const EXEMPT = ['npm run setup && npx millrace serve', 'npm test', 'docker build -t millrace .', 'npx millrace start examples/text-model'];
+const EXEMPT = [
+  'npm run setup && npx millrace serve',
+  'npm test',
+  'docker build -t millrace .',
+  'npx millrace start examples/text-model',
+];
 
 const blocks = blocksOf(await readFile(join(ROOT, 'README.md'), 'utf8'));
 const isExempt = ({ text }: Block): boolean => EXEMPT.includes(text.split('\n')[0] ?? '');
