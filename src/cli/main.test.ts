@@ -80,9 +80,14 @@ test('config explain shows each value and its origin', async () => {
 test('config explain shows the servables, and the faults of entries with path and reason', async () => {
   await writeFile(join(folder, 'words.js'), '');
   await writeFile(
+    join(folder, 'g.pbtxt'),
+    'input_stream: "a"\nnode { calculator: "CountrCalculator" input_stream: "a" }',
+  );
+  await writeFile(
     join(folder, 'config.json'),
     JSON.stringify({
       model_config_list: [{ config: { name: 'a', base_pth: 'a' } }, { config: { name: 'b', base_path: 'nowhere' } }],
+      mediapipe_config_list: [{ name: 'g', base_path: '.', graph_path: 'g.pbtxt' }],
       runtimes: [
         { name: 'words', implementation: 'words.js' },
         { name: 'words', implementation: './words.js#Other' },
@@ -96,6 +101,7 @@ test('config explain shows the servables, and the faults of entries with path an
     'millrace: warning: config.json: runtimes[1]: "words" is taken by config.json: runtimes[0]; this one is ignored',
     'millrace: "a" would not be served: config.json: model_config_list[0].config: unknown key "base_pth"; did you mean "base_path"?',
     'millrace: "b" would not be served: config.json: model_config_list[1].config: base_path: "nowhere" does not exist',
+    'millrace: "g" would not be served: g.pbtxt:2: no calculator is named "CountrCalculator"; did you mean "CounterCalculator"?',
   ]);
 });
 

@@ -95,7 +95,7 @@ async function serveParts(
   };
 }
 
-/** Shows settings and servables; faults of entries go to standard error. @returns the exit code: 1 where there are faults */
+/** Shows settings and servables; faults of entries and of graph files go to standard error. @returns the exit code: 1 where there are faults */
 async function explain(
   resolved: ResolvedSettings,
   loadServables: ServeParts['loadServables'],
@@ -105,8 +105,10 @@ async function explain(
   const loaded = await loadServables();
   if (loaded.specs.length > 0) stdout(`\n${explainServables(loaded)}`);
   for (const warning of [...resolved.warnings, ...loaded.warnings]) stderr(`millrace: warning: ${warning}\n`);
-  for (const { name, reason } of loaded.broken) stderr(`millrace: "${name}" would not be served: ${reason}\n`);
-  return loaded.broken.length === 0 ? 0 : 1;
+  const { graphFaults } = await import('./graph/graph-faults.ts');
+  const faults = [...loaded.broken, ...(await graphFaults(loaded.specs))];
+  for (const { name, reason } of faults) stderr(`millrace: "${name}" would not be served: ${reason}\n`);
+  return faults.length === 0 ? 0 : 1;
 }
 
 /** Where usage is explained, if the command line is what was wrong. */
