@@ -182,6 +182,9 @@ test('PacketThinner keeps packets a period apart, or those nearest the centres',
     ],
   });
   expect(await thin({ ...sync, sync_output_timestamps: false })).toEqual({ '': at(2, 6, 10, 15, 21, 29) });
+  const sidePackets = { OPTIONS: { period: 5 } };
+  const replaced = await run('PacketThinner', { inputs, outputs: [''], options: { period: 20 }, sidePackets });
+  expect(replaced).toEqual({ '': at(2, 8, 14, 21, 29) });
 });
 
 test('ImmediateMux drops what is superseded and counts all', async () => {

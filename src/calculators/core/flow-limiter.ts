@@ -23,7 +23,8 @@ const limits = z.object({
 /**
  * Drops packets so that at most `max_in_flight` are being worked on between its output and FINISHED, a back edge; the
  * newest `max_in_queue` wait. Further data streams are thinned alike. ALLOW tells what was decided for each time.
- * Side packets: OPTIONS, fields that replace those of the node's options; MAX_IN_FLIGHT, which replaces that one.
+ * OPTIONS, a side packet or a stream whose packets count from when they come, has fields that replace those of the node's
+ * options; the side packet MAX_IN_FLIGHT replaces that one.
  *
  * node { calculator: "FlowLimiterCalculator" input_stream: "frames" input_stream: "FINISHED:result"
  *        input_stream_info { tag_index: "FINISHED" back_edge: true } output_stream: "some_frames" }
@@ -31,7 +32,7 @@ const limits = z.object({
 export const flowLimiter = defineCalculator({
   name: 'FlowLimiterCalculator',
   options: limits,
-  inputs: { '': repeated(anyPacket), FINISHED: anyPacket },
+  inputs: { '': repeated(anyPacket), FINISHED: anyPacket, OPTIONS: optional(optionFields) },
   outputs: { '': repeated(anyPacket), ALLOW: optional(bool) },
   inputSidePackets: { MAX_IN_FLIGHT: optional(int), OPTIONS: optional(optionFields) },
   inputPolicy: 'ImmediateInputStreamHandler',
@@ -42,14 +43,16 @@ export const flowLimiter = defineCalculator({
   },
   open({ options: own, inputs, outputs, sidePackets }) {
     copyHeaders(inputs[''], outputs['']);
-    const options = sidePackets.OPTIONS === undefined ? own : mergeOptions(limits, own, sidePackets.OPTIONS);
-    const maxInFlight = Number(sidePackets.MAX_IN_FLIGHT ?? options.maxInFlight);
+    let options = sidePackets.OPTIONS === undefined ? own : mergeOptions(limits, own, sidePackets.OPTIONS);
+    if (sidePackets.MAX_IN_FLIGHT !== undefined) {
+      options = { ...options, maxInFlight: Number(sidePackets.MAX_IN_FLIGHT) };
+    }
     const queues: Packet[][] = inputs[''].map(() => []);
     const inFlight: bigint[] = [];
     const decisions = new Decisions();
 
     return {
-      process({ timestamp, inputs: { '': data, FINISHED }, outputs: { '': sent, ALLOW } }) {
+      process({ timestamp, inputs: { '': data, FINISHED, OPTIONS }, outputs: { '': sent, ALLOW } }) {
         const [main] = data;
         const [output] = sent;
         const [queue] = queues;
@@ -59,6 +62,7 @@ export const flowLimiter = defineCalculator({
           if (data.length > 1) decisions.add(t, isAllowed);
         };
 
+        if (OPTIONS?.packet !== undefined) options = mergeOptions(limits, options, OPTIONS.packet.value);
         if (FINISHED.timestamp === timestamp) removeBefore(inFlight, timestamp + 1n);
         data.forEach(({ packet }, at) => {
           if (packet !== undefined) queues[at]?.push(packet);
@@ -66,7 +70,7 @@ export const flowLimiter = defineCalculator({
         if (options.inFlightTimeout > 0 && main.timestamp === timestamp && timestamp < Timestamp.Max) {
           removeBefore(inFlight, timestamp - BigInt(options.inFlightTimeout));
         }
-        while (inFlight.length < maxInFlight) {
+        while (inFlight.length < options.maxInFlight) {
           const packet = queue.shift();
           if (packet === undefined) break;
           output.send(packet);
@@ -93,6 +97,9 @@ export const flowLimiter = defineCalculator({
           }
           raise(other, waiting[0]?.timestamp ?? nextTimestamp(input.timestamp));
         }
+        decisions.forgetBefore(
+          leastOf(data.map((input, at) => queues[at]?.[0]?.timestamp ?? nextTimestamp(input.timestamp))),
+        );
       },
     };
   },
@@ -103,23 +110,30 @@ function removeBefore(list: bigint[], t: bigint): void {
   while (list[0] !== undefined && list[0] < t) list.shift();
 }
 
+const leastOf = (times: readonly bigint[]): bigint =>
+  times.reduce((least, t) => (t < least ? t : least), Timestamp.Done);
+
 function raise(output: OutputPort, bound: bigint): void {
   if (bound <= output.bound) return;
   if (bound > Timestamp.Max) output.close();
   else output.setBound(bound);
 }
 
-/** What was decided for the main stream's packets; the latest decision holds until the next. */
+/** What was decided for the main stream's packets; a decision holds until the next, and before the first all is allowed. */
 class Decisions {
-  static readonly #kept = 1000;
-  #list: { readonly timestamp: bigint; readonly isAllowed: boolean }[] = [];
+  /** Ascending. */
+  readonly #list: { readonly timestamp: bigint; readonly isAllowed: boolean }[] = [];
 
   add(timestamp: bigint, isAllowed: boolean): void {
     this.#list.push({ timestamp, isAllowed });
-    if (this.#list.length > 2 * Decisions.#kept) this.#list = this.#list.slice(-Decisions.#kept);
   }
 
   at(timestamp: bigint): boolean {
-    return this.#list.findLast((decision) => decision.timestamp <= timestamp)?.isAllowed ?? false;
+    return this.#list.findLast((decision) => decision.timestamp <= timestamp)?.isAllowed ?? true;
+  }
+
+  /** Nothing before `t` will be asked for. */
+  forgetBefore(t: bigint): void {
+    while (this.#list[1] !== undefined && this.#list[1].timestamp <= t) this.#list.shift();
   }
 }

@@ -75,6 +75,39 @@ describe('FlowLimiter', () => {
     await finish();
   });
 
+  test('a stream OPTIONS replaces options from when its packet comes', async () => {
+    const { add, finish, seen } = start(
+      `input_stream: "a" input_stream: "done" input_stream: "options"
+       node { calculator: "FlowLimiterCalculator" input_stream: "a" input_stream: "FINISHED:done"
+              input_stream: "OPTIONS:options" output_stream: "a2"
+              options { [mediapipe.FlowLimiterCalculatorOptions.ext] { max_in_queue: 5 } } }`,
+      ['a2'],
+    );
+    for (const t of [1, 2, 3, 4]) await add('a', t, t);
+    expect(seen).toEqual(['a2@1=1']);
+    await add('options', 4, { max_in_flight: 3 });
+    expect(seen).toEqual(['a2@1=1', 'a2@2=2', 'a2@3=3']);
+    await finish();
+  });
+
+  test('a further stream passes before anything was decided, where the first one is settled', async () => {
+    const { add, settle, finish, seen } = start(
+      `input_stream: "a" input_stream: "b" input_stream: "done"
+       node { calculator: "FlowLimiterCalculator" input_stream: "a" input_stream: "b" input_stream: "FINISHED:done"
+              output_stream: "a2" output_stream: "b2" }`,
+      ['a2', 'b2'],
+    );
+    await add('b', 5, 5);
+    await settle('a', 10);
+    expect(seen).toEqual(['b2@5=5']);
+    await add('a', 10, 10);
+    await add('a', 20, 20); // dropped
+    for (const t of [12, 20, 21]) await add('b', t, t);
+    await settle('a', 30);
+    expect(seen).toEqual(['b2@5=5', 'a2@10=10', 'b2@12=12']);
+    await finish();
+  });
+
   test('OPTIONS that are wrong fail its Open', async () => {
     const { add } = start(
       `input_stream: "a" input_stream: "done"

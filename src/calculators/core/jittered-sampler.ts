@@ -1,4 +1,4 @@
-import type { Packet } from '../../graph/index.ts';
+import { Timestamp, type Packet } from '../../graph/index.ts';
 
 /**
  * Samples at random distances: each output follows the one before after a period times 1 − jitter … 1 + jitter, and is the
@@ -24,6 +24,12 @@ export class JitteredSampler {
     this.#random = randomNumbers(seed);
     this.#reflects = reflects;
     this.#unsent = new Reservoir(randomNumbers(seed));
+  }
+
+  /** No output comes before this time any more. */
+  get bound(): bigint {
+    if (this.#next === undefined) return Timestamp.Min;
+    return this.#reflects || !this.#hasSent ? this.#period : this.#next;
   }
 
   /** Periods from the output that is due next to `t`. */

@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest';
-import { Timestamp } from '../../graph/index.ts';
-import { at, run } from './test-kit.ts';
+import {
+  anyPacket,
+  defineCalculator,
+  GraphRun,
+  parseGraphConfig,
+  Timestamp,
+  validateGraph,
+} from '../../graph/index.ts';
+import { at, registry, run, start } from './test-kit.ts';
 
 const resample = async (options: Record<string, number | boolean>, sidePackets: Record<string, unknown> = {}) => {
   const times = Array.from({ length: 101 }, (_, n) => n * 10_000);
@@ -93,4 +100,79 @@ test('a video header has a frame rate', async () => {
     options: { use_input_frame_rate: true, frame_rate: 1 },
   });
   await expect(resampled).rejects.toThrow(/"VideoHeader" was requested/);
+});
+
+test('the video header goes out with the new rate, before the frames', async () => {
+  const resampled = await run('PacketResampler', {
+    inputs: { IN: at(0, 5000), VIDEO_HEADER: [[Timestamp.PreStream, { frameRate: 200, width: 64 }]] },
+    outputs: ['OUT', 'VIDEO_HEADER'],
+    options: { frame_rate: 100 },
+  });
+  expect(resampled['VIDEO_HEADER']).toEqual([[Number(Timestamp.PreStream), { frameRate: 100, width: 64 }]]);
+  const without = await run('PacketResampler', {
+    inputs: { '': at(0) },
+    outputs: ['', 'VIDEO_HEADER'],
+    options: { frame_rate: 50 },
+  });
+  expect(without['VIDEO_HEADER']).toEqual([[Number(Timestamp.PreStream), { frameRate: 50 }]]);
+});
+
+test('an output video header does not go with max_frame_rate', async () => {
+  const resampled = run('PacketResampler', {
+    inputs: { '': at(0) },
+    outputs: ['', 'VIDEO_HEADER'],
+    options: { frame_rate: 100, max_frame_rate: 50 },
+  });
+  await expect(resampled).rejects.toThrow(/does not go with max_frame_rate/);
+});
+
+test.each([
+  ['NONE', { frameRate: 200 }, undefined],
+  ['PASS_HEADER', { frameRate: 200 }, { frameRate: 200 }],
+  ['UPDATE_VIDEO_HEADER', { frameRate: 200, width: 64 }, { frameRate: 25, width: 64 }],
+  ['UPDATE_VIDEO_HEADER', undefined, undefined],
+])('output_header %s of the header %j', async (outputHeader, header, expected) => {
+  const headers: unknown[] = [];
+  const reader = defineCalculator({
+    name: 'HeaderReader',
+    inputs: { '': anyPacket },
+    open: ({ inputs }) => void headers.push(inputs[''].header),
+  });
+  const text = `input_stream: "a"
+    node { calculator: "PacketResamplerCalculator" input_stream: "a" output_stream: "b"
+           options { [mediapipe.PacketResamplerCalculatorOptions.ext] { frame_rate: 25 output_header: ${outputHeader} } } }
+    node { calculator: "HeaderReader" input_stream: "b" }`;
+  const graph = new GraphRun(validateGraph(parseGraphConfig(text), registry.withCalculators(reader)));
+  graph.start(new Map(), new Map(header === undefined ? [] : [['a', header]]));
+  graph.closeAllInputs();
+  await graph.waitUntilDone();
+  expect(headers).toEqual([expected]);
+});
+
+test('round_limits lets half a period more through at both ends', async () => {
+  const limits = { frame_rate: 10, start_time: 140_000, end_time: 380_000 };
+  expect((await resample(limits)).map(([t]) => t)).toEqual([200_000, 300_000]);
+  expect((await resample({ ...limits, round_limits: true })).map(([t]) => t)).toEqual([
+    100_000, 200_000, 300_000, 400_000,
+  ]);
+});
+
+test('OPTIONS replaces options, and may bring the frame rate', async () => {
+  expect(await resample({ frame_rate: 10 }, { OPTIONS: { frame_rate: 5 } })).toHaveLength(6);
+  expect(await resample({}, { OPTIONS: { frame_rate: 5 } })).toHaveLength(6);
+  await expect(resample({})).rejects.toThrow(/frame_rate is required/);
+  await expect(resample({}, { OPTIONS: {} })).rejects.toThrow(/OPTIONS has no frame_rate/);
+});
+
+test('what follows need not wait for the next output: its time is told as a bound', async () => {
+  const live = start(
+    `input_stream: "a" node { calculator: "PacketResamplerCalculator" input_stream: "a" output_stream: "b"
+       options { [mediapipe.PacketResamplerCalculatorOptions.ext] { frame_rate: 10 } } }`,
+    ['b'],
+    { bounds: true },
+  );
+  await live.add('a', 0, 0);
+  await live.add('a', 110_000, 1);
+  expect(live.seen).toEqual(['b@0=0', 'b@99999=undefined', 'b@100000=1', 'b@199999=undefined']);
+  await live.finish();
 });

@@ -3,14 +3,17 @@ import {
   anyPacket,
   defineCalculator,
   GraphError,
+  mergeOptions,
   optional,
   PacketType,
   sameAs,
   Timestamp,
+  type InputPort,
+  type OutputPort,
   type Packet,
 } from '../../graph/index.ts';
 import { JitteredSampler } from './jittered-sampler.ts';
-import { string } from './packet-types.ts';
+import { optionFields, string } from './packet-types.ts';
 
 /** Periods that one packet may have filled. */
 const MAX_GAP = 100_000;
@@ -18,86 +21,114 @@ const MAX_GAP = 100_000;
 /** Above it periods would be shorter than the unit of timestamps. */
 const MAX_RATE = 1e6;
 
-/** What is known of a video before its frames; a packet at PreStream. */
-const videoHeader = new PacketType<{ readonly frameRate: number }>('VideoHeader', (value) => {
+interface VideoHeader {
+  /** Frames per second. */
+  readonly frameRate: number;
+}
+
+/** What is known of a video before its frames: a packet at PreStream, or a stream's header. */
+const videoHeader = new PacketType<VideoHeader>('VideoHeader', (value) => {
   const rate: unknown = (value as { readonly frameRate?: unknown } | null)?.frameRate;
   return typeof rate === 'number' && rate > 0 && rate <= MAX_RATE;
 });
+
+const resamplerOptions = z.object({
+  frameRate: z
+    .number()
+    .positive()
+    .max(MAX_RATE)
+    .optional()
+    .describe('Packets per second; required, here or in OPTIONS.'),
+  useInputFrameRate: z
+    .boolean()
+    .default(false)
+    .describe('Packets per second are what VIDEO_HEADER says, where it says so.'),
+  maxFrameRate: z.number().positive().optional().describe('Not more packets per second than this.'),
+  jitter: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Outputs are up to this share of a period early or late, by chance from the side packet SEED.'),
+  jitterWithReflection: z
+    .boolean()
+    .default(false)
+    .describe('What jitter moves out of its period is reflected into it.'),
+  flushLastPacket: z.boolean().default(true).describe('The last packet closes its period when the input ends.'),
+  baseTimestamp: z.int().optional().describe('Output times are this plus whole periods, microseconds.'),
+  startTime: z.int().optional().describe('Nothing before this time, microseconds.'),
+  endTime: z.int().optional().describe('Nothing from this time on, microseconds.'),
+  roundLimits: z.boolean().default(false).describe('start_time and end_time let half a period more through.'),
+  outputHeader: z
+    .enum(['NONE', 'PASS_HEADER', 'UPDATE_VIDEO_HEADER'])
+    .default('NONE')
+    .describe("The output's header: none, the input's, or that with the new rate."),
+});
+
+type ResamplerOptions = z.infer<typeof resamplerOptions>;
 
 /**
  * A constant rate: per period the packet nearest its time (the later one of two equally near), restamped; a period without
  * packets repeats the latest. Output k is at the first time plus round(k · 10^6 / rate). With `jitter` output times are drawn by
  * chance around the periods, of which the first begins with the first packet; with `jitter_with_reflection` each period has
  * exactly one, the last, which the end cuts short, by one of its packets at its own time. The rate may come with the video: a
- * packet of VIDEO_HEADER at PreStream.
+ * packet of VIDEO_HEADER at PreStream, which goes out with the new rate where there is an output VIDEO_HEADER. Side packet
+ * OPTIONS: fields that replace those of the node's options.
  *
  * node { calculator: "PacketResamplerCalculator" input_stream: "frames" output_stream: "frames_30"
  *        options { [mediapipe.PacketResamplerCalculatorOptions.ext] { frame_rate: 30 } } }
  */
 export const packetResampler = defineCalculator({
   name: 'PacketResamplerCalculator',
-  options: z.object({
-    frameRate: z.number().positive().max(MAX_RATE).describe('Packets per second.'),
-    useInputFrameRate: z
-      .boolean()
-      .default(false)
-      .describe('Packets per second are what VIDEO_HEADER says, where it says so.'),
-    maxFrameRate: z.number().positive().optional().describe('Not more packets per second than this.'),
-    jitter: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0)
-      .describe('Outputs are up to this share of a period early or late, by chance from the side packet SEED.'),
-    jitterWithReflection: z
-      .boolean()
-      .default(false)
-      .describe('What jitter moves out of its period is reflected into it.'),
-    flushLastPacket: z.boolean().default(true).describe('The last packet closes its period when the input ends.'),
-    baseTimestamp: z.int().optional().describe('Output times are this plus whole periods, microseconds.'),
-    startTime: z.int().optional().describe('Nothing before this time, microseconds.'),
-    endTime: z.int().optional().describe('Nothing from this time on, microseconds.'),
-  }),
+  options: resamplerOptions,
   inputs: { '*': anyPacket, VIDEO_HEADER: optional(videoHeader) },
-  outputs: { '*': anyPacket },
-  inputSidePackets: { SEED: optional(string) },
+  outputs: { '*': anyPacket, VIDEO_HEADER: optional(videoHeader) },
+  inputSidePackets: { SEED: optional(string), OPTIONS: optional(optionFields) },
   measuresTime: true,
-  contract({ options: { jitter }, inputs, outputs, inputSidePackets, fail }) {
-    if (jitter > 0 !== inputSidePackets.has('SEED'))
-      fail('jitter needs a side packet SEED; without jitter there is none');
-    const [input, ...others] = inputs.all.filter(({ tag }) => tag !== 'VIDEO_HEADER');
-    const [output] = outputs.all;
-    if (input === undefined || output === undefined || others.length > 0 || outputs.all.length > 1) {
+  contract({ options: { jitter, frameRate, maxFrameRate }, inputs, outputs, inputSidePackets, fail }) {
+    if (frameRate === undefined && !inputSidePackets.has('OPTIONS')) fail('frame_rate is required');
+    if (jitter > 0 && !inputSidePackets.has('SEED')) fail(SEEDLESS);
+    if (jitter === 0 && inputSidePackets.has('SEED') && !inputSidePackets.has('OPTIONS')) fail(SEEDLESS);
+    if (outputs.has('VIDEO_HEADER') && maxFrameRate !== undefined) {
+      fail('an output VIDEO_HEADER does not go with max_frame_rate');
+    }
+    const [input, ...others] = inputs.all.filter(isData);
+    const [output, ...more] = outputs.all.filter(isData);
+    if (input === undefined || output === undefined || others.length > 0 || more.length > 0) {
       return fail('one input and one output are required');
     }
     output.type = sameAs(input.tag, input.index);
   },
-  open({ options, inputPorts, outputPorts, sidePackets }) {
-    const input = inputPorts.find(({ tag }) => tag !== 'VIDEO_HEADER');
-    const [output] = outputPorts;
-    const start = options.startTime === undefined ? Timestamp.Min : BigInt(options.startTime);
-    const end = options.endTime === undefined ? Timestamp.PostStream : BigInt(options.endTime);
-    const send = (packet: Packet, t: bigint) => {
-      if (t >= start && t < end) output?.send(packet, t);
-    };
-    const samplerAt = (frameRate: number) => {
-      const period = 1e6 / Math.min(frameRate, options.maxFrameRate ?? Infinity);
-      return options.jitter > 0
-        ? new JitteredSampler(period, options.jitter, sidePackets.SEED ?? '', options.jitterWithReflection)
-        : new SteadySampler(period, options.baseTimestamp, options.flushLastPacket);
-    };
-    let sampler = samplerAt(options.frameRate);
+  open({ options: own, inputPorts, outputPorts, sidePackets }) {
+    const options = sidePackets.OPTIONS === undefined ? own : mergeOptions(resamplerOptions, own, sidePackets.OPTIONS);
+    if (options.jitter > 0 && sidePackets.SEED === undefined) throw new GraphError('INVALID_ARGUMENT', SEEDLESS);
+    const input = inputPorts.find(isData) as InputPort;
+    const output = outputPorts.find(isData) as OutputPort;
+    let rate = rateOf(options, options.frameRate);
+    let sampler = samplerOf(options, rate, sidePackets.SEED ?? '');
+    let send = limited(options, rate, output);
+    passHeader(options, rate, input, output);
+    let header: VideoHeader = { frameRate: rate };
+    let isHeaderSent = false;
     let last: bigint | undefined;
     return {
-      process({ inputs }) {
-        const header = inputs.VIDEO_HEADER?.packet;
-        if (header !== undefined && options.useInputFrameRate) sampler = samplerAt(header.value.frameRate);
-        const packet = input?.packet;
+      process({ inputs, outputs }) {
+        const given = inputs.VIDEO_HEADER?.packet;
+        if (given !== undefined && options.useInputFrameRate) {
+          rate = rateOf(options, given.value.frameRate);
+          sampler = samplerOf(options, rate, sidePackets.SEED ?? '');
+          send = limited(options, rate, output);
+        }
+        if (given !== undefined) header = { ...given.value, frameRate: rate };
+        const { packet } = input;
         if (packet === undefined) return;
+        if (!isHeaderSent) outputs.VIDEO_HEADER?.send(header, Timestamp.PreStream);
+        isHeaderSent = true;
         const periods = sampler.periodsUntil(packet.timestamp);
         if (last !== undefined && periods > MAX_GAP) throw gapError(last, packet.timestamp, periods);
         sampler.take(packet, send);
         last = packet.timestamp;
+        if (sampler.bound > output.bound) output.setBound(sampler.bound);
       },
       close() {
         sampler.flush(send);
@@ -105,6 +136,47 @@ export const packetResampler = defineCalculator({
     };
   },
 });
+
+const SEEDLESS = 'jitter needs a side packet SEED; without jitter there is none';
+
+const isData = ({ tag }: { readonly tag: string }): boolean => tag !== 'VIDEO_HEADER';
+
+function rateOf({ maxFrameRate = Infinity }: ResamplerOptions, frameRate: number | undefined): number {
+  if (frameRate === undefined)
+    throw new GraphError('INVALID_ARGUMENT', 'OPTIONS has no frame_rate, and the node neither');
+  return Math.min(frameRate, maxFrameRate);
+}
+
+function samplerOf(options: ResamplerOptions, rate: number, seed: string): SteadySampler | JitteredSampler {
+  const { jitter, jitterWithReflection, baseTimestamp, flushLastPacket } = options;
+  const period = 1e6 / rate;
+  return jitter > 0
+    ? new JitteredSampler(period, jitter, seed, jitterWithReflection)
+    : new SteadySampler(period, baseTimestamp, flushLastPacket);
+}
+
+/** Sends what is within start_time and end_time. */
+function limited({ startTime, endTime, roundLimits }: ResamplerOptions, rate: number, output: OutputPort): Send {
+  const margin = roundLimits ? BigInt(Math.trunc(Math.trunc(1e6 / rate) / 2)) : 0n;
+  const start = startTime === undefined ? Timestamp.Min : BigInt(startTime) - margin;
+  const end = endTime === undefined ? Timestamp.PostStream : BigInt(endTime) + margin;
+  return (packet, t) => {
+    if (t >= start && t < end) output.send(packet, t);
+  };
+}
+
+function passHeader({ outputHeader }: ResamplerOptions, frameRate: number, input: InputPort, output: OutputPort): void {
+  const { header } = input;
+  if (header === undefined || outputHeader === 'NONE') return;
+  if (outputHeader === 'PASS_HEADER') return output.setHeader(header);
+  if (!videoHeader.accepts(header)) {
+    throw new GraphError(
+      'INVALID_ARGUMENT',
+      'output_header: UPDATE_VIDEO_HEADER needs an input whose header has a frameRate',
+    );
+  }
+  output.setHeader({ ...(header as VideoHeader), frameRate });
+}
 
 type Send = (packet: Packet, t: bigint) => void;
 
@@ -122,6 +194,11 @@ class SteadySampler {
     this.#periodUs = periodUs;
     this.#base = base;
     this.#flushes = flushes;
+  }
+
+  /** The time of the output that is due next. */
+  get bound(): bigint {
+    return this.#first === undefined ? Timestamp.Min : this.#timeOf(this.#next);
   }
 
   /** Periods from the output that is due next to `t`. */

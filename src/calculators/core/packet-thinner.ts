@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   anyPacket,
   defineCalculator,
+  mergeOptions,
   optional,
   sameAs,
   Timestamp,
@@ -9,30 +10,34 @@ import {
   type Packet,
 } from '../../graph/index.ts';
 import { copyHeaders } from './headers.ts';
-import { int } from './packet-types.ts';
+import { int, optionFields } from './packet-types.ts';
+
+const thinnerOptions = z.object({
+  thinnerType: z.enum(['ASYNC', 'SYNC']).default('ASYNC').describe('ASYNC or SYNC.'),
+  period: z.int().min(1).default(1).describe('Microseconds; the side packet PERIOD beats it.'),
+  startTime: z.int().optional().describe('Nothing before this time, microseconds; SYNC counts periods from it.'),
+  endTime: z.int().optional().describe('Nothing from this time on, microseconds.'),
+  syncOutputTimestamps: z.boolean().default(true).describe('SYNC stamps packets with the centre of their period.'),
+});
 
 /**
  * Thins a stream. ASYNC: packets at least `period` apart. SYNC: per period the packet nearest its centre (the later one of
- * two equally near), stamped with the centre unless `sync_output_timestamps` is off.
+ * two equally near), stamped with the centre unless `sync_output_timestamps` is off. Side packet OPTIONS: fields that replace
+ * those of the node's options.
  *
  * node { calculator: "PacketThinnerCalculator" input_stream: "frames" output_stream: "few"
  *        options { [mediapipe.PacketThinnerCalculatorOptions.ext] { thinner_type: ASYNC period: 100000 } } }
  */
 export const packetThinner = defineCalculator({
   name: 'PacketThinnerCalculator',
-  options: z.object({
-    thinnerType: z.enum(['ASYNC', 'SYNC']).default('ASYNC').describe('ASYNC or SYNC.'),
-    period: z.int().min(1).default(1).describe('Microseconds; the side packet PERIOD beats it.'),
-    startTime: z.int().optional().describe('Nothing before this time, microseconds; SYNC counts periods from it.'),
-    endTime: z.int().optional().describe('Nothing from this time on, microseconds.'),
-    syncOutputTimestamps: z.boolean().default(true).describe('SYNC stamps packets with the centre of their period.'),
-  }),
+  options: thinnerOptions,
   inputs: { '': anyPacket },
   outputs: { '': sameAs('') },
-  inputSidePackets: { PERIOD: optional(int) },
+  inputSidePackets: { PERIOD: optional(int), OPTIONS: optional(optionFields) },
   measuresTime: true,
-  open({ options, sidePackets, outputs, inputPorts, outputPorts }) {
+  open({ options: own, sidePackets, outputs, inputPorts, outputPorts }) {
     copyHeaders(inputPorts, outputPorts);
+    const options = sidePackets.OPTIONS === undefined ? own : mergeOptions(thinnerOptions, own, sidePackets.OPTIONS);
     const period = BigInt(sidePackets.PERIOD ?? options.period);
     const start = options.startTime === undefined ? Timestamp.Min : BigInt(options.startTime);
     const end = options.endTime === undefined ? Timestamp.Max : BigInt(options.endTime);
