@@ -7,14 +7,13 @@
  *   npm run bench -- --perf-analyzer            Triton's own load generator against our server: does it run
  */
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { format } from 'prettier';
 import { ROOT } from '../test/support/paths.ts';
 import { buildLoadgen, measure, type Measured } from './loadgen.ts';
 import { LOADS, type Load, type LoadFlags, type PeerName } from './loads.ts';
 import { startMillrace, startMlserver, startTriton, type Peer } from './peers.ts';
+import { writeSection } from './performance-page.ts';
 import { loadRows, spread, toMarkdown, type LoadReport, type Result } from './report.ts';
 import { measureResponsiveness } from './responsiveness.ts';
 
@@ -123,13 +122,7 @@ async function main(): Promise<void> {
     go,
   });
   console.log(page);
-  if (only === undefined && without.size === 0) {
-    await mkdir(join(ROOT, 'docs'), { recursive: true });
-    await writeFile(
-      join(ROOT, 'docs/performance.md'),
-      await format(page, { parser: 'markdown', proseWrap: 'preserve' }),
-    );
-  }
+  if (only === undefined && without.size === 0) await writeSection('servers', page);
 }
 
 await main();

@@ -323,7 +323,7 @@ describe('faults say where and what', () => {
     [
       'two inputs',
       () => decodeRequest(requestOf([texts('a'), texts('b')]), 'str'),
-      'MALFORMED_REQUEST',
+      'UNEXPECTED_INPUT',
       "The 'str' codec only supports a single input tensor (2 were received)",
     ],
     [

@@ -36,7 +36,7 @@ export type DecodedInputs = Readonly<Record<string, DecodedTensor>>;
  * `str` and `np` need exactly one input; its own content type, if it has one, goes before the request's. `pd` makes each input a column, decoded by the input's own content type first.
  * @param as a content type, or what the model declares (`context.model.settings`)
  * @param metadata what the model declares, where `as` is a content type
- * @throws MALFORMED_REQUEST for a wrong number of inputs, else as `decodeInput`
+ * @throws MISSING_INPUT or UNEXPECTED_INPUT for a wrong number of inputs, else as `decodeInput`
  */
 export function decodeRequest<C extends RequestContentType>(
   request: InferenceRequest,
@@ -98,7 +98,7 @@ function onlyInput({ inputs }: InferenceRequest, contentType: string): Tensor {
   const [first] = inputs;
   if (first !== undefined && inputs.length === 1) return first;
   throw new MillraceError(
-    'MALFORMED_REQUEST',
+    first === undefined ? 'MISSING_INPUT' : 'UNEXPECTED_INPUT',
     `The '${contentType}' codec only supports a single input tensor (${inputs.length} were received)`,
     { details: { content_type: contentType, actual: inputs.length, expected: 1 } },
   );
