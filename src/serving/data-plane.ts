@@ -95,6 +95,11 @@ export interface DataPlane {
   statistics(name: string, version: string): Promise<readonly ServableStatistics[]>;
   infer(request: InferenceRequest, context: CallContext): Promise<InferenceResponse>;
   /**
+   * What a first request waits for before it opens a session: resolves when the graph that it names has loaded or failed, but
+   * not for long. Undefined: nothing, which is so for all that is ready. `infer` waits by itself.
+   */
+  graphToCome(name: string): Promise<void> | undefined;
+  /**
    * Opens a session on the servable that `first` names; `first` itself is not pushed, only its parameters are taken (a
    * graph's side packets). Cancelling `context` aborts the session.
    */

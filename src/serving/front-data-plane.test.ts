@@ -204,6 +204,35 @@ describe("a graph's counters", () => {
   });
 });
 
+describe('a graph that is loading', () => {
+  it('is waited for by a request and by a session, whether it comes or fails; nothing waits for what is ready', async () => {
+    const loading: ((description: object) => void)[] = [];
+    const load = (spec: ServableSpec) =>
+      spec.name === 'g' ? descriptionOf() : new Promise<object>((resolve) => loading.push(resolve));
+    await using started = await start({ load }, 10, graph('g'));
+    const { plane } = started;
+    expect(plane.graphToCome('g')).toBeUndefined();
+    expect(plane.graphToCome('nothing')).toBeUndefined();
+    const served = started.serve(graph('g'), graph('h'));
+    await expect.poll(() => loading.length).toBe(1);
+    const [answer, coming] = [plane.infer(request('h'), context()), plane.graphToCome('h')];
+    expect(refusal(() => started.open('h'))).toMatchObject({ reason: 'SERVABLE_NOT_READY' });
+    loading[0]?.(descriptionOf());
+    await coming;
+    started.open('h');
+    expect(await answer).toMatchObject({ servable: 'h' });
+    await served;
+  });
+
+  it('is not waited for longer than half a second', async () => {
+    const load = (spec: ServableSpec) => (spec.name === 'g' ? descriptionOf() : new Promise<object>(() => {}));
+    await using started = await start({ load }, 10, graph('g'));
+    void started.serve(graph('g'), graph('h'));
+    await expect.poll(() => started.plane.graphToCome('h') === undefined).toBe(false);
+    await expect(started.plane.infer(request('h'), context())).rejects.toMatchObject({ reason: 'SERVABLE_NOT_READY' });
+  });
+});
+
 it('the provider of a model is shown for as long as it is served', async () => {
   await using started = await start({ load: () => descriptionOf({ provider: 'cpu' }) }, 10, modelSpec('m'));
   const provider = () => started.metric('millrace_model_provider{name="m",version="1",provider="cpu"}');

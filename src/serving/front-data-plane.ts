@@ -15,6 +15,7 @@ import type {
 } from './data-plane.ts';
 import { Batcher } from './batching/batcher.ts';
 import type { Deployment } from './deployment.ts';
+import { graphToCome } from './graph-to-come.ts';
 import type { HostPoolOptions } from './host-pool.ts';
 import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
 import { ModelRepository, unknownServable, type Entry } from './repository.ts';
@@ -191,7 +192,15 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   }
 
   async infer(request: InferenceRequest, context: CallContext): Promise<InferenceResponse> {
-    const entry = this.#repository.resolve(request.servable, request.version);
+    let entry: Entry;
+    try {
+      entry = this.#repository.resolve(request.servable, request.version);
+    } catch (error) {
+      const coming = this.graphToCome(request.servable);
+      if (coming === undefined) throw error;
+      await coming;
+      entry = this.#repository.resolve(request.servable, request.version);
+    }
     const deployment = entry.current;
     if (deployment?.description?.decoupled === true) {
       throw decoupledUnary(entry, context.interface);
@@ -226,6 +235,10 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       graph?.current.add(-1);
       this.#release(bytes);
     }
+  }
+
+  graphToCome(name: string): Promise<void> | undefined {
+    return graphToCome(this.#repository, name);
   }
 
   openSession(first: InferenceRequest, context: CallContext, sink: SessionSink): Session {

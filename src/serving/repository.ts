@@ -113,10 +113,14 @@ export class ModelRepository implements AsyncDisposable {
    * was lost.
    */
   async settled(name?: string): Promise<void> {
-    const isAwaited = (entry: Entry): boolean => (name === undefined || entry.name === name) && mayCome(entry);
-    while (!this.#isClosed && this.entries().some(isAwaited)) {
+    while (!this.#isClosed && this.mayCome(name)) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
+  }
+
+  /** Whether some servable, or one of that name, is loading, or will be once a host that was lost is replaced. */
+  mayCome(name?: string): boolean {
+    return this.entries().some((entry) => (name === undefined || entry.name === name) && mayCome(entry));
   }
 
   entries(): Entry[] {

@@ -174,6 +174,10 @@ export class FakeDataPlane implements DataPlane {
     return session;
   }
 
+  graphToCome(): undefined {
+    return undefined;
+  }
+
   openModelStream(): () => void {
     return () => {};
   }

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Cancellation } from '../../base/cancellation.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { InferenceResponse } from '../../tensor/inference.ts';
 import { encodeInferRequest, joinParts } from '../wire/infer-codec.ts';
 import { listenGrpc, type GrpcListener } from './listen-grpc.ts';
+import { streamInferHandler } from './stream-infer.ts';
+import type { StreamCall } from './transport.ts';
 import { BytesClient, echo, FakeDataPlane, requestTo, tensor, type BytesStream, type FakeSession } from './testing.ts';
 
 let plane: FakeDataPlane;
@@ -52,6 +55,42 @@ test('a graph stream opens one session with the first parameters and passes ever
   expect(plane.sessions[0]?.opening.parameters?.['val']).toBe(65n);
   expect(plane.sessions[0]?.events).toEqual(['halfClose']);
   expect(plane.sessions[0]?.aborted).toBeUndefined();
+});
+
+test('a first request waits for a graph that is loading, and what comes after it too', async () => {
+  let loaded: () => void = () => {};
+  plane.coming = new Promise((resolve) => (loaded = resolve));
+  const stream = open();
+  for (const id of ['1', '2', '3', '4']) stream.send('g', id);
+  stream.call.end();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(plane.sessions).toEqual([]);
+  plane.coming = undefined;
+  loaded();
+  expect((await stream.received(4)).map((message) => message.response?.id)).toEqual(['1', '2', '3', '4']);
+  expect((await stream.status).code).toBe(0);
+  expect(plane.sessions).toHaveLength(1);
+});
+
+test('a call that is cancelled while its graph is loading opens nothing', async () => {
+  plane.coming = Promise.resolve();
+  const cancellation = new Cancellation();
+  const call = { cancellation, pause: () => {}, resume: () => {}, end: () => {} } as unknown as StreamCall;
+  const stream = streamInferHandler(plane)(call);
+  stream.onMessage(joinParts(encodeInferRequest(requestTo('g', '1'))) as Buffer);
+  cancellation.cancel(new MillraceError('CANCELLED', 'gone'));
+  await new Promise(setImmediate);
+  expect(plane.sessions).toEqual([]);
+});
+
+test('a graph that was waited for and failed ends the call with its status', async () => {
+  plane.coming = Promise.resolve();
+  plane.openSession = () => {
+    throw new MillraceError('SERVABLE_NOT_READY', 'not ready');
+  };
+  const stream = open();
+  stream.send('g', '1');
+  expect(await stream.status).toMatchObject({ code: 14, details: 'not ready' });
 });
 
 test('an unknown servable in the first request ends the call, nothing written', async () => {

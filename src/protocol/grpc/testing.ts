@@ -90,6 +90,13 @@ export class FakeDataPlane implements DataPlane {
     return session;
   }
 
+  /** Set: the graph "g" is loading until it resolves. */
+  coming: Promise<void> | undefined;
+
+  graphToCome(name: string): Promise<void> | undefined {
+    return name === 'g' ? this.coming : undefined;
+  }
+
   openModelStream(): () => void {
     if (this.modelStreams >= this.maxModelStreams) throw new MillraceError('LIMIT_REACHED', 'too many streams');
     this.modelStreams++;
