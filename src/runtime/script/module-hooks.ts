@@ -1,7 +1,8 @@
 /** Hooks of Node's module loader for users' modules; `user-modules.ts` registers them, and they run on a thread of Node's. */
-import { createRequire, type InitializeHook, type LoadHook, type ResolveHook } from 'node:module';
+import type { InitializeHook, LoadHook, ResolveHook } from 'node:module';
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { compiler } from './compiler.ts';
 
 /** In the query of a user's module: which load it belongs to. What it imports by a relative path gets the same. */
 export const GENERATION = 'generation';
@@ -12,8 +13,6 @@ const ENDINGS = ['', '.ts', '.js', '/index.ts', '/index.js'];
 const MODULE_SYNTAX = /^\s*(?:import\b\s*[\w{*'"]|export\b)/m;
 
 let packageUrl = '';
-/** Loaded when the first TypeScript file is. */
-let esbuild: typeof import('esbuild') | undefined;
 
 export const initialize: InitializeHook<{ readonly packageUrl: string }> = (data) => {
   packageUrl = data.packageUrl;
@@ -39,23 +38,13 @@ export const load: LoadHook = async (url, context, nextLoad) => {
   const text = await readFile(path, 'utf8');
   if (extension.endsWith('ts')) {
     const options = { loader: 'ts', format: 'esm', target: 'node20', sourcemap: 'inline', sourcefile: path } as const;
-    return { format: 'module', source: typescript().transformSync(text, options).code, shortCircuit: true };
+    return { format: 'module', source: compiler().transformSync(text, options).code, shortCircuit: true };
   }
   const isModule = extension === '.mjs' || (extension === '.js' && MODULE_SYNTAX.test(text));
   return isModule
     ? { format: 'module', source: text, shortCircuit: true }
     : nextLoad(url, { ...context, format: 'commonjs' });
 };
-
-function typescript(): typeof import('esbuild') {
-  if (esbuild !== undefined) return esbuild;
-  // While it loads it reads this; else it keeps a process of its own at work beside this one.
-  process.env['ESBUILD_WORKER_THREADS'] = '0';
-  const require = createRequire(import.meta.url);
-  esbuild = require('esbuild') as typeof import('esbuild');
-  delete process.env['ESBUILD_WORKER_THREADS'];
-  return esbuild;
-}
 
 function generationOf(url: string): string | null {
   return url.startsWith('file:') ? new URL(url).searchParams.get(GENERATION) : null;

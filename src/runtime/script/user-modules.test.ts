@@ -119,3 +119,17 @@ test('a module whose top-level await never settles is given up in time, and othe
 test('an export that is not there is told with those that are', () => {
   expect(() => exportOf({ a: 1, b: 2 }, 'default')).toThrow('no export "default"; it has a, b');
 });
+
+test.each([
+  ['module.js', 'export default {\n  predict() {\n};', /^line 3: /],
+  ['module.cjs', 'module.exports = {\n};\nlet let = 1;', /^line 3: /],
+  [
+    'sibling.js',
+    "import { none } from './other.js';\nexport default none;",
+    /^The requested module .* export named 'none'/,
+  ],
+])('a fault of syntax in %s is told with its line, where it is in that file', async (name, text, expected) => {
+  await put('other.js', 'export const some = 1;');
+  await put(name, text);
+  expect(await inNode(`return load(${JSON.stringify(name)}).catch((error) => error.message);`)).toMatch(expected);
+});

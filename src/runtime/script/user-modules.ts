@@ -3,6 +3,7 @@ import { dirname, extname, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { settledWithin } from '../../base/settled-within.ts';
 import { GENERATION } from './module-hooks.ts';
+import { withLine } from './syntax-fault.ts';
 
 /** A module's exports by name. */
 export type ModuleExports = Readonly<Record<string, unknown>>;
@@ -32,12 +33,20 @@ export function newModules(timeoutMs = 0): ImportModule {
     const folder = dirname(path) + sep;
     if (!forgotten.has(folder)) forgetRequired(folder);
     forgotten.add(folder);
-    const loading = import(`${pathToFileURL(path).href}?${GENERATION}=${generation}`) as Promise<ModuleExports>;
+    const loading = importModule(path, generation);
     return settledWithin(loading, timeoutMs, () => {
       const cause = 'a top-level await in it, or in what it imports, has not settled';
       return new Error(`the module did not load within ${timeoutMs} ms (load_timeout_ms): ${cause}`);
     });
   };
+}
+
+async function importModule(path: string, generation: number): Promise<ModuleExports> {
+  try {
+    return (await import(`${pathToFileURL(path).href}?${GENERATION}=${generation}`)) as ModuleExports;
+  } catch (error) {
+    throw await withLine(error, path);
+  }
 }
 
 /**
