@@ -251,6 +251,7 @@ function unknownStream(stream: string, verb: string): GraphError {
 function pollerHost(core: RunCore, stream: string): QueueHost {
   return {
     queueFull: (input, isFull) => core.throttle.update(input, isFull, false),
+    queueChanged: undefined,
     sizeOf: undefined,
     bytesQueued() {},
     packetsDropped() {},

@@ -16,6 +16,8 @@ export interface InputOwner {
 /** What an input stream tells the run about its queue. */
 export interface QueueHost {
   queueFull(input: InputStream, isFull: boolean): void;
+  /** The queue is longer or shorter; nothing where nobody wants to know. */
+  readonly queueChanged: ((input: InputStream) => void) | undefined;
   /** Bytes of a packet's value; nothing where the run does not count them. */
   readonly sizeOf: ((value: unknown) => number) | undefined;
   /** The queues hold so many bytes more, or fewer. */
@@ -180,9 +182,11 @@ export class InputStream implements StreamConsumer, InputPort {
 
   updateFull(): void {
     const isFull = this.limit >= 0 && this.size >= this.limit;
-    if (isFull === this.isFull) return;
-    this.isFull = isFull;
-    this.#host.queueFull(this, isFull);
+    if (isFull !== this.isFull) {
+      this.isFull = isFull;
+      this.#host.queueFull(this, isFull);
+    }
+    this.#host.queueChanged?.(this);
   }
 
   /** Drops what is queued and what will still come: the node has closed. */

@@ -25,6 +25,8 @@ export interface GraphRunOptions {
   readonly onNodeRun?: (node: string, microseconds: number, phase: Phase, timestamp: bigint) => void;
   /** Told of packets when they become visible on a stream of the graph, whoever reads it. */
   readonly onPackets?: (stream: string, packets: readonly Packet[]) => void;
+  /** Told how many packets are queued at an input whenever that may have changed, and whether its queue holds back what feeds it. */
+  readonly onQueue?: (node: string, stream: string, size: number, isFull: boolean) => void;
   /** Bytes of a packet's value, always the same for the same value; asked when a packet is queued and when it leaves. */
   readonly sizeOf?: (value: unknown) => number;
   /**
@@ -51,6 +53,7 @@ export class RunCore implements NodeHost, RunLoopHost {
   readonly sidePackets: SidePacketStore;
   readonly services: ReadonlyMap<string, unknown>;
   readonly onNodeRun: GraphRunOptions['onNodeRun'];
+  readonly queueChanged: ((input: InputStream) => void) | undefined;
   readonly sizeOf: GraphRunOptions['sizeOf'];
   readonly #onPackets: GraphRunOptions['onPackets'];
   readonly #graph: ValidatedGraph;
@@ -75,6 +78,7 @@ export class RunCore implements NodeHost, RunLoopHost {
     this.services = options.services ?? NO_SERVICES;
     this.onNodeRun = options.onNodeRun;
     this.sizeOf = options.sizeOf;
+    this.queueChanged = this.#queueListener(options.onQueue);
     this.#onPackets = options.onPackets;
     this.sidePackets = new SidePacketStore(graph);
     this.loop = new RunLoop(this);
@@ -287,6 +291,16 @@ export class RunCore implements NodeHost, RunLoopHost {
     const stream = new OutputStream(this.#graph.streams[at] as StreamPlan, tag, index, clock, this.#onPackets);
     this.#streams[at] = stream;
     return stream;
+  }
+
+  #queueListener(onQueue: GraphRunOptions['onQueue']): RunCore['queueChanged'] {
+    if (onQueue === undefined) return undefined;
+    const names = new Map<InputStream, string>();
+    return (input) => {
+      if (names.size === 0)
+        for (const { plan, inputs } of this.nodes) for (const own of inputs) names.set(own, plan.name);
+      onQueue(names.get(input) ?? '', input.name, input.size, input.isFull);
+    };
   }
 
   #runSource(source: NodeRun): void {

@@ -34,7 +34,7 @@ test('each call and each packet is an event on the row of its node', async () =>
     [1, 'first'],
   ]);
   const told = traceEvents
-    .filter(({ ph }) => ph !== 'M')
+    .filter(({ ph }) => ph === 'X' || ph === 'i')
     .map(({ name, tid, args }) => [rows.get(tid), name, args?.['input_timestamp'] ?? args?.['timestamp']].join(' '));
   expect(told.toSorted()).toEqual(
     [
@@ -78,4 +78,30 @@ test('profiler_config says where traces go; a wrong field is a fault of the grap
   expect(load('profiler_config { trace_enabled: true trace_log_disabled: true }').trace).toBeUndefined();
   expect(() => load('profiler_config { trace_enable: true }')).toThrow(GraphError);
   expect(() => load('profiler_config { trace_enable: true }')).toThrow(/did you mean "trace_enabled"/);
+});
+
+test('the length of each queue is told as it changes, and when a full one holds back what feeds it', async () => {
+  const graph = load(`max_queue_size: 2 ${TEXT}`);
+  const recorder = new TraceRecorder(graph);
+  const run = new GraphRun(graph, recorder.hooks);
+  run.start();
+  for (const t of [5n, 7n]) run.addPacket('a', { value: 1, timestamp: t });
+  run.closeAllInputs();
+  await run.waitUntilDone();
+  const told = recorder
+    .toChromeTrace()
+    .traceEvents.filter(({ cat }) => cat === 'queue')
+    .map(({ name, ph, tid, args }) => [name, ph, tid, args?.['packets']].join(' '));
+  expect(told).toEqual([
+    'queue first a C 1 1',
+    'queue first a C 1 2',
+    'throttled first a i 1 2',
+    'queue first a C 1 1',
+    'unthrottled first a i 1 1',
+    'queue second b C 2 1',
+    'queue second b C 2 0',
+    'queue first a C 1 0',
+    'queue second b C 2 1',
+    'queue second b C 2 0',
+  ]);
 });

@@ -2,14 +2,14 @@ import type { Phase } from './graph-error.ts';
 import type { Packet } from './packet.ts';
 import { TRACE_CAPACITY } from './profiler-config.ts';
 import type { GraphRunOptions } from './run-core.ts';
-import { isRangeTimestamp, timestampName } from './timestamp.ts';
+import { isRangeTimestamp, Timestamp, timestampName } from './timestamp.ts';
 import type { ValidatedGraph } from './validated-graph.ts';
 
 /** An event of the Chrome trace event format, as `chrome://tracing` and Perfetto read it. Times in µs. */
 export interface ChromeEvent {
   readonly name: string;
-  /** X: a call with its duration; i: a packet; M: a row's name or place. */
-  readonly ph: 'X' | 'i' | 'M';
+  /** X: a call with its duration; i: a packet, or a queue that is full or no longer; C: a queue's length; M: a row's name or place. */
+  readonly ph: 'X' | 'i' | 'C' | 'M';
   readonly pid: number;
   readonly tid: number;
   readonly ts?: number;
@@ -25,12 +25,15 @@ export interface ChromeTrace {
   readonly otherData: { readonly droppedEvents: number };
 }
 
-/** A call of a calculator, or a packet that became visible (no phase). */
+/** A call of a calculator (its phase), a packet that became visible, or a queue's length. */
 interface TraceEvent {
   readonly row: number;
   readonly name: string;
-  readonly phase: Phase | undefined;
+  readonly kind: Phase | 'packet' | 'queue' | 'throttled' | 'unthrottled';
+  /** Of the call or packet. */
   readonly timestamp: bigint;
+  /** Packets in the queue. */
+  readonly size?: number;
   /** As `performance.now()`, in ms. */
   readonly at: number;
   readonly microseconds: number;
@@ -41,15 +44,17 @@ const INPUTS_ROW = 0;
 
 /**
  * Records one run of a graph: every call of a calculator with its phase, input timestamp and duration, every packet with its
- * stream and timestamp. Of more than `capacity` events the newest are kept. Pass `hooks` to the `GraphRun`.
+ * stream and timestamp, the length of every input's queue as it changes, and when a full one holds back what feeds it. Of more than `capacity` events the newest are kept. Pass `hooks` to the `GraphRun`.
  */
 export class TraceRecorder {
-  readonly hooks: Required<Pick<GraphRunOptions, 'onNodeRun' | 'onPackets'>>;
+  readonly hooks: Required<Pick<GraphRunOptions, 'onNodeRun' | 'onPackets' | 'onQueue'>>;
   readonly #graph: ValidatedGraph;
   readonly #capacity: number;
   readonly #events: TraceEvent[] = [];
   readonly #startedAt = performance.now();
   #count = 0;
+  /** By node and stream. */
+  readonly #queues = new Map<string, { readonly size: number; readonly isFull: boolean }>();
 
   constructor(graph: ValidatedGraph, capacity: number = TRACE_CAPACITY) {
     this.#graph = graph;
@@ -61,8 +66,10 @@ export class TraceRecorder {
     this.hooks = {
       onNodeRun: (node, microseconds, phase, timestamp) => {
         const at = performance.now() - microseconds / 1000;
-        this.#add({ row: nodeRows.get(node) ?? INPUTS_ROW, name: phase, phase, timestamp, at, microseconds });
+        this.#add({ row: nodeRows.get(node) ?? INPUTS_ROW, name: phase, kind: phase, timestamp, at, microseconds });
       },
+      onQueue: (node, stream, size, isFull) =>
+        this.#addQueue(nodeRows.get(node) ?? INPUTS_ROW, `${node} ${stream}`, size, isFull),
       onPackets: (stream, packets) => this.#addPackets(streamRows.get(stream) ?? INPUTS_ROW, stream, packets),
     };
   }
@@ -85,7 +92,16 @@ export class TraceRecorder {
 
   #addPackets(row: number, name: string, packets: readonly Packet[]): void {
     const at = performance.now();
-    for (const { timestamp } of packets) this.#add({ row, name, phase: undefined, timestamp, at, microseconds: 0 });
+    for (const { timestamp } of packets) this.#add({ row, name, kind: 'packet', timestamp, at, microseconds: 0 });
+  }
+
+  #addQueue(row: number, name: string, size: number, isFull: boolean): void {
+    const before = this.#queues.get(name) ?? { size: 0, isFull: false };
+    if (before.size === size && before.isFull === isFull) return;
+    this.#queues.set(name, { size, isFull });
+    const event = { row, name, timestamp: Timestamp.Unset, size, at: performance.now(), microseconds: 0 };
+    if (before.size !== size) this.#add({ ...event, kind: 'queue' });
+    if (before.isFull !== isFull) this.#add({ ...event, kind: isFull ? 'throttled' : 'unthrottled' });
   }
 
   #add(event: TraceEvent): void {
@@ -97,7 +113,7 @@ export class TraceRecorder {
     const rows = this.#graph.nodes.length + 1;
     const busyUntil = new Map<number, number>();
     const lanes = events.map(({ row }) => row);
-    const calls = events.flatMap(({ phase }, at) => (phase === undefined ? [] : [at]));
+    const calls = events.flatMap(({ kind }, at) => (isCall(kind) ? [at] : []));
     for (const at of calls.toSorted((a, b) => (events[a]?.at ?? 0) - (events[b]?.at ?? 0))) {
       const event = events[at] as TraceEvent;
       let lane = event.row;
@@ -121,10 +137,23 @@ export class TraceRecorder {
     ]);
   }
 
-  #chromeEvent({ name, phase, timestamp, at, microseconds }: TraceEvent, tid: number): ChromeEvent {
+  #chromeEvent({ name, kind, timestamp, size = 0, at, microseconds }: TraceEvent, tid: number): ChromeEvent {
     const common = { name, pid: process.pid, tid, ts: (at - this.#startedAt) * 1000 };
     const time = isRangeTimestamp(timestamp) ? Number(timestamp) : timestampName(timestamp);
-    if (phase === undefined) return { ...common, ph: 'i', s: 't', cat: 'packet', args: { timestamp: time } };
-    return { ...common, ph: 'X', cat: 'calculator', dur: microseconds, args: { input_timestamp: time } };
+    switch (kind) {
+      case 'queue':
+        return { ...common, name: `queue ${name}`, ph: 'C', cat: 'queue', args: { packets: size } };
+      case 'throttled':
+      case 'unthrottled':
+        return { ...common, name: `${kind} ${name}`, ph: 'i', s: 't', cat: 'queue', args: { packets: size } };
+      case 'packet':
+        return { ...common, ph: 'i', s: 't', cat: 'packet', args: { timestamp: time } };
+      default:
+        return { ...common, ph: 'X', cat: 'calculator', dur: microseconds, args: { input_timestamp: time } };
+    }
   }
+}
+
+function isCall(kind: TraceEvent['kind']): boolean {
+  return kind === 'Open' || kind === 'Process' || kind === 'Close';
 }
