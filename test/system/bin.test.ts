@@ -13,7 +13,11 @@ async function version(root: string, node: string): Promise<{ code: number; out:
   const pretended = `data:text/javascript,Object.defineProperty(process.versions,"node",{value:"${node}"})`;
   return run(process.execPath, ['--import', pretended, join(root, 'bin/millrace.js'), '--version']).then(
     ({ stdout, stderr }) => ({ code: 0, out: stdout, err: stderr }),
-    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ code, out: stdout, err: stderr }),
+    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({
+      code,
+      out: stdout,
+      err: stderr,
+    }),
   );
 }
 
