@@ -289,6 +289,24 @@ describe('script nodes', () => {
     await expect.poll(() => server.logs()).toMatch(/thrown in finalize/);
   });
 
+  it('node names given twice are numbered', async () => {
+    await copyScripts(folder, ['stream/add-one.ts']);
+    const script = (input: string, output: string): string =>
+      scriptGraph({ script: 'stream/add-one.ts', inputs: [input], outputs: [output] })
+        .replace(`output_stream: "between"`, '')
+        .replace(`input_stream: "between"`, '');
+    await folder.put('config.json', {
+      mediapipe_config_list: [{ name: 'twice', base_path: '.', graph_path: 'twice.pbtxt', isolation: 'shared' }],
+    });
+    await folder.put('twice.pbtxt', `${script('input', 'between')} ${script('between', 'output')}`);
+    await reload();
+    const stream = new OpenStream(server.grpcAddress, 'twice');
+    expect(await stream.add(1)).toBe(3);
+    expect(await stream.close()).toBe(0);
+    const { nodes } = (await (await fetch(`${server.restUrl}/v2/models/twice/graph`)).json()) as { nodes: object[] };
+    expect(nodes).toMatchObject([{ name: 'script_1' }, { name: 'script_2' }]);
+  });
+
   const HANDLER = /input_stream_handler \{[^]*?\} \} \}\s*\}/;
   const looped = scriptGraph({ script: 'stream/add-one.ts#Three', loopback: true });
   it.each([
