@@ -114,6 +114,7 @@ async function dataPlaneOptions(
     },
     loadServables,
     loadsAtOnce: mlserver?.loadsAtOnce,
+    cacheEntries: mlserver?.cacheEntries,
   };
 }
 

@@ -18,11 +18,13 @@ import type { Deployment } from './deployment.ts';
 import { graphToCome } from './graph-to-come.ts';
 import type { HostPoolOptions } from './host-pool.ts';
 import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
-import { ModelRepository, unknownServable, type Entry } from './repository.ts';
-import type { LoadedServables, SessionQuota } from './servable-spec.ts';
+import { ModelRepository, type Entry } from './repository.ts';
+import { ResponseCache } from './response-cache.ts';
+import type { SessionQuota } from './servable-spec.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ServingSession } from './serving-session.ts';
 import { graphOutcome, Telemetry, type ServableTelemetry } from './telemetry.ts';
+import { WantedServables, type WantedServablesOptions } from './wanted-servables.ts';
 
 export interface ServingLimits {
   readonly maxSessions: number;
@@ -32,13 +34,11 @@ export interface ServingLimits {
   readonly session: SessionQuota;
 }
 
-export interface FrontDataPlaneOptions {
+export interface FrontDataPlaneOptions extends WantedServablesOptions {
   readonly hosts: HostPoolOptions;
   readonly limits: ServingLimits;
-  /** Reads the configuration; called at start and at each reload. */
-  readonly loadServables: () => Promise<LoadedServables>;
-  /** Whether servables load as they are found; else only when a client asks for them. Default true. */
-  readonly loadsAtOnce?: boolean | undefined;
+  /** Responses that are remembered, of servables that say so. Default 0. */
+  readonly cacheEntries?: number | undefined;
 }
 
 /** The data plane over host processes: admission, placement, metrics. */
@@ -47,6 +47,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   readonly #repository: ModelRepository;
   readonly #telemetry: Telemetry;
   readonly #runtimeMetrics: RuntimeMetrics;
+  readonly #cache: ResponseCache;
   readonly #batchers = new WeakMap<Deployment, Batcher>();
   readonly #logger: Logger;
   readonly #sessions = new OpenSessions();
@@ -55,14 +56,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   #isStopping = false;
   #hasLoaded = false;
   #idle: (() => void)[] = [];
-  /** The last reload's reading; the next waits for it, lest an older configuration is applied after a newer one. */
-  #applied: Promise<unknown> = Promise.resolve();
-  /** Names that a client unloaded. */
-  readonly #unloaded = new Set<string>();
-  /** What the configuration said last. */
-  #wanted: LoadedServables = { specs: [], broken: [], files: [], warnings: [] };
-  /** Files whose change means a reload. */
-  #watched: readonly string[] = [];
+  readonly #wanted: WantedServables;
 
   constructor(options: FrontDataPlaneOptions, meter: Meter, logger: Logger) {
     this.#options = options;
@@ -86,56 +80,30 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       },
       logger,
     );
+    this.#wanted = new WantedServables(options, this.#repository, logger);
+    this.#cache = new ResponseCache(options.cacheEntries ?? 0);
   }
 
   get watchedFiles(): readonly string[] {
-    return this.#watched;
+    return this.#wanted.files;
   }
 
   /** Loads the configuration and waits until every servable is ready or has failed. */
   async start(): Promise<void> {
     await this.reload();
-    await this.#repository.settled();
     this.#hasLoaded = true;
   }
 
-  async reload(): Promise<boolean> {
-    const applied = this.#applied.then(() => this.#apply());
-    this.#applied = applied.catch(() => {});
-    const hasChanged = await applied;
-    await this.#repository.settled();
-    return hasChanged;
+  reload(): Promise<boolean> {
+    return this.#wanted.reload();
   }
 
-  async load(name: string): Promise<void> {
-    const applied = this.#applied.then(() => this.#apply({ load: name }));
-    this.#applied = applied.catch(() => {});
-    await applied;
-    await this.#repository.settled(name);
-    const failed = this.#repository.versions(name)?.map((entry) => this.#repository.status(entry));
-    const failure = failed?.find(({ state, reason }) => state !== 'ready' || reason !== '');
-    if (failure === undefined) return;
-    const { version, reason } = failure;
-    throw new MillraceError(
-      'SERVABLE_NOT_READY',
-      `failed to load '${name}'${version === '' ? '' : ` version ${version}`}: ${reason}`,
-      { code: 'INTERNAL', details: { servable: name, version } },
-    );
+  load(name: string): Promise<void> {
+    return this.#wanted.load(name);
   }
 
-  async unload(name: string): Promise<void> {
-    const applied = this.#applied.then(() => {
-      if (this.#repository.versions(name) === undefined) {
-        throw unknownServable(
-          name,
-          this.#repository.entries().map((entry) => entry.name),
-        );
-      }
-      this.#unloaded.add(name);
-      this.#repository.apply(this.#wanted, { unloaded: this.#unloaded });
-    });
-    this.#applied = applied.catch(() => {});
-    await applied;
+  unload(name: string): Promise<void> {
+    return this.#wanted.unload(name);
   }
 
   isLive(): boolean {
@@ -213,10 +181,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     telemetry.started();
     graph?.current.add(1);
     try {
-      const batcher = this.#batcherOf(entry, deployment);
-      const response = await (batcher === undefined
-        ? this.#send(entry, deployment, request, context.cancellation)
-        : batcher.infer(request, context.cancellation));
+      const response = await this.#answer(entry, deployment, request, context.cancellation);
       const ns = Math.round((performance.now() - startedAt) * 1e6);
       telemetry.finished(context.interface, ns, 'success');
       graph?.accepted.add(1);
@@ -305,24 +270,20 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     await this.#repository[Symbol.asyncDispose]();
   }
 
-  async #apply({ load }: { readonly load?: string } = {}): Promise<boolean> {
-    const wanted = await this.#options.loadServables();
-    if (load !== undefined) {
-      const names = new Set([...wanted.specs, ...wanted.broken].map(({ name }) => name));
-      if (!names.has(load)) throw unknownServable(load, [...names]);
-      this.#unloaded.delete(load);
-    }
-    if (this.#options.loadsAtOnce === false) this.#leaveNewUnloaded(wanted, load);
-    this.#wanted = wanted;
-    for (const warning of wanted.warnings) this.#logger.warn({}, warning);
-    this.#watched = [...new Set([...wanted.files, ...wanted.specs.flatMap((spec) => spec.files)])];
-    return this.#repository.apply(wanted, { unloaded: this.#unloaded, reloaded: load });
-  }
-
-  #leaveNewUnloaded(wanted: LoadedServables, except: string | undefined): void {
-    for (const { name } of [...wanted.specs, ...wanted.broken]) {
-      if (name !== except && this.#repository.versions(name) === undefined) this.#unloaded.add(name);
-    }
+  /** From the cache or a batch, where the servable's entry wants that, else of a host. */
+  #answer(
+    entry: Entry,
+    deployment: Deployment,
+    request: InferenceRequest,
+    cancellation: Cancellation,
+  ): Promise<InferenceResponse> {
+    const { spec, loadId } = deployment;
+    const batcher = this.#batcherOf(entry, deployment);
+    const call = (): Promise<InferenceResponse> =>
+      batcher?.infer(request, cancellation) ?? this.#send(entry, deployment, request, cancellation);
+    return spec.kind === 'runtime' && spec.cachesResponses === true
+      ? this.#cache.recall(loadId, request, call)
+      : call();
   }
 
   /** One call of a host, of a request or of a batch of them. */
