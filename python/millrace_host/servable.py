@@ -88,7 +88,7 @@ class Loaded:
             return self.response(await call, request)
         except asyncio.TimeoutError as error:
             raise (self.timed_out() if self.call_deadline_s else self.failure(error)) from None
-        except Exception as error:  # noqa: BLE001 - whatever users' code raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever users' code raises
             raise self.failure(error) from None
         finally:
             self.leave()
@@ -143,6 +143,10 @@ class Loaded:
         self._log.failure("runtime failed", error, servable=self.name)
         return HostError("RUNTIME_FAILED", message, {"servable": self.name})
 
+    def cancelled(self) -> HostError:
+        """The failure of a call that users' code cancelled."""
+        return HostError("RUNTIME_FAILED", f"the code of '{self.name}' cancelled its own call", {"servable": self.name})
+
     def timed_out(self) -> HostError:
         """The failure of a call past its deadline."""
         text = f"a call of the code of '{self.name}' gave nothing within {self.call_deadline_s * 1000:g} ms"
@@ -156,7 +160,7 @@ class Loaded:
         try:
             _enter_context(self._model, self._load_id)
             await self._model.unload()
-        except Exception as error:  # noqa: BLE001 - whatever users' code raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever users' code raises
             self._log.failure("runtime failed to unload", error, servable=self.name)
 
 
@@ -188,7 +192,7 @@ async def load_servable(load_id: int, spec: Dict[str, Any], log: Log) -> Loaded:
             raise
         text = f"runtime '{name}' failed to load: load() did not end within {timeout_s:g} s"
         raise HostError("MODEL_INVALID", text) from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever users' code raises
+    except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever users' code raises
         log.failure("runtime failed to load", error, servable=name)
         text = f"runtime '{name}' failed to load: {_short(error, spec['module'])}"
         raise HostError("MODEL_INVALID", text, {"servable": name}) from None

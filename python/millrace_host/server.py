@@ -57,7 +57,7 @@ class HostServer:
         """A session has ended."""
         self._sessions.pop(channel, None)
 
-    def fault(self, channel: int, error: BaseException, servable: str) -> HostError:
+    def fault(self, error: BaseException, servable: str) -> HostError:
         """What the client hears of an error that is not ours; the log has it whole."""
         if isinstance(error, HostError):
             return error
@@ -167,7 +167,7 @@ class HostServer:
                 gathering.loads = list(self._loaded)
                 self._reply(frames.LOADED, channel, loaded.description)
             except Exception as error:  # noqa: BLE001 - a load that fails is answered, the next one is done
-                self.end(channel, self.fault(channel, error, spec["name"]))
+                self.end(channel, self.fault(error, spec["name"]))
             finally:
                 self._load_limit_s = None
             # Should the next load end this process, the server must know that this one did not.
@@ -186,8 +186,13 @@ class HostServer:
             head.varint(0)
             tensors = write_response(head, response)
             self.send(frames.RESPONSE, channel, head, tensors)
+        except asyncio.CancelledError:
+            # Not the client's doing: its calls are forgotten first.
+            loaded = self._loaded.get(load_id)
+            if channel in self._unary and loaded is not None:
+                self.end(channel, loaded.cancelled())
         except Exception as error:  # noqa: BLE001 - any fault ends the call and nothing else
-            self.end(channel, self.fault(channel, error, request.servable))
+            self.end(channel, self.fault(error, request.servable))
         finally:
             self._unary.pop(channel, None)
 

@@ -156,8 +156,8 @@ class Session:
             await self._answer()
         except asyncio.CancelledError:
             if not self._is_over:
-                error = HostError("RUNTIME_FAILED", f"the code of '{self.loaded.name}' cancelled its own stream")
-        except Exception as failure:  # noqa: BLE001 - any fault ends the session and nothing else
+                error = self.loaded.cancelled()
+        except (Exception, SystemExit) as failure:  # noqa: BLE001 - any fault ends the session and nothing else
             error = self.loaded.failure(failure)
         finally:
             self.loaded.leave()

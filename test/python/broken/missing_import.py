@@ -1,0 +1,5 @@
+import surely_not_installed
+
+
+class Model:
+    pass
