@@ -88,12 +88,10 @@ export class RuntimeServable implements HostServable {
       );
     }
     this.#check(request);
+    const call = this.#parts.callDeadlineMs === 0 ? cancellation : followerOf(cancellation);
     try {
-      const answer = definition.predict(request, new CallContext(context, cancellation, request.headers));
-      return this.#response(
-        request,
-        answer instanceof Promise ? await this.#inTime(answer, cancellation) : await answer,
-      );
+      const answer = definition.predict(request, new CallContext(context, call, request.headers));
+      return this.#response(request, answer instanceof Promise ? await this.#inTime(answer, call) : await answer);
     } catch (error) {
       throw this.#failure(error);
     }
@@ -132,17 +130,17 @@ export class RuntimeServable implements HostServable {
   }
 
   /** A call whose client has left is not waited for without end. */
-  #inTime(answer: Promise<RuntimeResponse>, cancellation: Cancellation): Promise<RuntimeResponse> {
+  #inTime(answer: Promise<RuntimeResponse>, call: Cancellation): Promise<RuntimeResponse> {
     const { callDeadlineMs } = this.#parts;
     const inTime = settledWithin(answer, callDeadlineMs, () => {
       const text = `predict of runtime '${this.#name}' did not end within ${callDeadlineMs} ms (call_deadline_ms)`;
       const error = new MillraceError('CALL_TIMED_OUT', text, { details: { servable: this.#name } });
-      cancellation.cancel(error);
+      call.cancel(error);
       return error;
     });
     return new Promise((resolve, reject) => {
       let grace: NodeJS.Timeout | undefined;
-      const forget = cancellation.onCancel((error) => {
+      const forget = call.onCancel((error) => {
         grace = setTimeout(() => reject(error), GRACE_MS).unref();
       });
       inTime.then(resolve, reject).finally(() => {
@@ -186,6 +184,13 @@ export class RuntimeServable implements HostServable {
     logger.error({ stack: error instanceof Error ? error.stack : undefined }, 'runtime failed');
     return new MillraceError('RUNTIME_FAILED', messageOf(error), { details: { servable: this.#name }, cause: error });
   }
+}
+
+/** Cancelled with `cancellation`, or alone. */
+function followerOf(cancellation: Cancellation): Cancellation {
+  const follower = new Cancellation();
+  cancellation.onCancel((error) => follower.cancel(error));
+  return follower;
 }
 
 function answerFault(answer: RuntimeResponse): string | undefined {

@@ -4,6 +4,7 @@ import type { MillraceError } from '../../src/base/errors.ts';
 import { serveHost } from '../../src/host/serve-host.ts';
 import { fromStream } from '../../src/ipc/connection.ts';
 import type { HostClient } from '../../src/ipc/host-client.ts';
+import type { MetricUpdate } from '../../src/ipc/metric-update.ts';
 import { localLauncher, processLauncher, type Launcher } from '../../src/ipc/launcher.ts';
 import type { SessionSink } from '../../src/ipc/session.ts';
 import { defaultSupervision, Supervisor } from '../../src/ipc/supervisor.ts';
@@ -29,11 +30,14 @@ export interface Started {
   readonly nextUp: () => Promise<HostClient>;
   /** Runs of models so far, of any host. */
   readonly runs: { count: number };
+  /** What runtimes have measured so far. */
+  readonly metrics: MetricUpdate[];
 }
 
 export async function start(launch: Launcher): Promise<Started> {
   const ups: HostClient[] = [];
   const runs = { count: 0 };
+  const metrics: MetricUpdate[] = [];
   let wake: (() => void) | undefined;
   const supervisor = new Supervisor(
     launch,
@@ -45,6 +49,7 @@ export async function start(launch: Launcher): Promise<Started> {
       },
       onDown: () => {},
       onRun: () => void runs.count++,
+      onMetrics: (_loadId, updates) => void metrics.push(...updates),
     },
     silentLogger,
   );
@@ -56,7 +61,7 @@ export async function start(launch: Launcher): Promise<Started> {
       await new Promise<void>((resolve) => (wake = resolve));
     }
   };
-  return { client: await nextUp(), supervisor, nextUp, runs };
+  return { client: await nextUp(), supervisor, nextUp, runs, metrics };
 }
 
 export const request = (servable: string, inputs: InferenceRequest['inputs'], id = ''): InferenceRequest => ({
