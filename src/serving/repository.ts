@@ -361,7 +361,7 @@ export class ModelRepository implements AsyncDisposable {
     const { state, reason } = this.status(entry);
     return new MillraceError(
       'SERVABLE_NOT_READY',
-      `Request for unknown model: '${entry.name}' version ${entry.version} is not at ready state: ${state}${reason === '' ? '' : `, ${reason}`}`,
+      `Request for unknown model: '${entry.name}'${entry.version === '' ? '' : ` version ${entry.version}`} is not at ready state: ${state}${reason === '' ? '' : `, ${reason}`}`,
       { details: { servable: entry.name, version: entry.version, state } },
     );
   }
