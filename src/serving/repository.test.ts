@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import { silentLogger } from '../base/logger.ts';
 import { descriptionOf, fakeHosts, type FakeHost, type FakeHostScript } from '../../test/support/fake-host.ts';
@@ -6,6 +7,7 @@ import { graphSpec, modelSpec, runtimeSpec } from '../../test/support/specs.ts';
 import { ModelRepository } from './repository.ts';
 import type { ServableSpec } from './servable-spec.ts';
 
+const aRequest = { servable: 'r', version: '', id: '', inputs: [], outputs: [] };
 const graph = (name: string, fingerprint = 'a'): ServableSpec => graphSpec(name, { fingerprint });
 const model = (name: string, fingerprint = 'a'): ServableSpec => modelSpec(name, { fingerprint });
 
@@ -182,5 +184,55 @@ describe('graphs that use a model', () => {
     await started.serve(graph('g'), model('m'));
     await started.serve(graph('g'), model('m'), model('n'));
     expect(started.hosts[0]?.log.filter((line) => line === 'LOAD g')).toHaveLength(1);
+  });
+});
+
+describe('hosts of runtimes', () => {
+  const hostsOf = (started: Started, name: string): FakeHost[] =>
+    started.hosts.filter(({ log }) => log.includes(`LOAD ${name}`));
+  const pick = (started: Started, name: string) => started.repository.resolve(name, '').current?.pickForCall();
+
+  it('has as many as it asks for, each loads it, and the least busy one gets the next call', async () => {
+    await using started = start({ infer: () => new Promise(() => {}) });
+    await started.serve(runtimeSpec('r', { instances: 3 }));
+    expect(hostsOf(started, 'r')).toHaveLength(3);
+    const { loadId = 0 } = started.repository.resolve('r', '').current ?? {};
+    const clients = [1, 2, 3, 4].map(() => {
+      const client = pick(started, 'r');
+      void client?.infer(loadId, aRequest, new Cancellation()).catch(() => {});
+      return client;
+    });
+    expect(new Set(clients.slice(0, 3)).size).toBe(3);
+    expect(clients.map((client) => client?.unaryCount).toSorted()).toEqual([1, 1, 2, 2]);
+  });
+
+  it('serves on while one of them is lost, and is loaded again where that was', async () => {
+    await using started = start({});
+    await started.serve(runtimeSpec('r', { instances: 2 }));
+    hostsOf(started, 'r')[0]?.end();
+    await expect.poll(() => pick(started, 'r')).toBeDefined();
+    expect(started.state('r')).toBe('ready');
+    await expect.poll(() => hostsOf(started, 'r').length).toBe(3);
+    expect(started.state('r')).toBe('ready');
+  });
+
+  it('shares them with those of its group and language, and ends them with the last', async () => {
+    await using started = start({});
+    const member = (name: string, more: object = {}) => runtimeSpec(name, { hostGroup: 'g', ...more });
+    await started.serve(
+      member('a'),
+      member('b', { instances: 2 }),
+      member('p', { language: 'python' }),
+      runtimeSpec('c'),
+    );
+    expect(hostsOf(started, 'b')).toHaveLength(2);
+    expect(hostsOf(started, 'b')[0]).toBe(hostsOf(started, 'a')[0]);
+    for (const other of ['p', 'c']) expect(hostsOf(started, other)[0]?.log).toEqual([`LOAD ${other}`]);
+    const [first, second] = hostsOf(started, 'b');
+    await started.serve(member('b', { instances: 2 }));
+    await expect.poll(() => first?.log).toContain('UNLOAD a');
+    expect([pick(started, 'b')?.isLost, first?.hasEnded, second?.hasEnded]).toEqual([false, false, false]);
+    await started.serve();
+    await expect.poll(() => [first?.hasEnded, second?.hasEnded]).toEqual([true, true]);
   });
 });

@@ -4,6 +4,9 @@ import type { Counter, Family, Gauge, Histogram, Meter } from '../base/meter.ts'
 import type { MetricUpdate } from '../ipc/metric-update.ts';
 import type { Entry } from './repository.ts';
 
+/** Whose metrics they are. */
+type Owner = Pick<Entry, 'name' | 'version' | 'kind'>;
+
 /** Series that the metrics of one servable may have in all; what is beyond is dropped and logged once. */
 const MAX_SERIES = 1000;
 /** Prometheus's own, for hosts that send none. */
@@ -42,7 +45,7 @@ export class RuntimeMetrics {
   }
 
   /** @param instance whose values they are; the same object each time */
-  apply(entry: Entry, instance: object, updates: readonly MetricUpdate[]): void {
+  apply(entry: Owner, instance: object, updates: readonly MetricUpdate[]): void {
     const key = keyOf(entry);
     let owned = this.#owned.get(key);
     if (owned === undefined) this.#owned.set(key, (owned = { series: new Map(), gauges: new Map() }));
@@ -61,12 +64,12 @@ export class RuntimeMetrics {
   }
 
   /** It is served no more. */
-  removed(entry: Entry): void {
+  removed(entry: Owner): void {
     for (const { metric, labels } of this.#owned.get(keyOf(entry))?.series.values() ?? []) metric.family.remove(labels);
     this.#owned.delete(keyOf(entry));
   }
 
-  #applyOne(entry: Entry, owned: Owned, instance: object, update: MetricUpdate): void {
+  #applyOne(entry: Owner, owned: Owned, instance: object, update: MetricUpdate): void {
     const metric = this.#metric(update);
     if (metric === undefined) return;
     const labels = { ...update.labels, model_name: entry.name, model_version: entry.version };
@@ -132,7 +135,7 @@ export class RuntimeMetrics {
   }
 }
 
-const keyOf = ({ name, version, kind }: Entry): string => `${name}/${version}/${kind}`;
+const keyOf = ({ name, version, kind }: Owner): string => `${name}/${version}/${kind}`;
 
 function sum(parts: ReadonlyMap<object, number>): number {
   let total = 0;

@@ -35,6 +35,11 @@ export class FakeHost implements HostHandler {
     this.#stream = stream;
   }
 
+  /** Its connection is closed. */
+  get hasEnded(): boolean {
+    return this.#stream.destroyed;
+  }
+
   /** Dies at once. */
   end(): void {
     this.#stream.destroy();
