@@ -92,10 +92,11 @@ describe('graph check of what is no graph', () => {
     });
   });
 
-  test('a folder without any', async () => {
+  test('a folder without any is a fault beside others', async () => {
     await mkdir(join(folder, 'none'));
-    const { code, err } = await run('graph', 'check', join(folder, 'none'));
-    expect({ code, err }).toEqual({ code: 1, err: 'none: the folder has no graph file (*.pbtxt)\n' });
+    const { code, out, err } = await run('graph', 'check', join(folder, 'none'), await write('bad.pbtxt', 'nod {}'));
+    expect({ code, err }).toEqual({ code: 1, err: 'millrace: 2 faults\n' });
+    expect(out).toMatch(/^none: the folder has no graph file \(\*.pbtxt\)\nbad.pbtxt:1: .*did you mean "node"/);
   });
 });
 
@@ -148,6 +149,15 @@ describe('graph run', () => {
       out: '{"stream":"o","timestamp":1,"value":7}\n',
       err: 'millrace: nothing feeds the input "b"\n',
     });
+  });
+
+  test('a side packet that is not given is named', async () => {
+    const node =
+      'node { calculator: "GateCalculator" input_side_packet: "ALLOW:open" input_stream: "a" output_stream: "o" }';
+    const graph = await write('gate.pbtxt', `input_stream: "a" input_side_packet: "open" output_stream: "o" ${node}`);
+    const input = await write('in.jsonl', '{"value": 7}');
+    const notes = { code: 0, out: '', err: 'millrace: the side packet "open" (bool) is not given\n' };
+    expect(await run('graph', 'run', graph, '--input', `a=${input}`)).toEqual(notes);
   });
 
   const tensor = (value: number): string => `"tensor":{"datatype":"FP32","shape":[1],"data":[${value}]}`;

@@ -3,7 +3,13 @@ import { extname } from 'node:path';
 import { messageOf, MillraceError } from '../../base/errors.ts';
 import { fileFault } from '../../base/file-fault.ts';
 import type { Logger } from '../../base/logger.ts';
-import { describeValidatedGraph, GraphError, TRACE_CAPACITY, TraceRecorder } from '../../graph/index.ts';
+import {
+  describeValidatedGraph,
+  GraphError,
+  TRACE_CAPACITY,
+  TraceRecorder,
+  type CalculatorRegistry,
+} from '../../graph/index.ts';
 import { checkGraph } from '../../graph-tools/check.ts';
 import { toDiagram } from '../../graph-tools/diagram.ts';
 import { toMermaid } from '../../graph-tools/mermaid.ts';
@@ -14,7 +20,15 @@ import { UsageError } from '../usage-error.ts';
 import { helpOf, nameOf, parseGraphArguments, type GraphArguments } from './graph-arguments.ts';
 import { GRAPH_HELP, GRAPH_OVERVIEW, type GraphCommand } from './graph-help.ts';
 import { graphFilesOf } from './graph-files.ts';
-import { loadGraph, loadRegistry, runInputs, runWithServices, unfedInputs, type LoadedGraph } from './graph-parts.ts';
+import {
+  loadGraph,
+  loadRegistry,
+  optionalSidePackets,
+  runInputs,
+  runWithServices,
+  unfedInputs,
+  type LoadedGraph,
+} from './graph-parts.ts';
 
 /** What the graph commands use of the process. */
 export interface GraphEnvironment {
@@ -56,24 +70,33 @@ async function runCommand(args: readonly string[], environment: GraphEnvironment
 
 async function check({ files, flags }: GraphArguments, environment: GraphEnvironment): Promise<number> {
   const registry = await loadRegistry(flags, environment.variables);
+  const say = (line: string): void => environment.stdout(`${line}\n`);
   let count = 0;
-  for (const file of await graphFilesOf(files)) {
-    const { faults, graph, subgraphs } = await checkGraph(file, registry);
-    count += faults.length;
-    for (const { message } of faults) environment.stdout(`${message}\n`);
-    if (graph === undefined) continue;
-    if (graph.nodes.length === 0) {
-      environment.stdout(`${file}: it has no nodes\n`);
+  for (const path of files) {
+    try {
+      for (const file of await graphFilesOf(path)) count += await checkFile(file, registry, say);
+    } catch (error) {
+      if (!(error instanceof GraphError)) throw error;
+      say(error.message);
       count++;
-      continue;
     }
-    const used = subgraphs.length === 0 ? '' : `, subgraphs ${subgraphs.join(', ')}`;
-    environment.stdout(
-      `${file}: no faults (${counted(graph.nodes.length, 'node')}, ${counted(graph.streams.length, 'stream')}${used})\n`,
-    );
   }
   if (count > 0) environment.stderr(`millrace: ${counted(count, 'fault')}\n`);
   return count > 0 ? 1 : 0;
+}
+
+/** Says what is wrong with a file, or that nothing is. @returns how many faults it has */
+async function checkFile(file: string, registry: CalculatorRegistry, say: (line: string) => void): Promise<number> {
+  const { faults, graph, subgraphs } = await checkGraph(file, registry);
+  for (const { message } of faults) say(message);
+  if (graph === undefined) return faults.length;
+  if (graph.nodes.length === 0) {
+    say(`${file}: it has no nodes`);
+    return 1;
+  }
+  const used = subgraphs.length === 0 ? '' : `, subgraphs ${subgraphs.join(', ')}`;
+  say(`${file}: no faults (${counted(graph.nodes.length, 'node')}, ${counted(graph.streams.length, 'stream')}${used})`);
+  return 0;
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
@@ -116,10 +139,11 @@ async function run({ files: [file = ''], flags }: GraphArguments, environment: G
   return 0;
 }
 
-/** What the flags feed the graph with; an input that they leave out is named on standard error. */
+/** What the flags feed the graph with; inputs and side packets that they leave out are named on standard error. */
 function inputsOf({ graph }: LoadedGraph, flags: GraphArguments['flags'], { stderr }: GraphEnvironment): RunInputs {
   const inputs = runInputs(flags);
   for (const input of unfedInputs(graph, inputs)) stderr(`millrace: nothing feeds the input ${input}\n`);
+  for (const side of optionalSidePackets(graph, inputs)) stderr(`millrace: the side packet ${side} is not given\n`);
   return inputs;
 }
 

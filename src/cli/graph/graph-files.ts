@@ -2,19 +2,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphError } from '../../graph/index.ts';
 
-/** The files themselves; in place of a folder, all `*.pbtxt` files below it. @throws GraphError for a folder without any */
-export async function graphFilesOf(paths: readonly string[]): Promise<string[]> {
-  const files: string[] = [];
-  for (const path of paths) {
-    if (!(await isFolder(path))) {
-      files.push(path);
-      continue;
-    }
-    const below = (await readdir(path, { recursive: true })).filter((name) => name.endsWith('.pbtxt'));
-    if (below.length === 0) throw new GraphError('NOT_FOUND', `${path}: the folder has no graph file (*.pbtxt)`);
-    files.push(...below.toSorted().map((name) => join(path, name)));
-  }
-  return files;
+/** The file itself; of a folder, all `*.pbtxt` files below it. @throws GraphError for a folder without any */
+export async function graphFilesOf(path: string): Promise<string[]> {
+  if (!(await isFolder(path))) return [path];
+  const below = (await readdir(path, { recursive: true })).filter((name) => name.endsWith('.pbtxt'));
+  if (below.length === 0) throw new GraphError('NOT_FOUND', `${path}: the folder has no graph file (*.pbtxt)`);
+  return below.toSorted().map((name) => join(path, name));
 }
 
 /** The graph file that `path` names; of a folder its `graph.pbtxt`, as in `base_path`. */

@@ -4,6 +4,7 @@ import {
   readGraphFile,
   validateGraph,
   type CalculatorRegistry,
+  type GraphPort,
   type GraphRunOptions,
   type Packet,
   type ValidatedGraph,
@@ -71,15 +72,21 @@ export function runInputs(flags: Flags): RunInputs {
 export function unfedInputs({ inputStreams }: ValidatedGraph, { files }: RunInputs): string[] {
   const known = new Set(inputStreams.map(({ name }) => name));
   if ([...files.keys()].some((name) => !known.has(name))) return [];
-  const unfed = inputStreams
-    .filter(({ name }) => !files.has(name))
-    .map(({ name, type }) => `"${name}"${type === anyPacket ? '' : ` (${type.name})`}`);
+  const unfed = inputStreams.filter(({ name }) => !files.has(name)).map(described);
   if (unfed.length === 0 || files.size > 0) return unfed;
   const example = inputStreams[0]?.name ?? '';
   throw new UsageError(
     `the graph has inputs and nothing feeds them: ${unfed.join(', ')}; give --input ${example}=FILE, an empty .jsonl file for none`,
   );
 }
+
+/** The graph's optional side packets that are not given, as `"name" (type)`; without others it does not start. */
+export function optionalSidePackets({ inputSidePackets }: ValidatedGraph, { sidePackets }: RunInputs): string[] {
+  return inputSidePackets.filter(({ name, optional }) => optional && !sidePackets.has(name)).map(described);
+}
+
+const described = ({ name, type }: Pick<GraphPort, 'name' | 'type'>): string =>
+  `"${name}"${type === anyPacket ? '' : ` (${type.name})`}`;
 
 /** What the configuration has that `--config_path` names; without it, the one that comes with Millrace. */
 async function readSpecs(flags: Flags, variables: Variables): Promise<readonly ServableSpec[]> {
