@@ -35,6 +35,7 @@ WORKDIR /app
 COPY package.json LICENSE scripts/healthcheck.mjs ./
 COPY bin ./bin
 COPY protos ./protos
+COPY python ./python
 COPY graphs ./graphs
 COPY models ./models
 COPY --from=build /app/dist ./dist

@@ -6,9 +6,12 @@ import importlib
 import os
 import sys
 from types import ModuleType
-from typing import Any, List, Sequence, Tuple
+from typing import Any, List, Sequence, Set, Tuple
 
 from .errors import HostError
+
+# Folders that users' files were imported from.
+_roots: Set[str] = set()
 
 
 def add_paths(folders: Sequence[str]) -> None:
@@ -39,16 +42,29 @@ def _import_file(path: str) -> ModuleType:
     root, dotted = _dotted_name(path)
     _add_path(root)
     top = dotted.partition(".")[0]
-    loaded = sys.modules.get(dotted) or sys.modules.get(top)
-    if loaded is not None and not _is_below(getattr(loaded, "__file__", None), root):
-        # Another model's module, or a library's, of the same name: this one's takes its place for what is imported now.
-        for key in [key for key in sys.modules if key == top or key.startswith(f"{top}.")]:
-            del sys.modules[key]
-    elif dotted in sys.modules:
-        # The file may have changed.
-        del sys.modules[dotted]
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        own_top = name.partition(".")[0]
+        if _is_below(file, root):
+            # The file may have changed.
+            is_stale = name == dotted
+        else:
+            # Another model's, or a library's, of the same name: this one's takes its place for what is imported now.
+            is_stale = own_top == top or _is_of_another(file) and _has(root, own_top)
+        if is_stale:
+            del sys.modules[name]
+    _roots.add(root)
     importlib.invalidate_caches()
     return importlib.import_module(dotted)
+
+
+def _is_of_another(file: Any) -> bool:
+    return any(_is_below(file, root) for root in _roots)
+
+
+def _has(folder: str, module: str) -> bool:
+    path = os.path.join(folder, module)
+    return os.path.isfile(f"{path}.py") or os.path.isdir(path)
 
 
 def _dotted_name(path: str) -> Tuple[str, str]:

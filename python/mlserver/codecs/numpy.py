@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, List
 
-from millrace_host.elements import NUMPY_TYPES
+from millrace_host.elements import NUMPY_TYPES, element_count
 
 from ..types import Parameters, RequestInput, ResponseOutput, TensorData
 from .base import InputCodec, register_input_codec, register_request_codec
@@ -57,15 +57,15 @@ def _decode(tensor: Any) -> Any:
 
 
 def _bytes_array(elements: List[Any], tensor: Any) -> Any:
-    """Texts as they are; each other element is one or several of the length that the shape ends in, joined."""
+    """One element alone may be all of them joined, each padded to the same length: as arrays of bytes are encoded."""
     import numpy
 
     if all(isinstance(element, str) for element in elements):
         return numpy.array(elements, str)
-    size = tensor.shape[-1]
-    if size > 0 and all(len(element) % size == 0 and len(element) > 0 for element in elements):
-        return numpy.concatenate([numpy.frombuffer(element, (bytes, size)) for element in elements])
-    return numpy.array([bytes(element) for element in elements])
+    count = element_count(tensor.shape)
+    if len(elements) == 1 and count > 1 and elements[0] and len(elements[0]) % count == 0:
+        return numpy.frombuffer(elements[0], (bytes, len(elements[0]) // count))
+    return numpy.array([element.encode() if isinstance(element, str) else bytes(element) for element in elements])
 
 
 def _data(payload: Any, datatype: str) -> Any:

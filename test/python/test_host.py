@@ -1,0 +1,200 @@
+"""The parts of the Python host that need no server."""
+
+import io
+import json
+import os
+import re
+import runpy
+import struct
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+from millrace_host import convert, elements, errors, frames, head, logs, modules
+from millrace_host.codec import Request, Response, open_body, write_response
+
+
+class Heads(unittest.TestCase):
+    def test_what_is_written_is_read(self):
+        writer = head.HeadWriter()
+        numbers = [0, 1, 127, 128, 300, 2**32, 2**53 - 1]
+        for number in numbers:
+            writer.varint(number)
+        writer.string("ä" * 100)
+        parameters = {
+            "t": True,
+            "f": False,
+            "i": -(2**63),
+            "u": 2**64 - 1,
+            "s": "",
+            "d": 0.1,
+            "j": {"a": [1, None]},
+            "l": [],
+        }
+        writer.parameters(parameters)
+        writer.strings({"a": "b"})
+        reader = head.HeadReader(bytes(writer.buffer), 0, len(writer.buffer))
+        self.assertEqual([reader.varint() for _ in numbers], numbers)
+        self.assertEqual(reader.string(), "ä" * 100)
+        self.assertEqual(reader.parameters(), parameters)
+        self.assertFalse(reader.is_at_end)
+        self.assertEqual(reader.strings(), {"a": "b"})
+        self.assertTrue(reader.is_at_end)
+
+
+class Frames(unittest.TestCase):
+    def setUp(self):
+        self.seen = []
+        self.inbox = frames.Inbox(lambda kind, channel, body: self.seen.append((kind, channel, bytes(body))))
+
+    @staticmethod
+    def frame(kind, channel, flags, payload):
+        return frames.HEADER.pack(len(payload), channel, kind, flags) + payload
+
+    def test_bytes_in_any_pieces(self):
+        both = frames.FLAG_FIRST | frames.FLAG_LAST
+        data = self.frame(5, 1, both, b"one") + self.frame(6, 2, frames.FLAG_FIRST, struct.pack("<I", 5) + b"tw")
+        data += self.frame(7, 1, both, b"") + self.frame(6, 2, frames.FLAG_LAST, b"o.2")
+        for size in (1, 3, 13, len(data)):
+            self.setUp()
+            for at in range(0, len(data), size):
+                self.inbox.receive(data[at : at + size])
+            self.assertEqual(self.seen, [(5, 1, b"one"), (7, 1, b""), (6, 2, b"two.2")])
+
+    def test_what_are_no_frames(self):
+        for data in (
+            self.frame(5, 1, frames.FLAG_LAST, b"x"),
+            self.frame(5, 1, frames.FLAG_FIRST, struct.pack("<I", 1) + b"too long"),
+            self.frame(5, 1, frames.FLAG_FIRST, struct.pack("<I", 9)) + self.frame(5, 1, frames.FLAG_LAST, b"short"),
+            b"\xff" * 12,
+        ):
+            self.setUp()
+            with self.assertRaises(frames.FrameError):
+                self.inbox.receive(data)
+
+
+class Elements(unittest.TestCase):
+    def test_every_datatype_bit_for_bit(self):
+        for datatype, code in elements.STRUCT_CODES.items():
+            raw = struct.pack(f"<3{code}", *([1, 0, 1] if datatype == "BOOL" else [1, 2, 100]))
+            self.assertEqual(elements.encode_numbers(datatype, elements.decode_numbers(datatype, raw)), raw)
+        self.assertEqual(elements.decode_numbers("BF16", b"\x80\x3f"), [1.0])
+        self.assertEqual(elements.decode_bytes("x", elements.encode_bytes(["ä", b"\xff", ""])), ["ä".encode(), b"\xff", b""])
+
+    def test_what_does_not_fit(self):
+        for datatype, values in (("INT8", [200]), ("UINT8", [-1]), ("INT32", [0.5]), ("FP32", ["a"]), ("INT64", [None])):
+            with self.subTest(datatype), self.assertRaises((TypeError, ValueError, OverflowError)):
+                elements.encode_numbers(datatype, values)
+        with self.assertRaises(TypeError):
+            elements.encode_bytes([1])
+        for raw in (b"\1", b"\5\0\0\0ab"):
+            with self.assertRaises(errors.HostError):
+                elements.decode_bytes("x", raw)
+
+    def test_nested_lists(self):
+        self.assertEqual(elements.flatten([[[1], [2]], ([3], [4])]), [1, 2, 3, 4])
+        self.assertEqual(elements.flatten("text"), ["text"])
+
+
+class Answers(unittest.TestCase):
+    class Answer:
+        def __init__(self, **fields):
+            self.__dict__.update(fields)
+
+    def output(self, **fields):
+        return self.Answer(**{"name": "y", "shape": [1], "datatype": "FP32", "data": [1], **fields})
+
+    def test_what_is_wrong_is_told(self):
+        for answer, text in (
+            (None, "NoneType given, an InferenceResponse expected"),
+            (self.Answer(outputs=5), "Answer given, an InferenceResponse expected"),
+            (self.Answer(outputs=[5]), r"outputs\[0\]: int given, a ResponseOutput with a name expected"),
+            (self.Answer(outputs=[self.output(datatype="FLOAT")]), "datatype 'FLOAT' given"),
+            (self.Answer(outputs=[self.output(shape=[-1])]), r"shape \[-1\] given"),
+            (self.Answer(outputs=[self.output(shape=None)]), "shape None given"),
+            (self.Answer(outputs=[self.output(data=[1, 2])]), "2 elements given, 1 expected"),
+            (self.Answer(outputs=[self.output(data=["a"])]), "data is no FP32"),
+            (self.Answer(outputs=[self.output(datatype="BYTES", data=[1])]), "data is no BYTES: int given"),
+            (self.Answer(outputs=[self.output(parameters={"a": {1}})]), "parameter 'a': set given"),
+            (self.Answer(outputs=[], parameters={"a": 2**64}), "a number of 64 bits expected"),
+            (self.Answer(outputs=[], parameters={"headers": 1}), "headers: int given"),
+            (self.Answer(outputs=[], model_version=1), "model_version: int given"),
+        ):
+            with self.subTest(text), self.assertRaisesRegex(convert.AnswerError, text):
+                convert.to_response(answer, "m", "1", "")
+
+    def test_headers_leave_the_parameters(self):
+        answer = self.Answer(outputs=[], parameters={"headers": {"X-A": 1}, "b": 2, "_own": 3, "none": None})
+        response = convert.to_response(answer, "m", "1", "id")
+        self.assertEqual((response.headers, response.parameters), ({"x-a": "1"}, {"b": 2}))
+
+    def test_a_response_is_read_back_as_a_request_would_be(self):
+        writer = head.HeadWriter()
+        answer = self.Answer(outputs=[self.output(), self.output(name="b", datatype="BYTES", data=["ab"])])
+        parts = write_response(writer, convert.to_response(answer, "m", "1", "id"))
+        # A request has its outputs' list between parameters and tensors: none.
+        at = bytes(writer.buffer).index(b"\2\1y")
+        buffer = bytes(writer.buffer[:at]) + b"\0" + bytes(writer.buffer[at:])
+        first = struct.pack("<I", len(buffer)) + buffer
+        body = first + bytes(-len(first) % 8)
+        for part in parts:
+            body += bytes(part) + bytes(-len(part) % 8)
+        reader, tensors_at = open_body(memoryview(body))
+        request = Request(memoryview(body), reader, tensors_at)
+        self.assertEqual((request.servable, request.version, request.id), ("m", "1", "id"))
+        self.assertEqual([bytes(each.data) for each in request.inputs], [struct.pack("<f", 1), b"\2\0\0\0ab"])
+        self.assertIsInstance(Response("m", "1", "", []).outputs, list)
+
+
+class Modules(unittest.TestCase):
+    def test_files_of_one_name_in_several_folders(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(sys, "path", list(sys.path)):
+            for name in ("one", "two"):
+                os.makedirs(os.path.join(folder, name, "pkg"))
+                for file, text in (
+                    ("same_name_helper.py", f"VALUE = {name!r}"),
+                    ("same_name.py", "from same_name_helper import VALUE\nclass Model:\n    value = VALUE"),
+                    ("pkg/__init__.py", ""),
+                    ("pkg/inner.py", f"VALUE = {name!r}"),
+                    ("pkg/model.py", "from .inner import VALUE\nclass Model:\n    value = VALUE"),
+                ):
+                    with open(os.path.join(folder, name, file), "w", encoding="utf-8") as written:
+                        written.write(text)
+            for name in ("one", "two", "one"):
+                for file in ("same_name.py", "pkg/model.py"):
+                    self.assertEqual(modules.load_class(os.path.join(folder, name, file), "Model").value, name)
+
+    def test_a_class_by_a_dotted_name(self):
+        self.assertIs(modules.load_class("collections", "OrderedDict"), __import__("collections").OrderedDict)
+
+
+class Program(unittest.TestCase):
+    def test_an_old_python_is_told_what_it_lacks(self):
+        program = os.path.join(os.path.dirname(frames.__file__), "__main__.py")
+        with mock.patch.object(sys, "version_info", (3, 6, 1)), mock.patch.object(sys, "stderr", io.StringIO()) as said:
+            with mock.patch.object(os, "_exit", side_effect=SystemExit):
+                with self.assertRaises(SystemExit):
+                    runpy.run_path(program, run_name="__main__")
+        self.assertRegex(said.getvalue(), r"^Python 3\.9 or newer is needed, .* is 3\.6; set MILLRACE_PYTHON")
+
+
+class Logs(unittest.TestCase):
+    def test_lines_of_json(self):
+        read, write = os.pipe()
+        log = logs.Log("info", write)
+        log.write("debug", "not written")
+        writer = logs.LineWriter(log, "info", "stdout")
+        writer.write("one\ntw")
+        writer.write("o\n\n")
+        log.failure("failed", ValueError("why"), servable="m")
+        os.close(write)
+        with open(read, encoding="utf-8") as written:
+            lines = [json.loads(line) for line in written]
+        self.assertEqual([line["msg"] for line in lines], ["one", "two", "failed"])
+        self.assertEqual((lines[2]["error"], lines[2]["servable"]), ("ValueError: why", "m"))
+        self.assertTrue(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", lines[0]["time"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
