@@ -2,7 +2,6 @@ import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Meter } from '../base/meter.ts';
-import { costOf } from '../ipc/codec.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type {
   CallContext,
@@ -21,6 +20,7 @@ import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
 import { ModelRepository, type Entry } from './repository.ts';
 import { ResponseCache } from './response-cache.ts';
 import type { SessionQuota } from './servable-spec.ts';
+import { RequestsInFlight } from './requests-in-flight.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ServingSession } from './serving-session.ts';
 import { graphOutcome, Telemetry, type ServableTelemetry } from './telemetry.ts';
@@ -51,8 +51,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   readonly #batchers = new WeakMap<Deployment, Batcher>();
   readonly #logger: Logger;
   readonly #sessions = new OpenSessions();
-  #requestsInFlight = 0;
-  #bytesInFlight = 0;
+  readonly #inFlight: RequestsInFlight;
   #isStopping = false;
   #hasLoaded = false;
   #idle: (() => void)[] = [];
@@ -61,6 +60,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   constructor(options: FrontDataPlaneOptions, meter: Meter, logger: Logger) {
     this.#options = options;
     this.#logger = logger;
+    this.#inFlight = new RequestsInFlight(options.limits);
     this.#telemetry = new Telemetry(meter);
     this.#runtimeMetrics = new RuntimeMetrics(meter, logger);
     this.#repository = new ModelRepository(
@@ -174,7 +174,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       throw decoupledUnary(entry, context.interface);
     }
     if (deployment?.pickForCall() === undefined) throw this.#unavailable(entry);
-    const bytes = this.#admit(request);
+    this.#checkAccepting();
+    const bytes = this.#inFlight.admit(request);
     const telemetry = this.#telemetry.of(entry);
     const graph = entry.kind === 'graph' ? telemetry.session('ModelInfer', context.interface) : undefined;
     const startedAt = performance.now();
@@ -198,7 +199,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       throw error;
     } finally {
       graph?.current.add(-1);
-      this.#release(bytes);
+      this.#inFlight.release(bytes);
+      this.#wakeIfIdle();
     }
   }
 
@@ -250,7 +252,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const timedOut = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, graceMs);
     });
-    while (this.#requestsInFlight > 0 || this.#sessions.size > 0) {
+    while (this.#inFlight.count > 0 || this.#sessions.size > 0) {
       const isOver = await Promise.race([
         timedOut.then(() => true),
         new Promise<boolean>((resolve) => this.#idle.push(() => resolve(false))),
@@ -340,33 +342,6 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       throw error;
     }
     return telemetry;
-  }
-
-  #admit(request: InferenceRequest): number {
-    this.#checkAccepting();
-    const { maxRequestsInFlight, maxBytesInFlight } = this.#options.limits;
-    const bytes = costOf(request.inputs);
-    if (this.#requestsInFlight >= maxRequestsInFlight) {
-      throw new MillraceError(
-        'LIMIT_REACHED',
-        `${maxRequestsInFlight} requests are in flight, which is the limit (max_requests_in_flight)`,
-      );
-    }
-    if (this.#requestsInFlight > 0 && this.#bytesInFlight + bytes > maxBytesInFlight) {
-      throw new MillraceError(
-        'LIMIT_REACHED',
-        `${this.#bytesInFlight} bytes are in flight, ${bytes} more would pass the limit of ${maxBytesInFlight} (max_bytes_in_flight)`,
-      );
-    }
-    this.#requestsInFlight++;
-    this.#bytesInFlight += bytes;
-    return bytes;
-  }
-
-  #release(bytes: number): void {
-    this.#requestsInFlight--;
-    this.#bytesInFlight -= bytes;
-    this.#wakeIfIdle();
   }
 
   #wakeIfIdle(): void {
