@@ -101,7 +101,7 @@ async function dataPlaneOptions(
       supervision: {
         ...defaultSupervision,
         pool,
-        settings: { hosts: Math.max(1, settings.hosts) },
+        settings: { hosts: Math.max(1, settings.hosts), streamLookAhead: settings.streamLookAhead },
         limits: { maxMessages: MAX_SESSION_MESSAGES, maxBytes: settings.maxSessionBytes },
         maxSilenceMs: settings.hostHeartbeatS * 1000,
       },

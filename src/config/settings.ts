@@ -135,6 +135,10 @@ const limits = {
     description: 'Sessions (open streams) of all servables; one more is refused.',
     unit: 'sessions',
   }),
+  stream_look_ahead: z.int().min(1).max(64).default(1).meta({
+    description:
+      "Responses that a runtime's stream may make before its client has read those before. It grows to 64 while the client reads at once.",
+  }),
   max_session_bytes: count.default(64 * MIB).meta({
     description: 'Waiting requests of one stream, and its responses not yet sent: above it the stream is throttled.',
     unit: 'bytes',
