@@ -49,7 +49,7 @@ ENV NODE_ENV=production \
     MILLRACE_GRPC_BIND_ADDRESS=0.0.0.0 \
     MILLRACE_REST_BIND_ADDRESS=0.0.0.0
 USER 10001:10001
-EXPOSE 8080 9000
+EXPOSE 8080 8081 8082 9000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["node", "healthcheck.mjs"]
 ENTRYPOINT ["node", "bin/millrace.js"]
@@ -63,7 +63,7 @@ ENV NODE_ENV=production \
     MILLRACE_GRPC_BIND_ADDRESS=0.0.0.0 \
     MILLRACE_REST_BIND_ADDRESS=0.0.0.0
 USER 10001:10001
-EXPOSE 8080 9000
+EXPOSE 8080 8081 8082 9000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["node", "healthcheck.mjs"]
 ENTRYPOINT ["node", "bin/millrace.js"]

@@ -13,10 +13,11 @@ export async function hostLauncher(
 ): Promise<(program: HostProgram) => LaunchedHost> {
   if (settings.hosts > 0) {
     const entry = new URL(`../host/main${extname(import.meta.url)}`, import.meta.url);
-    const env = { ...process.env, MILLRACE_HOST_LOG_LEVEL: settings.logLevel };
+    const python = settings.python === undefined ? {} : { MILLRACE_PYTHON: settings.python };
+    const env = { ...process.env, ...python, MILLRACE_HOST_LOG_LEVEL: settings.logLevel };
     const launch = processLauncher(entry, env);
-    return ({ language, python }) =>
-      language === 'python' ? launchPython(python?.interpreter, env, logger) : launch();
+    return ({ language, python: runs }) =>
+      language === 'python' ? launchPython(runs?.interpreter, env, logger) : launch();
   }
   logger.warn({}, 'hosts: 0 runs everything in this process: a model run blocks the server and has no deadline');
   const { serveHost } = await import('../host/serve-host.ts');

@@ -133,7 +133,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const versions =
       version === '' ? (this.#repository.versions(name) ?? []).filter((v) => v.current?.isReady) : [entry];
     const { kind } = entry;
-    const numbers = versions.map((v) => v.version);
+    const numbers = versions.map((v) => v.version).filter((v) => v !== '');
     return { name, versions: numbers, platform, kind, decoupled, inputs, outputs, declaredVersions, graph };
   }
 
