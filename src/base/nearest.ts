@@ -36,9 +36,12 @@ const MAX_LISTED = 10;
 /** What to name instead of an unknown `what`: `; did you mean "x"?`, else `; it has input "x", "y"` or `; it has no input`. */
 export function knownNames(what: string, name: string, known: Iterable<string>): string {
   const names = [...known];
-  const meant = didYouMean(name, names);
-  if (meant !== '') return meant;
   if (names.length === 0) return `; it has no ${what}`;
-  const listed = names.slice(0, MAX_LISTED).map((each) => `"${each}"`);
-  return `; it has ${what} ${listed.join(', ')}${names.length > MAX_LISTED ? ', …' : ''}`;
+  return didYouMean(name, names) || `; it has ${what} ${listed(names)}`;
+}
+
+/** `"x", "y"`, with `…` for what is too much. */
+export function listed(names: readonly string[]): string {
+  const first = names.slice(0, MAX_LISTED).map((each) => `"${each}"`);
+  return `${first.join(', ')}${names.length > MAX_LISTED ? ', …' : ''}`;
 }

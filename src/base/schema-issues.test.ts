@@ -14,7 +14,7 @@ function faults(value: unknown): string {
 
 test('an unknown key is named with its place and the key most like it', () => {
   expect(faults({ entries: [{ name: 'a', nirek: 1 }] })).toBe('entries[0]: unknown key "nirek"; did you mean "nireq"?');
-  expect(faults({ entries: [], frobnicate: 1 })).toBe('unknown key "frobnicate"');
+  expect(faults({ entries: [], frobnicate: 1 })).toBe('unknown key "frobnicate"; "entries", "mode" expected');
 });
 
 test('a wrong value is shown with what was expected', () => {

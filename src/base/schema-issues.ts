@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { didYouMean } from './nearest.ts';
+import { didYouMean, listed } from './nearest.ts';
 
-/** `z.strictObject` whose message for an unknown key names the key most like it. */
+/** `z.strictObject` whose message for an unknown key names the key most like it, or else those that there are. */
 export function strictObject<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  const known = Object.keys(shape);
+  const unknown = (key: string): string =>
+    `unknown key "${key}"${didYouMean(key, known) || `; ${listed(known)} expected`}`;
   return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => `unknown key "${key}"${didYouMean(key, Object.keys(shape))}`).join('; ')
-        : undefined,
+    error: (issue) => (issue.code === 'unrecognized_keys' ? issue.keys.map(unknown).join('; ') : undefined),
   });
 }
 

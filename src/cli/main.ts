@@ -107,7 +107,11 @@ async function explain(
   for (const warning of [...resolved.warnings, ...loaded.warnings]) stderr(`millrace: warning: ${warning}\n`);
   const { graphFaults } = await import('./graph/graph-faults.ts');
   const faults = [...loaded.broken, ...(await graphFaults(loaded.specs))];
-  for (const { name, reason } of faults) stderr(`millrace: "${name}" would not be served: ${reason}\n`);
+  for (const { name, reason } of faults) {
+    // An entry without a name is listed under its place, with which its reason begins.
+    const what = reason.startsWith(`${name}: `) ? 'an entry' : `"${name}"`;
+    stderr(`millrace: ${what} would not be served: ${reason}\n`);
+  }
   return faults.length === 0 ? 0 : 1;
 }
 
