@@ -1,21 +1,33 @@
 import type { Socket } from 'node:net';
 import cors from '@fastify/cors';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { readBodiesAsBuffers } from './body.ts';
+import { EXTENSIONS } from '../wire/extensions.ts';
+import { CloudEvents } from '../wire/cloud-events.ts';
 import { configRoutes } from './config.ts';
+import { toCors } from './cors.ts';
+import { tritonFailure, type FailureForm } from './failure.ts';
 import { generateRoutes } from './generate.ts';
 import { healthRoutes } from './health.ts';
 import { inferRoutes } from './infer.ts';
 import { metricsRoutes } from './metrics.ts';
-import { modelRoutes } from './models.ts';
+import { mlserverDocsRoutes } from './mlserver/docs.ts';
+import { mlserverFailure } from './mlserver/failure.ts';
+import { mlserverInferRoutes } from './mlserver/infer.ts';
+import { mlserverModelRoutes } from './mlserver/models.ts';
+import { mlserverRepositoryRoutes } from './mlserver/repository.ts';
+import { cleanPath, ownPath } from './root-path.ts';
+import { metadataRoutes, modelRoutes } from './models.ts';
 import { openapiRoutes, describeRoutes } from './openapi.ts';
 import { DEFAULT_LIMITS, type RestOptions, type RestParts } from './parts.ts';
 import { repositoryRoutes } from './repository.ts';
+import { countRequests } from './request-metrics.ts';
 import { RouteTable } from './route-table.ts';
-import { serverRoutes } from './server.ts';
-import { errorBody, httpStatus } from './status.ts';
+import { modelOf } from './schemas.ts';
+import { serverRoutes, type ServerIdentity } from './server.ts';
+import { errorBody } from './status.ts';
 
 /** Fastify refuses longer path parameters as unknown paths; names of servables may be long. */
 const MAX_NAME_LENGTH = 1024;
@@ -25,56 +37,110 @@ export async function buildRestApp(
   options: Omit<RestOptions, 'host' | 'port'>,
   parts: RestParts,
 ): Promise<FastifyInstance> {
+  const isMlserver = options.dialect === 'mlserver';
+  const form = isMlserver ? mlserverFailure : tritonFailure;
+  const rootPath = cleanPath(options.rootPath ?? '');
+  const rewriting: { rewriteUrl?: (request: { readonly url?: string | undefined }) => string } =
+    isMlserver || rootPath !== '' ? { rewriteUrl: ({ url = '/' }) => ownPath(url, rootPath, isMlserver) } : {};
   const app = fastify({
     logger: false,
     requestIdHeader: false,
     forceCloseConnections: 'idle',
     requestTimeout: options.requestTimeoutMs ?? 300_000,
     routerOptions: { maxParamLength: MAX_NAME_LENGTH },
-    frameworkErrors: (error, _request, reply) => sendError(reply as FastifyReply, error, parts.logger),
+    ...rewriting,
+    frameworkErrors: (error, _request, reply) => sendError(reply as FastifyReply, error, parts.logger, form),
     clientErrorHandler: refuseBadHttp,
   });
   // Fastify's default validator drops unknown fields and coerces types; its serializer compiles one per schema. Bodies are
   // checked by the codecs and by zod, so schemas of routes only document.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  app.setErrorHandler<FastifyError>((error, _request, reply) => sendError(reply, error, parts.logger));
+  app.setErrorHandler<FastifyError>((error, _request, reply) => sendError(reply, error, parts.logger, form));
+  if (parts.meter !== undefined) countRequests(app, parts.meter, options.metricsPrefix ?? 'rest_server');
   readBodiesAsBuffers(app, {
     maxJsonBytes: options.maxJsonBytes ?? DEFAULT_LIMITS.maxJsonBytes,
     maxBinaryBytes: options.maxBinaryBytes ?? DEFAULT_LIMITS.maxBinaryBytes,
   });
-  const origins = options.corsOrigins ?? [];
-  if (origins.length > 0) await app.register(cors, { origin: origins.includes('*') ? '*' : [...origins] });
+  const corsOptions = toCors(options);
+  if (corsOptions !== undefined) await app.register(cors, corsOptions);
   const hasDocs = options.docs ?? true;
-  if (hasDocs) await describeRoutes(app, options.serverVersion ?? '0.0.0');
+  if (hasDocs) await describeRoutes(app, options.serverVersion ?? '0.0.0', rootPath);
 
-  const table = new RouteTable(app);
-  await app.register(healthRoutes, parts);
-  await app.register(serverRoutes, { version: options.serverVersion ?? '0.0.0' });
+  const table = isMlserver ? new RouteTable(app, (detail) => JSON.stringify({ detail })) : new RouteTable(app);
+  await app.register(isMlserver ? mlserverRoutes : tritonRoutes, { options, parts, hasDocs });
   await app.register(modelRoutes, parts);
-  await app.register(inferRoutes, parts);
-  await app.register(generateRoutes, parts);
-  await app.register(repositoryRoutes, parts);
   await app.register(configRoutes, parts);
   if (parts.metrics !== undefined) {
     await app.register(metricsRoutes, { metrics: parts.metrics, path: options.metricsPath });
   }
   if (hasDocs) await app.register(openapiRoutes);
-  table.refuseTheRest(origins.length > 0, hasDocs);
+  table.refuseTheRest(corsOptions !== undefined, hasDocs);
   return app;
 }
 
+interface DialectParts {
+  readonly options: Omit<RestOptions, 'host' | 'port'>;
+  readonly parts: RestParts;
+  readonly hasDocs: boolean;
+}
+
+/** What Triton's and OVMS's clients call. */
+async function tritonRoutes(app: FastifyInstance, { options, parts }: DialectParts): Promise<void> {
+  await app.register(healthRoutes, parts);
+  await app.register(serverRoutes, identityOf(options));
+  await app.register(metadataRoutes, parts);
+  await app.register(inferRoutes, parts);
+  await app.register(generateRoutes, parts);
+  await app.register(repositoryRoutes, parts);
+}
+
+/** The same paths as MLServer has them, and its own. */
+async function mlserverRoutes(app: FastifyInstance, { options, parts, hasDocs }: DialectParts): Promise<void> {
+  const identity = identityOf(options);
+  await app.register(serverRoutes, identity);
+  await app.register(mlserverModelRoutes, parts);
+  await app.register(mlserverInferRoutes, {
+    ...parts,
+    events: new CloudEvents(identity.name),
+    gzip: options.gzip ?? true,
+  });
+  await app.register(mlserverRepositoryRoutes, parts);
+  if (hasDocs) await app.register(mlserverDocsRoutes, parts);
+}
+
+function identityOf({ serverName, serverVersion, extensions = [] }: DialectParts['options']): ServerIdentity {
+  return {
+    name: serverName ?? 'millrace',
+    version: serverVersion ?? '0.0.0',
+    extensions: [...EXTENSIONS, ...extensions],
+  };
+}
+
 /** Answers with the status and JSON of `error`; what is no fault of the client's is logged whole. */
-export function sendError(reply: FastifyReply, thrown: unknown, logger: Logger): void {
+export function sendError(
+  reply: FastifyReply,
+  thrown: unknown,
+  logger: Logger,
+  form: FailureForm = tritonFailure,
+): void {
   const error = fromFastify(thrown) ?? MillraceError.from(thrown);
+  const { request } = reply;
   if (error.reason === 'INTERNAL') {
-    logger.error({ err: error.cause ?? error, url: reply.request.url }, 'request failed');
+    logger.error({ err: error.cause ?? error, url: request.url }, 'request failed');
   }
   if (error.reason === 'UNSUPPORTED_ENCODING') void reply.header('accept-encoding', 'gzip, deflate');
-  void reply
-    .code(httpStatus(error))
-    .header('content-type', 'application/json')
-    .send(errorBody(error.message, error.reason));
+  const params = request.params as { readonly model?: string } | undefined;
+  const { status, body } = form(error, {
+    ref: params?.model === undefined ? undefined : modelOf(request),
+    body: hasNoBody(request) ? Buffer.alloc(0) : (request.body as Buffer | undefined),
+  });
+  void reply.code(status).header('content-type', 'application/json').send(body);
+}
+
+function hasNoBody({ raw }: FastifyRequest): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = raw.headers;
+  return length === '0' && encoding === undefined;
 }
 
 /** Fastify's own errors are about the request; their messages are fit to be sent. */

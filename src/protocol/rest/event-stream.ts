@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http';
-
 import { MillraceError } from '../../base/errors.ts';
 import type { Session, SessionSink } from '../../serving/data-plane.ts';
 import type { InferenceResponse } from '../../tensor/inference.ts';
 import { clientGone } from './disconnect.ts';
-import { errorBody, httpStatus } from './status.ts';
+import { EventGzip } from './event-gzip.ts';
+import type { FailureReply } from './failure.ts';
+import { replyHeaders } from './headers.ts';
 
 /** `x-accel-buffering`: nginx would hold events back. */
 const HEADERS = {
@@ -13,6 +14,19 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 };
 
+/** How a session's responses become events. */
+export interface EventForm {
+  /** A response as one line of JSON. */
+  readonly encode: (response: InferenceResponse) => string;
+  readonly failure: (error: MillraceError) => FailureReply;
+  /** Sent with the reply, whatever it is. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Whether events are compressed, each by itself. */
+  readonly gzip: boolean;
+  /** Told of every failure that reaches the client. */
+  readonly onFault: (error: MillraceError) => void;
+}
+
 /**
  * Writes a session's responses as server-sent events, each at once. The headers wait for the first response or the end, so
  * that an error before any response keeps its HTTP status; later ones become an event. A client that reads slowly pauses
@@ -20,29 +34,17 @@ const HEADERS = {
  */
 export class EventStream implements SessionSink {
   readonly #reply: ServerResponse;
-  readonly #encode: (response: InferenceResponse) => string;
-  readonly #extraHeaders: Record<string, string>;
-  readonly #onFault: (error: MillraceError) => void;
+  readonly #form: EventForm;
+  readonly #gzip: EventGzip | undefined;
   #session: Session | undefined;
   #hasEnded = false;
   /** Events that the connection has not taken. */
   #unwritten = 0;
 
-  /**
-   * @param encode a response as one line of JSON
-   * @param extraHeaders sent with the reply, whatever it is
-   * @param onFault told of every failure that reaches the client
-   */
-  constructor(
-    reply: ServerResponse,
-    encode: (response: InferenceResponse) => string,
-    extraHeaders: Record<string, string>,
-    onFault: (error: MillraceError) => void,
-  ) {
+  constructor(reply: ServerResponse, form: EventForm) {
     this.#reply = reply;
-    this.#encode = encode;
-    this.#extraHeaders = extraHeaders;
-    this.#onFault = onFault;
+    this.#form = form;
+    this.#gzip = form.gzip ? new EventGzip() : undefined;
   }
 
   /** Call once, right after the session is open. */
@@ -63,7 +65,7 @@ export class EventStream implements SessionSink {
     if (this.#hasEnded) return;
     let event: string;
     try {
-      event = `data: ${this.#encode(response)}\n\n`;
+      event = `data: ${this.#form.encode(response)}\n\n`;
     } catch (error) {
       const failure = MillraceError.from(error);
       this.#fail(failure);
@@ -71,9 +73,10 @@ export class EventStream implements SessionSink {
       return;
     }
     const reply = this.#reply;
-    if (!reply.headersSent) reply.writeHead(200, { ...HEADERS, ...this.#extraHeaders });
+    if (!reply.headersSent) this.#begin(response);
     this.#unwritten++;
-    if (!reply.write(event, this.#written) || this.#session?.kind === 'runtime') this.#session?.pause();
+    if (!reply.write(this.#gzip?.write(event) ?? event, this.#written) || this.#session?.kind === 'runtime')
+      this.#session?.pause();
   }
 
   /** The one request was refused, so there is nothing to wait for; the session would go on. */
@@ -86,8 +89,8 @@ export class EventStream implements SessionSink {
     if (this.#hasEnded) return;
     if (error !== undefined) return this.#fail(error);
     this.#hasEnded = true;
-    if (!this.#reply.headersSent) this.#reply.writeHead(200, { ...HEADERS, ...this.#extraHeaders });
-    this.#reply.end();
+    if (!this.#reply.headersSent) this.#begin(undefined);
+    this.#reply.end(this.#gzip?.end());
   }
 
   onDrain(): void {}
@@ -98,20 +101,32 @@ export class EventStream implements SessionSink {
     if (this.#unwritten === 0 && this.#session?.kind === 'runtime') this.#session.resume();
   };
 
+  /** Sends the headers; a runtime's are those of its first response. */
+  #begin(first: InferenceResponse | undefined): void {
+    this.#reply.writeHead(200, {
+      ...replyHeaders(first?.headers),
+      ...HEADERS,
+      ...(this.#gzip !== undefined && { 'content-encoding': 'gzip', vary: 'accept-encoding' }),
+      ...this.#form.headers,
+    });
+  }
+
   #fail(error: MillraceError): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#onFault(error);
+    this.#form.onFault(error);
     const reply = this.#reply;
-    const body = errorBody(error.message, error.reason);
+    const { status, body } = this.#form.failure(error);
     if (reply.headersSent) {
-      reply.end(`data: ${body}\n\n`);
+      const event = `data: ${body}\n\n`;
+      if (this.#gzip === undefined) reply.end(event);
+      else reply.end(Buffer.concat([this.#gzip.write(event), this.#gzip.end()]));
       return;
     }
-    reply.writeHead(httpStatus(error), {
+    reply.writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
       'content-length': Buffer.byteLength(body),
-      ...this.#extraHeaders,
+      ...this.#form.headers,
     });
     reply.end(body);
   }

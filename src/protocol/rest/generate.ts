@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Cancellation } from '../../base/cancellation.ts';
 import { MillraceError } from '../../base/errors.ts';
+import type { DataPlane } from '../../serving/data-plane.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import {
   decodeGenerateRequest,
@@ -10,6 +11,8 @@ import {
 import { bodyOf } from './body.ts';
 import { cancelOnDisconnect } from './disconnect.ts';
 import { EventStream } from './event-stream.ts';
+import { tritonFailure } from './failure.ts';
+import { replyHeaders, requestHeaders } from './headers.ts';
 import type { RestParts } from './parts.ts';
 import { failures, GenerateRequest, GenerateResponse, jsonSchema, MODEL_PATHS, modelOf } from './schemas.ts';
 import { SingleResponse } from './single-response.ts';
@@ -29,9 +32,12 @@ export async function generateRoutes(app: FastifyInstance, parts: RestParts): Pr
       const { decoded, isDecoupled } = decode(request, parts);
       const cancellation = cancelOnDisconnect(reply.raw);
       const response = isDecoupled
-        ? await openForOne(decoded.request, cancellation, parts)
+        ? await openForOne(decoded.request, cancellation, parts.dataPlane)
         : await parts.dataPlane.infer(decoded.request, { interface: 'REST', cancellation });
-      return reply.header('content-type', 'application/json').send(encodeGenerateResponse(response, decoded.form));
+      return reply
+        .headers(replyHeaders(response.headers))
+        .header('content-type', 'application/json')
+        .send(encodeGenerateResponse(response, decoded.form));
     });
     const stream = (request: FastifyRequest, reply: FastifyReply): void => streamEvents(request, reply, parts);
     app.post(`${path}/generate_stream`, { schema: many }, stream);
@@ -42,14 +48,17 @@ export async function generateRoutes(app: FastifyInstance, parts: RestParts): Pr
 
 function decode(request: FastifyRequest, { dataPlane }: RestParts): { decoded: Decoded; isDecoupled: boolean } {
   const ref = modelOf(request);
-  const { inputs, decoupled } = dataPlane.metadata(ref.servable, ref.version);
-  return { decoded: decodeGenerateRequest(bodyOf(request), ref, inputs), isDecoupled: decoupled };
+  const { inputs, decoupled, kind } = dataPlane.metadata(ref.servable, ref.version);
+  const { form, request: inference } = decodeGenerateRequest(bodyOf(request), ref, inputs);
+  const headers = kind === 'runtime' ? requestHeaders(request) : undefined;
+  return { decoded: { form, request: { ...inference, ...(headers && { headers }) } }, isDecoupled: decoupled };
 }
 
-async function openForOne(
+/** The one response of a servable that streams. Throws NOT_ONE_RESPONSE where it gives none or several. */
+export async function openForOne(
   request: InferenceRequest,
   cancellation: Cancellation,
-  { dataPlane }: RestParts,
+  dataPlane: DataPlane,
 ): Promise<InferenceResponse> {
   const single = new SingleResponse();
   const session = dataPlane.openSession(request, { interface: 'REST', cancellation }, single);
@@ -65,15 +74,16 @@ async function openForOne(
 
 function streamEvents(request: FastifyRequest, reply: FastifyReply, parts: RestParts): void {
   const { decoded } = decode(request, parts);
-  const events = new EventStream(
-    reply.raw,
-    (response) => encodeGenerateResponse(response, decoded.form),
-    reply.getHeaders() as Record<string, string>,
-    (error) => {
+  const events = new EventStream(reply.raw, {
+    encode: (response) => encodeGenerateResponse(response, decoded.form),
+    failure: (error) => tritonFailure(error, { ref: undefined, body: undefined }),
+    headers: reply.getHeaders() as Record<string, string>,
+    gzip: false,
+    onFault: (error) => {
       if (error.reason === 'INTERNAL')
         parts.logger.error({ err: error.cause ?? error, url: request.url }, 'stream failed');
     },
-  );
+  });
   const context = { interface: 'REST', cancellation: new Cancellation() } as const;
   const session = parts.dataPlane.openSession(decoded.request, context, events);
   reply.hijack();

@@ -5,6 +5,7 @@ import { encodeInferenceResponse, type EncodedResponse } from '../wire/json-resp
 import { bodyOf } from './body.ts';
 import { chooseEncoding, compress, type Encoding } from './compression.ts';
 import { cancelOnDisconnect } from './disconnect.ts';
+import { replyHeaders, requestHeaders } from './headers.ts';
 import type { RestParts } from './parts.ts';
 import { failures, InferRequest, InferResponse, jsonSchema, MODEL_PATHS, modelOf } from './schemas.ts';
 
@@ -30,8 +31,13 @@ export async function inferRoutes(app: FastifyInstance, { dataPlane }: RestParts
         ref,
         () => dataPlane.metadata(ref.servable, ref.version).inputs,
       );
+      const isRuntime = dataPlane.metadata(ref.servable, ref.version).kind === 'runtime';
       const cancellation = cancelOnDisconnect(reply.raw);
-      const response = await dataPlane.infer(inference, { interface: 'REST', cancellation });
+      const response = await dataPlane.infer(
+        isRuntime ? { ...inference, headers: requestHeaders(request) } : inference,
+        { interface: 'REST', cancellation },
+      );
+      if (response.headers !== undefined) void reply.headers(replyHeaders(response.headers));
       const encoded = encodeInferenceResponse(response, binaryOutputs);
       const acceptEncoding = headers['accept-encoding'] as string | undefined;
       return sendResponse(reply, encoded, chooseEncoding(acceptEncoding));
@@ -39,10 +45,15 @@ export async function inferRoutes(app: FastifyInstance, { dataPlane }: RestParts
   }
 }
 
-async function sendResponse(reply: FastifyReply, encoded: EncodedResponse, encoding: Encoding): Promise<FastifyReply> {
+/** Answers with JSON, or JSON and tensors behind it; the content type that a runtime set stays. */
+export async function sendResponse(
+  reply: FastifyReply,
+  encoded: EncodedResponse,
+  encoding: Encoding,
+): Promise<FastifyReply> {
   const { json, parts } = encoded;
   if (parts.length === 0) {
-    reply.header('content-type', 'application/json');
+    if (!reply.hasHeader('content-type')) void reply.header('content-type', 'application/json');
     return encoding === 'identity' ? reply.send(json) : sendCompressed(reply, Buffer.from(json), encoding);
   }
   const header = Buffer.from(json);

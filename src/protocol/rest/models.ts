@@ -15,17 +15,42 @@ import {
   modelOf,
 } from './schemas.ts';
 
-/** What there is to know of servables: list, metadata, readiness, configuration, statistics. */
-export async function modelRoutes(app: FastifyInstance, { dataPlane }: RestParts): Promise<void> {
-  const route = (
-    path: string,
-    summary: string,
-    schema: object,
-    handler: (r: FastifyRequest, p: FastifyReply) => unknown,
-  ): void => {
+type Route = (
+  path: string,
+  summary: string,
+  schema: object,
+  handler: (request: FastifyRequest, reply: FastifyReply) => unknown,
+) => void;
+
+function routesOf(app: FastifyInstance): Route {
+  return (path, summary, schema, handler) => {
     const options = { schema: { summary, tags: ['models'], response: { 200: schema, ...failures } } };
     app.get(path, options, async (request, reply) => handler(request, reply));
   };
+}
+
+/** Metadata and readiness of a servable. */
+export async function metadataRoutes(app: FastifyInstance, { dataPlane }: RestParts): Promise<void> {
+  const route = routesOf(app);
+  for (const path of MODEL_PATHS) {
+    route(path, 'Inputs and outputs', jsonSchema(ModelMetadata), (request) => {
+      const { servable, version } = modelOf(request);
+      return toMetadata(dataPlane.metadata(servable, version));
+    });
+    route(`${path}/ready`, 'Whether it takes requests', { description: 'Yes', type: 'null' }, (request, reply) => {
+      const { servable, version } = modelOf(request);
+      if (!dataPlane.isServableReady(servable, version)) {
+        dataPlane.metadata(servable, version); // throws what keeps it from being ready, unless that is not its own
+        throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down');
+      }
+      return reply.code(200).send();
+    });
+  }
+}
+
+/** What else there is to know of servables: list, configuration, graph, statistics. */
+export async function modelRoutes(app: FastifyInstance, { dataPlane }: RestParts): Promise<void> {
+  const route = routesOf(app);
   const statistics = async (name: string, version: string): Promise<object> => ({
     model_stats: (await dataPlane.statistics(name, version)).map(toModelStats),
   });
@@ -35,10 +60,6 @@ export async function modelRoutes(app: FastifyInstance, { dataPlane }: RestParts
   }));
   route('/v2/models/stats', 'Statistics of all servables', jsonSchema(ModelStats), () => statistics('', ''));
   for (const path of MODEL_PATHS) {
-    route(path, 'Inputs and outputs', jsonSchema(ModelMetadata), (request) => {
-      const { servable, version } = modelOf(request);
-      return toMetadata(dataPlane.metadata(servable, version));
-    });
     route(`${path}/config`, "Configuration in Triton's form", jsonSchema(ModelConfig), (request) => {
       const { servable, version } = modelOf(request);
       return modelConfig(dataPlane.metadata(servable, version));
@@ -50,14 +71,6 @@ export async function modelRoutes(app: FastifyInstance, { dataPlane }: RestParts
     route(`${path}/stats`, 'Statistics', jsonSchema(ModelStats), (request) => {
       const { servable, version } = modelOf(request);
       return statistics(servable, version);
-    });
-    route(`${path}/ready`, 'Whether it takes requests', { description: 'Yes', type: 'null' }, (request, reply) => {
-      const { servable, version } = modelOf(request);
-      if (!dataPlane.isServableReady(servable, version)) {
-        dataPlane.metadata(servable, version); // throws what keeps it from being ready, unless that is not its own
-        throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down');
-      }
-      return reply.code(200).send();
     });
   }
 }

@@ -2,11 +2,12 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 
-/** Collects the schemas of the routes registered after it. */
-export async function describeRoutes(app: FastifyInstance, version: string): Promise<void> {
+/** Collects the schemas of the routes registered after it. @param rootPath where a proxy shows them; "" for where they are */
+export async function describeRoutes(app: FastifyInstance, version: string, rootPath: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
+      ...(rootPath !== '' && { servers: [{ url: rootPath }] }),
       info: {
         title: 'Millrace',
         version,

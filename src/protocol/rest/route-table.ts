@@ -1,16 +1,21 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { didYouMean } from '../../base/nearest.ts';
-import { errorBody } from './status.ts';
+import { errorBody, type TransportReason } from './status.ts';
+
+/** The body of a refusal. */
+export type RefusalForm = (text: string, reason: TransportReason) => string;
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
 /** Collects routes as they are added, so that a wrong verb is a 405 and an unknown path names the nearest one. */
 export class RouteTable {
   readonly #app: FastifyInstance;
+  readonly #form: RefusalForm;
   readonly #methods = new Map<string, Set<string>>();
 
-  constructor(app: FastifyInstance) {
+  constructor(app: FastifyInstance, form: RefusalForm = errorBody) {
     this.#app = app;
+    this.#form = form;
     app.addHook('onRoute', ({ url, method }) => {
       if (url.startsWith('/docs')) return;
       const known = this.#methods.get(url) ?? new Set<string>();
@@ -29,13 +34,15 @@ export class RouteTable {
     for (const [url, known] of routes) {
       const others = METHODS.filter((method) => !known.has(method) && !(hasCors && method === 'OPTIONS'));
       const allow = [...known].join(', ');
+      const refuse = (request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+        refuseMethod(request, reply, allow, this.#form);
       this.#app.route({
         method: [...others],
         url,
         schema: { hide: true },
         // Answers before the body is read.
-        onRequest: (request: FastifyRequest, reply: FastifyReply) => refuseMethod(request, reply, allow),
-        handler: (request, reply) => refuseMethod(request, reply, allow),
+        onRequest: async (request: FastifyRequest, reply: FastifyReply) => refuse(request, reply),
+        handler: async (request, reply) => refuse(request, reply),
       });
     }
     const urls = routes.map(([url]) => url);
@@ -46,17 +53,17 @@ export class RouteTable {
       return reply
         .code(404)
         .header('content-type', 'application/json')
-        .send(errorBody(`no such path: ${path}${instead(path)}`, 'PATH_NOT_FOUND'));
+        .send(this.#form(`no such path: ${path}${instead(path)}`, 'PATH_NOT_FOUND'));
     });
   }
 }
 
-async function refuseMethod(request: FastifyRequest, reply: FastifyReply, allow: string): Promise<FastifyReply> {
+function refuseMethod(request: FastifyRequest, reply: FastifyReply, allow: string, form: RefusalForm): FastifyReply {
   const path = request.url.split('?', 1)[0] ?? '';
   return reply
     .code(405)
     .headers({ allow, 'content-type': 'application/json' })
-    .send(errorBody(`method ${request.method} is not allowed for ${path}; ${allow} expected`, 'METHOD_NOT_ALLOWED'));
+    .send(form(`method ${request.method} is not allowed for ${path}; ${allow} expected`, 'METHOD_NOT_ALLOWED'));
 }
 
 /** A model's path in TensorFlow Serving's API, which OVMS and KServe have too, and what is asked of the model. */

@@ -36,10 +36,15 @@ export function decodeGenerateRequest(
   inputs: readonly TensorSpec[],
   rules: JsonRules = TRITON_RULES,
 ): GenerateRequest {
-  if (isV2Form(body)) {
+  if (isV2Form(body) || (rules.dialect === 'mlserver' && !namesOne(body, inputs))) {
     return { form: 'v2', request: decodeInferenceRequest(body, undefined, ref, () => inputs, rules).request };
   }
   return { form: 'flat', request: decodeFlat(body, ref, inputs) };
+}
+
+/** Whether it can be the flat form: MLServer's paths take V2, and what is neither should be told as faulty V2. */
+function namesOne(body: Buffer, inputs: readonly TensorSpec[]): boolean {
+  return inputs.some(({ name }) => body.includes(JSON.stringify(name)));
 }
 
 function isV2Form(body: Buffer): boolean {

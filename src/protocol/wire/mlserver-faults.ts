@@ -42,13 +42,7 @@ export function toMlserverError(thrown: unknown, ref: ServableRef): MillraceErro
 /** The text of an error. @param isGrpc it has a version there in every case, if an empty one */
 export function mlserverText(error: MillraceError, { servable, version }: ServableRef, isGrpc: boolean): string {
   const model = isGrpc || version !== '' ? `Model ${servable} with version ${version}` : `Model ${servable}`;
-  switch (error.reason) {
-    case 'SERVABLE_NOT_FOUND':
-    case 'VERSION_NOT_FOUND':
-      return `${model} not found`;
-    case 'SERVABLE_NOT_READY':
-      return `${model} is not ready yet. ${error.message}`;
-    default:
-      return error.message;
-  }
+  const { reason, message } = error;
+  if (reason === 'SERVABLE_NOT_FOUND' || reason === 'VERSION_NOT_FOUND') return `${model} not found`;
+  return reason === 'SERVABLE_NOT_READY' ? `${model} is not ready yet. ${message}` : message;
 }

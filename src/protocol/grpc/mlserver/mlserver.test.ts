@@ -222,9 +222,9 @@ describe('ModelStreamInfer', () => {
 
 describe('the rest of the service', () => {
   test('metadata has parameters, and unknown models are NOT_FOUND', async () => {
-    const { metadata } = plane;
+    const original = plane.metadata.bind(plane);
     plane.metadata = (name) => {
-      const found = metadata.call(plane, name);
+      const found = original(name);
       const [input] = found.inputs;
       return {
         ...found,
