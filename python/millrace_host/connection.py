@@ -210,6 +210,8 @@ class Connection:
                 return _OPEN
             except (BlockingIOError, InterruptedError):
                 return _OPEN
+            except ConnectionError:
+                return None  # the server died
             except (OSError, frames.FrameError) as error:
                 return error
 

@@ -60,9 +60,13 @@ class Loaded:
         versions = getattr(metadata, "versions", None)
         if versions:
             self.description["declaredVersions"] = list(versions)
+        warnings = []
         if self._is_batched and self._has_stream:
-            text = "max_batch_size and max_batch_time are for unary requests, not supported for inference streaming"
-            self.description["warnings"] = [text]
+            warnings.append("max_batch_size and max_batch_time are for unary requests, not supported for inference streaming")
+        if any(hasattr(member, "__custom_handler__") for member in vars(type(self._model)).values()):
+            warnings.append("custom_handler: routes of a model's own are not served")
+        if warnings:
+            self.description["warnings"] = warnings
 
     def enter(self) -> None:
         """A call or stream begins, in a task of its own."""

@@ -40,8 +40,11 @@ export interface SupervisorEvents {
   onRun(loadId: number, timing: RunTiming): void;
   /** A runtime measured something itself. */
   onMetrics?(loadId: number, updates: readonly MetricUpdate[]): void;
-  /** It is gone with all its calls and sessions; a replacement comes unless the supervisor was closed. */
-  onDown(reason: string): void;
+  /**
+   * It is gone with all its calls and sessions; a replacement comes unless the supervisor was closed.
+   * @param neverStarted its program could not even be started
+   */
+  onDown(reason: string, neverStarted: boolean): void;
 }
 
 const SILENT_BEATS = 5;
@@ -160,10 +163,11 @@ export class Supervisor implements AsyncDisposable {
     clearInterval(this.#heartbeat);
     this.#runEnded();
     host.stream.destroy();
-    const reason = this.#killReason ?? `its host process ended unexpectedly (${how})`;
+    const what = host.pid === undefined ? 'could not be started' : 'ended unexpectedly';
+    const reason = this.#killReason ?? `its host process ${what} (${how})`;
     if (this.#isClosed) return;
     this.#logger.error({ pid: host.pid, ended: how, reason }, 'host lost');
-    this.#events.onDown(reason);
+    this.#events.onDown(reason, host.pid === undefined);
     if (Date.now() - startedAt > GOOD_LIFE_MS) this.#backOffMs = this.#options.backOffMs;
     this.#startLater();
   }

@@ -88,10 +88,11 @@ export class Deployment {
     }
   }
 
-  down(slot: HostSlot, reason: string): void {
+  /** @param neverStarted the host's program could not even be started, which waiting will hardly mend */
+  down(slot: HostSlot, reason: string, neverStarted = false): void {
     if (!this.#states.has(slot) || this.#isGivenUp(slot)) return;
     this.#states.set(slot, 'down');
-    this.#ends.set(slot, (this.#ends.get(slot) ?? 0) + 1);
+    this.#ends.set(slot, neverStarted ? MAX_AWAITED : (this.#ends.get(slot) ?? 0) + 1);
     this.#reason = reason;
   }
 

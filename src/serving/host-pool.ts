@@ -9,7 +9,7 @@ import type { RuntimeSpec } from './servable-spec.ts';
 export interface HostSlotEvents {
   /** A host, or its replacement, is up: load what belongs on this slot. */
   onUp(slot: HostSlot, client: HostClient): void;
-  onDown(slot: HostSlot, reason: string): void;
+  onDown(slot: HostSlot, reason: string, neverStarted: boolean): void;
   onRun(loadId: number, timing: RunTiming): void;
   /** A runtime measured something itself. */
   onMetrics(slot: HostSlot, loadId: number, updates: readonly MetricUpdate[]): void;
@@ -31,9 +31,9 @@ export class HostSlot implements AsyncDisposable {
           this.#client = client;
           events.onUp(this, client);
         },
-        onDown: (reason) => {
+        onDown: (reason, neverStarted) => {
           this.#client = undefined;
-          events.onDown(this, reason);
+          events.onDown(this, reason, neverStarted);
         },
         onRun: (loadId, timing) => events.onRun(loadId, timing),
         onMetrics: (loadId, updates) => events.onMetrics(this, loadId, updates),

@@ -69,7 +69,7 @@ export class ModelRepository implements AsyncDisposable {
       options,
       {
         onUp: (slot, client) => this.#loadAll(slot, client),
-        onDown: (slot, reason) => this.#down(slot, reason),
+        onDown: (slot, reason, neverStarted) => this.#down(slot, reason, neverStarted),
         onRun: (loadId, timing) => {
           const entry = this.#byLoadId.get(loadId);
           if (entry !== undefined) this.#events.onRun(entry, timing);
@@ -316,11 +316,11 @@ export class ModelRepository implements AsyncDisposable {
     }
   }
 
-  #down(slot: HostSlot, reason: string): void {
+  #down(slot: HostSlot, reason: string, neverStarted: boolean): void {
     this.#events.onHostLost(slot);
     for (const entry of this.entries()) {
-      entry.current?.down(slot, reason);
-      entry.next?.down(slot, reason);
+      entry.current?.down(slot, reason, neverStarted);
+      entry.next?.down(slot, reason, neverStarted);
       this.#settle(entry);
     }
   }

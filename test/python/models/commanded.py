@@ -52,6 +52,8 @@ class Commanded(MLModel):
         if command == "headers":
             headers = {"X-Seen": payload.parameters.headers.get(args[0], ""), "x-pid": str(os.getpid())}
             return self.answer("", parameters=Parameters(headers=headers))
+        if command == "pid":
+            return self.answer(str(os.getpid()))
         if command == "lists":
             outputs = [
                 ResponseOutput(name="nested", shape=[2, 2], datatype="INT32", data=[[1, 2], [3, 4]]),
