@@ -11,8 +11,6 @@ const CODES: Readonly<Record<number, Code>> = {
 
 /** Reasons for which MLServer has another status than we have. */
 const STATUSES: Partial<Record<Reason, number>> = {
-  SERVABLE_NOT_FOUND: 404,
-  VERSION_NOT_FOUND: 404,
   SERVABLE_NOT_READY: 400,
 };
 
@@ -23,10 +21,11 @@ const GRPC_CODES: Partial<Record<Reason, Code>> = { MALFORMED_REQUEST: 'UNKNOWN'
  * The HTTP status that MLServer answers an error with: one that a runtime chose itself (`details.status`, as its
  * `MLServerError` has), or that of a fault that it knows. Undefined: it has no such fault.
  */
-export function mlserverStatus({ reason, details }: MillraceError): number | undefined {
+export function mlserverStatus(error: MillraceError): number | undefined {
+  const { reason, details } = error;
   const { status } = details;
   if (typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599) return status;
-  return STATUSES[reason];
+  return isNotFound(error) ? 404 : STATUSES[reason];
 }
 
 /** The error as a gRPC call of MLServer's ends with it. @param thrown of whatever kind */
@@ -43,6 +42,11 @@ export function toMlserverError(thrown: unknown, ref: ServableRef): MillraceErro
 export function mlserverText(error: MillraceError, { servable, version }: ServableRef, isGrpc: boolean): string {
   const model = isGrpc || version !== '' ? `Model ${servable} with version ${version}` : `Model ${servable}`;
   const { reason, message } = error;
-  if (reason === 'SERVABLE_NOT_FOUND' || reason === 'VERSION_NOT_FOUND') return `${model} not found`;
+  if (isNotFound(error)) return `${model} not found`;
   return reason === 'SERVABLE_NOT_READY' ? `${model} is not ready yet. ${message}` : message;
+}
+
+/** What was unloaded is unknown to MLServer. */
+function isNotFound({ reason, details }: MillraceError): boolean {
+  return reason === 'SERVABLE_NOT_FOUND' || reason === 'VERSION_NOT_FOUND' || details['state'] === 'unloaded';
 }
