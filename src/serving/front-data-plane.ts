@@ -298,7 +298,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const host = deployment.pickForCall();
     if (host === undefined) throw this.#unavailable(entry);
     const queued = host.unaryCount + 1;
-    if (entry.kind === 'runtime') this.#telemetry.of(entry).mlserver.parallelQueue.observe(queued - 1);
+    if (entry.kind === 'runtime') this.#telemetry.of(entry).mlserver.parallelQueue().observe(queued - 1);
     const startedAt = performance.now();
     const response = await host.infer(deployment.loadId, request, cancellation);
     deployment.answered(performance.now() - startedAt, queued);
@@ -309,7 +309,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     if (deployment.spec.kind !== 'runtime' || deployment.spec.batching === undefined) return undefined;
     let batcher = this.#batchers.get(deployment);
     if (batcher === undefined) {
-      const { batchQueue } = this.#telemetry.of(entry).mlserver;
+      const batchQueue = this.#telemetry.of(entry).mlserver.batchQueue();
       batcher = new Batcher({
         batching: deployment.spec.batching,
         run: (request, cancellation) => this.#send(entry, deployment, request, cancellation),

@@ -32,8 +32,8 @@ export class MlserverMetrics {
       success: this.#success.with(labels),
       failure: this.#failure.with(labels),
       duration: this.#duration.with(labels),
-      batchQueue: this.#batchQueue.with(custom),
-      parallelQueue: this.#parallelQueue.with(custom),
+      batchQueue: () => this.#batchQueue.with(custom),
+      parallelQueue: () => this.#parallelQueue.with(custom),
     };
   }
 }
@@ -43,6 +43,7 @@ export interface ModelMetrics {
   readonly success: Counter;
   readonly failure: Counter;
   readonly duration: Histogram;
-  readonly batchQueue: Histogram;
-  readonly parallelQueue: Histogram;
+  /** Made when they are first asked for: most servables have neither. */
+  batchQueue(): Histogram;
+  parallelQueue(): Histogram;
 }
