@@ -40,6 +40,7 @@ export function launchPython(interpreter: string | undefined, env: NodeJS.Proces
     pid,
     kill: () => killGroup(pid),
     ended: howItEnded(child, found, errors),
+    neverStarted: pid === undefined,
   };
 }
 
@@ -47,7 +48,7 @@ export function launchPython(interpreter: string | undefined, env: NodeJS.Proces
 export function notLaunched(reason: string): LaunchedHost {
   const [near] = duplexPair();
   near.destroy();
-  return { stream: near, pid: undefined, kill: () => {}, ended: Promise.resolve(reason) };
+  return { stream: near, pid: undefined, kill: () => {}, ended: Promise.resolve(reason), neverStarted: true };
 }
 
 function howItEnded(child: ChildProcess, interpreter: string, errors: ErrorLines): Promise<string> {

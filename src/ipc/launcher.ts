@@ -11,6 +11,8 @@ export interface LaunchedHost {
   kill(): void;
   /** How it ended, e.g. "exit code 1" or "signal SIGKILL". */
   readonly ended: Promise<string>;
+  /** There is no process: its program is not there, or cannot be run; `ended` says why. */
+  readonly neverStarted?: boolean;
 }
 
 export type Launcher = () => LaunchedHost;

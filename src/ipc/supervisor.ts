@@ -163,11 +163,12 @@ export class Supervisor implements AsyncDisposable {
     clearInterval(this.#heartbeat);
     this.#runEnded();
     host.stream.destroy();
-    const what = host.pid === undefined ? 'could not be started' : 'ended unexpectedly';
+    const { neverStarted = false } = host;
+    const what = neverStarted ? 'could not be started' : 'ended unexpectedly';
     const reason = this.#killReason ?? `its host process ${what} (${how})`;
     if (this.#isClosed) return;
     this.#logger.error({ pid: host.pid, ended: how, reason }, 'host lost');
-    this.#events.onDown(reason, host.pid === undefined);
+    this.#events.onDown(reason, neverStarted);
     if (Date.now() - startedAt > GOOD_LIFE_MS) this.#backOffMs = this.#options.backOffMs;
     this.#startLater();
   }

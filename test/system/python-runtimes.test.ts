@@ -77,7 +77,7 @@ describe('a server with Python runtimes', () => {
     const logged = server
       .logs()
       .split('\n')
-      .find((line) => line.includes('Traceback'));
+      .find((line) => line.includes('Traceback') && line.includes('"missing-import"'));
     expect((JSON.parse(logged ?? '{}') as { stack: string }).stack).toContain('import surely_not_installed');
   });
 
