@@ -127,18 +127,16 @@ function watchConfiguration(
 ): void {
   const intervalMs = settings.fileSystemPollWaitSeconds * 1000;
   if (intervalMs === 0) return;
-  const watch = watchFiles(
-    () => dataPlane.watchedFiles,
-    readAtMs,
-    intervalMs,
-    async () => {
-      try {
-        if (await dataPlane.reload()) logger.info({}, 'configuration reloaded');
-      } catch (error) {
-        logger.error({ reason: messageOf(error) }, 'configuration not reloaded; what was served goes on');
-      }
-    },
-  );
+  const reload = async (): Promise<void> => {
+    try {
+      if (await dataPlane.reload()) logger.info({}, 'configuration reloaded');
+    } catch (error) {
+      logger.error({ reason: messageOf(error) }, 'configuration not reloaded; what was served goes on');
+    }
+  };
+  // Not waited for: a runtime that takes long to load, or for ever, must not keep later changes from being seen.
+  const onChange = (): void => void reload();
+  const watch = watchFiles(() => dataPlane.watchedFiles, readAtMs, intervalMs, onChange);
   opened.defer(() => watch[Symbol.dispose]());
 }
 

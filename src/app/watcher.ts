@@ -10,7 +10,7 @@ export function watchFiles(
   files: () => readonly string[],
   sinceMs: number,
   intervalMs: number,
-  onChange: () => Promise<void>,
+  onChange: () => void | Promise<void>,
 ): Disposable {
   let stamps: Map<string, Stamp> | undefined;
   let isStopped = false;

@@ -170,6 +170,20 @@ export const runtimeEntrySchema = strictObject({
     description:
       '`own` (default): a host process of its own. `shared`: in the same hosts as graphs and models, which run no Python.',
   }),
+  instances: z.int().min(1).max(1024).optional().meta({
+    description:
+      'How many host processes of its own load the runtime, each with one instance; streams and calls go to the one with the fewest. Default 1.',
+  }),
+  load_timeout_ms: timer.optional().meta({
+    description:
+      'Longest import of its module together with its `load`. One that takes longer leaves it unavailable. 0: none. Default 600000.',
+    unit: 'milliseconds',
+  }),
+  call_deadline_ms: timer.optional().meta({
+    description:
+      'Longest call of its code without a response; waiting for the client does not count. 0 (default): none.',
+    unit: 'milliseconds',
+  }),
 });
 
 /** The file itself. */

@@ -6,6 +6,9 @@ import { fingerprintOf } from './fingerprint.ts';
 import type { RuntimeEntry } from './ovms-schema.ts';
 import { moduleFiles, pythonFiles } from './user-code.ts';
 
+/** Import included: weights may take their time. */
+const LOAD_TIMEOUT_MS = 600_000;
+
 /** What depends on the language. */
 interface Code {
   readonly spec: Pick<RuntimeSpec, 'language' | 'export' | 'isolation' | 'python'>;
@@ -28,20 +31,23 @@ export async function readRuntimeEntry(entry: RuntimeEntry, context: EntryContex
     maxSessions: entry.max_sessions,
     module,
     parameters: entry.parameters ?? {},
-    instances: 1,
-    loadTimeoutMs: 0,
-    callDeadlineMs: 0,
+    instances: entry.instances ?? 1,
+    loadTimeoutMs: entry.load_timeout_ms ?? LOAD_TIMEOUT_MS,
+    callDeadlineMs: entry.call_deadline_ms ?? 0,
     ...code.spec,
   };
   return { ...spec, files: code.files, fingerprint: await fingerprintOf(spec, code.files) };
 }
 
 async function javascript(
-  { isolation = 'own' }: RuntimeEntry,
+  { isolation = 'own', instances }: RuntimeEntry,
   module: string,
   given: string,
   exported = 'default',
 ): Promise<Code> {
+  if (isolation === 'shared' && instances !== undefined) {
+    throw invalid(`instances: ${instances} given, but with isolation "shared" every shared host loads it`);
+  }
   const files = await moduleFiles(module, 'implementation', given);
   return { spec: { language: 'javascript', export: exported, isolation }, files };
 }
