@@ -96,7 +96,9 @@ it('lists what is broken with its reason, serves the rest, and takes up what is 
   await using server = await startServer({ folder: folder.path });
   expect(await says(server, 'good')).toBe('g:to be');
   expect(await states(server)).toEqual(['good  READY', 'lost  UNAVAILABLE', 'torn  UNAVAILABLE', 'twin  UNAVAILABLE']);
-  const reasons = Object.fromEntries((await listVersions(server)).map(({ name, reason }) => [name, reason]));
+  const reasons = Object.fromEntries<string | undefined>(
+    (await listVersions(server)).map(({ name, reason }) => [name, reason]),
+  );
   expect(reasons['torn']).toContain('torn/model-settings.json:1:20: not valid JSON');
   expect(reasons['twin']).toContain(
     'twin1/model-settings.json and twin2/model-settings.json both have the name "twin"',
