@@ -48,7 +48,7 @@ export class Host implements HostHandler {
   readonly #closing = new Set<Promise<void>>();
   /** Loads begin one after another: models before the graphs that name them. */
   #loading: Promise<unknown> = Promise.resolve();
-  /** Of runtimes that load, or wait for that: cancelled when they are unloaded before. */
+  /** Of graphs and runtimes that load, or wait for that: cancelled when they are unloaded before. */
   readonly #lives = new Map<number, Cancellation>();
   readonly #turns = new Turns();
   #streamLookAhead = 1;
@@ -70,11 +70,11 @@ export class Host implements HostHandler {
 
   load(loadId: number, spec: unknown): Promise<object> {
     const { kind } = spec as HostSpec;
-    if (kind === 'runtime') this.#lives.set(loadId, new Cancellation());
+    if (kind !== 'model') this.#lives.set(loadId, new Cancellation());
     const loading = this.#loading.then(() => this.#load(loadId, spec as HostSpec));
     const settled = loading.then(nothing, nothing);
-    // Users' code may take its time, or for ever; nothing but itself waits for a runtime.
-    this.#loading = kind === 'runtime' ? Promise.race([settled, this.#loading.then(patience)]) : settled;
+    // Users' code may take its time, or for ever; nothing but itself waits for a graph or a runtime.
+    this.#loading = kind !== 'model' ? Promise.race([settled, this.#loading.then(patience)]) : settled;
     return loading.finally(() => this.#lives.delete(loadId));
   }
 
@@ -123,6 +123,11 @@ export class Host implements HostHandler {
 
   async #load(loadId: number, spec: HostSpec): Promise<object> {
     const servable = await this.#loadServable(loadId, spec);
+    const { error: ended } = this.#lives.get(loadId) ?? {};
+    if (ended !== undefined) {
+      await servable.close();
+      throw ended;
+    }
     const lease = new Lease(servable, (error) => {
       this.#logger.error({ servable: spec.name, error: String(error) }, 'servable failed to close');
     });
@@ -220,7 +225,7 @@ export class Host implements HostHandler {
 
 const nothing = (): void => {};
 
-/** How long the next load waits for a runtime's. */
+/** How long the next load waits for a graph's or a runtime's. */
 const patience = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PATIENCE_MS).unref());
 
 const versionOf = (key: string): number => Number(key.slice(key.lastIndexOf('/') + 1));

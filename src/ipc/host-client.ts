@@ -224,7 +224,7 @@ export class HostClient {
   #lose(): void {
     const error = new MillraceError('HOST_LOST', `the servable is unavailable: ${this.lossReason}`);
     this.#lost = error;
-    // Loads are done one after another and each is answered before the next begins: the first open one was under way.
+    // Loads begin one after another, in this order: the first open one was under way, even if a later one had overtaken it.
     const [loading, ...queued] = this.#replies.values();
     loading?.reject(
       new MillraceError('HOST_LOST', `while it was being loaded, ${this.lossReason}`, {

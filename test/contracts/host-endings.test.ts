@@ -32,12 +32,14 @@ const text = (value: string) =>
   request('diary', [{ name: 'text', datatype: 'BYTES', shape: [1], data: encodeBytes([value]) }]);
 
 const number = () => request('g', [tensorOf('in', 'FP32', [1], Float32Array.of(1))]);
-const graphLoad = async (graph: string): Promise<object> => ({
+const graphLoad = async (graph: string, name = 'g'): Promise<object> => ({
   kind: 'graph',
-  name: 'g',
+  name,
   version: '1',
-  graphPath: await scratch.put('graph.pbtxt', graph),
+  graphPath: await scratch.put(`${name}.pbtxt`, graph),
 });
+const PASS = `input_stream: "in" output_stream: "out"
+  node { calculator: "PassThroughCalculator" input_stream: "in" output_stream: "out" }`;
 const SEEN = { timeout: 20_000 };
 
 let scratch: ScratchFolder;
@@ -98,6 +100,25 @@ describe.each(Object.entries(launchers))('a host %s', (_where, launch) => {
     client.unload(1);
     await expect.poll(async () => (await read()).at(-1), SEEN).toBe('unloaded');
     expect(await read()).toEqual(['took one', 'stream ended', 'unloaded']);
+  });
+
+  it('loads other graphs while the code of one does not finish loading, and closes that one if it comes too late', async () => {
+    const { client } = (started = await start(launch));
+    const gate = await scratch.put('gate', '');
+    await scratch.copy(path('test/fixtures/scripts/diary.js'), 'diary.js');
+    await scratch.put(
+      'late.js',
+      `import { readFileSync } from 'node:fs';
+       import script from './diary.js';
+       while (readFileSync(${JSON.stringify(gate)}, 'utf8') === '') await new Promise((resolve) => setTimeout(resolve, 10));
+       export default script;`,
+    );
+    const late = client.loadServable(1, await graphLoad(scriptGraph({ script: 'late.js', shared: true })));
+    await client.loadServable(2, await graphLoad(PASS, 'other'));
+    client.unload(1);
+    await scratch.put('gate', 'open');
+    await expect(late).rejects.toMatchObject({ reason: 'SHUTTING_DOWN' });
+    expect(await readFile(`${scratch.path}/diary`, 'utf8')).toBe('finalized\n');
   });
 
   it.each(['unloaded', 'stopped'])(
