@@ -298,7 +298,11 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const host = deployment.pickForCall();
     if (host === undefined) throw this.#unavailable(entry);
     const queued = host.unaryCount + 1;
-    if (entry.kind === 'runtime') this.#telemetry.of(entry).mlserver.parallelQueue().observe(queued - 1);
+    if (entry.kind === 'runtime')
+      this.#telemetry
+        .of(entry)
+        .mlserver.parallelQueue()
+        .observe(queued - 1);
     const startedAt = performance.now();
     const response = await host.infer(deployment.loadId, request, cancellation);
     deployment.answered(performance.now() - startedAt, queued);
