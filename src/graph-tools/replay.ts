@@ -2,6 +2,7 @@ import {
   GraphError,
   GraphRun,
   parseGraphConfig,
+  parseTagMap,
   validateGraph,
   type CalculatorRegistry,
   type GraphConfig,
@@ -64,7 +65,7 @@ export async function replayCase(replayed: GraphCase, registry: CalculatorRegist
     return { error: { at: 'initialize', ...failureOf(error), class: 'RuntimeError' } };
   }
   try {
-    graph = validateGraph(config, registry);
+    graph = validateGraph(withKnownOutputs(config), registry);
   } catch (error) {
     return { error: { at: 'initialize', ...failureOf(error) } };
   }
@@ -88,6 +89,7 @@ class Replay {
   readonly #streams: Record<string, [CaseTime, unknown][]> = {};
   #run: GraphRun;
   #isStarted = false;
+  #hasFailed = false;
 
   constructor(graph: ValidatedGraph, replayed: GraphCase) {
     this.#graph = graph;
@@ -143,6 +145,8 @@ class Replay {
   #start(): void {
     if (this.#isStarted) this.#run = new GraphRun(this.#graph);
     this.#isStarted = true;
+    this.#hasFailed = false;
+    this.#run.onError(() => (this.#hasFailed = true));
     for (const [stream, type, bounds] of this.#case.observe ?? []) {
       const seen = ({ value, timestamp }: Packet) => {
         this.#streams[stream]?.push([JSON.parse(printTimestamp(timestamp)) as CaseTime, fromValue(type, value)]);
@@ -154,6 +158,7 @@ class Replay {
 
   async #add([stream, type, value, time]: [string, string, unknown, CaseTime]): Promise<void> {
     const run = this.#run;
+    const hadFailed = this.#hasFailed;
     const packet = { value: toValue([type, value]), timestamp: toTimestamp(time) };
     if (this.#case.add_mode === 'ADD_IF_NOT_FULL') return run.addPacketIfNotFull(stream, packet);
     if (run.isThrottled(stream)) await run.whenNotThrottled();
@@ -161,13 +166,24 @@ class Replay {
       run.addPacket(stream, packet);
     } catch (error) {
       // MediaPipe reports a timestamp's fault with the next call.
-      if (!(error instanceof GraphError) || error.fault !== 'timestamp') throw error;
+      if (hadFailed || !(error instanceof GraphError) || error.fault !== 'timestamp') throw error;
     }
   }
 
   #counts(): Counts {
     return Object.fromEntries(Object.entries(this.#streams).map(([name, seen]) => [name, seen.length]));
   }
+}
+
+/** MediaPipe does not mind an `output_stream` of the graph that no node makes. */
+function withKnownOutputs(config: GraphConfig): GraphConfig {
+  const nameOf = (entry: string) => entry.slice(entry.lastIndexOf(':') + 1);
+  const made = new Set([...config.inputStream, ...config.node.flatMap((node) => node.outputStream)].map(nameOf));
+  const isMalformed = (entry: string) => parseTagMap([entry], []).length === 0;
+  return {
+    ...config,
+    outputStream: config.outputStream.filter((entry) => made.has(nameOf(entry)) || isMalformed(entry)),
+  };
 }
 
 function failureOf(error: unknown): CaseFailure {

@@ -9,7 +9,7 @@ import {
 } from './calculator.ts';
 import type { CalculatorRegistry } from './calculator-registry.ts';
 import type { Faults } from './faults.ts';
-import type { GraphConfig, HandlerConfig, NodeConfig } from './graph-config.ts';
+import { optionsOf, type GraphConfig, type HandlerConfig, type NodeConfig } from './graph-config.ts';
 import { codeOf, GraphError } from './graph-error.ts';
 import type { ContractPort, ContractPorts, NodeContract } from './node-contract.ts';
 import { parseOptions } from './options.ts';
@@ -153,7 +153,7 @@ type Identity = Pick<NodeDraft, 'config' | 'index' | 'name' | 'definition' | 'ba
 
 function fitContract(identity: Identity, entries: Entries, graph: GraphConfig): NodeDraft {
   const { config, definition } = identity;
-  const options = parseOptions(definition.options, [...config.nodeOptions, ...config.options]);
+  const options = parseOptions(definition.options, optionsOf(config));
   const ports = {
     inputs: matchPorts('input stream', entries.inputs, definition.inputs),
     outputs: matchPorts('output stream', entries.outputs, definition.outputs),

@@ -125,6 +125,12 @@ const GRAPH_DEFAULTS: GraphConfig = {
   graphOptions: [],
 };
 
+/** The option messages of a node, those of `options` last; where both fields have one of a type, that of `options` counts. */
+export function optionsOf({ nodeOptions, options }: NodeConfig): readonly OptionMessage[] {
+  if (options.length === 0) return nodeOptions;
+  return [...nodeOptions.filter(({ type }) => options.every((other) => other.type !== type)), ...options];
+}
+
 /** A config made in code: what is left out takes the format's default. */
 export function createGraphConfig(
   fields: Partial<Omit<GraphConfig, 'node'>> & { readonly node: readonly Partial<NodeConfig>[] },

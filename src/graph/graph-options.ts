@@ -1,6 +1,13 @@
 import type { CalculatorRegistry } from './calculator-registry.ts';
 import type { Faults } from './faults.ts';
-import type { GraphConfig, NodeConfig, OptionFields, OptionMessage, OptionValue } from './graph-config.ts';
+import {
+  optionsOf,
+  type GraphConfig,
+  type NodeConfig,
+  type OptionFields,
+  type OptionMessage,
+  type OptionValue,
+} from './graph-config.ts';
 import { isListOption } from './options.ts';
 
 /** Where a field is in nested messages, by the names of a graph file; nothing for the message itself. */
@@ -41,7 +48,7 @@ export function applyGraphOptions(
 }
 
 function messagesOf(node: NodeConfig | undefined): readonly OptionMessage[] {
-  return node === undefined ? [] : [...node.nodeOptions, ...node.options];
+  return node === undefined ? [] : optionsOf(node);
 }
 
 /** All fields; of several messages later ones win. */

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { didYouMean } from '../base/nearest.ts';
 import { GraphError } from './graph-error.ts';
 import type { OptionFields, OptionMessage, OptionValue } from './graph-config.ts';
@@ -12,6 +12,7 @@ interface SchemaDefinition {
   readonly shape?: Readonly<Record<string, z.core.$ZodType>>;
   readonly in?: z.core.$ZodType;
   readonly valueType?: z.core.$ZodType;
+  readonly entries?: object;
 }
 
 /**
@@ -78,9 +79,23 @@ function coerce(schema: z.core.$ZodType, value: OptionValue, name: string): unkn
       return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value;
     case 'number':
       return typeof value === 'bigint' ? Number(value) : value;
+    case 'enum':
+      return typeof value === 'number' ? (enumNumbers.get(definition.entries ?? {})?.get(value) ?? value) : value;
     default:
       return value;
   }
+}
+
+/** Names by number, per entries of an enum. */
+const enumNumbers = new WeakMap<object, ReadonlyMap<number, string>>();
+
+/** An option that is one of a protobuf enum's names; graph files may write its number instead. */
+export function enumOption<const Numbers extends Readonly<Record<string, number>>>(
+  numbers: Numbers,
+): z.ZodEnum<{ [Name in keyof Numbers & string]: Name }> {
+  const option = z.enum(Object.keys(numbers) as (keyof Numbers & string)[]);
+  enumNumbers.set(option._zod.def.entries, new Map(Object.entries(numbers).map(([name, number]) => [number, name])));
+  return option as unknown as z.ZodEnum<{ [Name in keyof Numbers & string]: Name }>;
 }
 
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([

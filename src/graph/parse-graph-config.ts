@@ -179,6 +179,8 @@ class ConfigReader {
       const list = (result[key] ??= []) as unknown[];
       if (Array.isArray(value)) list.push(...(value as unknown[]));
       else list.push(value);
+    } else if (field.isListed === true) {
+      throw this.#error(`field "${field.name}" is no list, one value without brackets expected`, field);
     } else if (key in result) {
       throw this.#error(`field "${field.name}" is given twice; remove one of the two`, field);
     } else {
@@ -231,7 +233,9 @@ class ConfigReader {
   }
 
   #optionMessages(message: TextMessage): OptionMessage[] {
-    return message.fields.map((field) => {
+    return message.fields.map((field, at) => {
+      const isTwice = message.fields.findIndex(({ name }) => name === field.name) < at;
+      if (isTwice) throw this.#error(`"[${field.name}]" is given twice; remove one of the two`, field);
       if (!field.bracketed || field.value.kind !== 'message') {
         throw this.#error(`[type] { … } expected, "${field.name}" found`, field);
       }
@@ -255,7 +259,7 @@ class ConfigReader {
   #scalar(field: TextField, kind: 'string' | 'int' | 'bool'): string | number | boolean {
     const { value } = field;
     if (kind === 'string' && value.kind === 'string') return value.text;
-    if (kind === 'int' && value.kind === 'number') {
+    if (kind === 'int' && value.kind === 'number' && /^-?(0[xX][0-9a-fA-F]+|\d+)$/.test(value.text)) {
       const number = Number(plainScalar(value));
       if (Number.isInteger(number) && Math.abs(number) <= 2 ** 31) return number;
     }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CalculatorDefinition } from './calculator.ts';
 import { emptyOptions } from './empty-options.ts';
-import type { GraphConfig, NodeConfig } from './graph-config.ts';
+import { optionsOf, type GraphConfig, type NodeConfig } from './graph-config.ts';
 import { parseOptions } from './options.ts';
 
 /** A graph that takes the place of a node: that of a file with a `type`, or made in code for each node. */
@@ -31,7 +31,7 @@ export function defineSubgraph<Options = unknown>(spec: SubgraphSpec<Options>): 
   return {
     name: spec.name,
     options: schema,
-    expand: (node) => spec.expand(node, parseOptions(schema, [...node.nodeOptions, ...node.options]) as Options),
+    expand: (node) => spec.expand(node, parseOptions(schema, optionsOf(node)) as Options),
   };
 }
 

@@ -13,6 +13,8 @@ export interface TextField {
   /** Plain name, or the bracketed one of an extension or Any without brackets and blanks. */
   readonly name: string;
   readonly bracketed: boolean;
+  /** Given as one of a list: `name: [a, b]`. */
+  readonly isListed?: boolean;
   readonly value: TextValue;
   readonly line: number;
 }
@@ -118,9 +120,9 @@ class Reader {
     const name = bracketed ? this.#bracketedName() : this.#identifier();
     const colon = this.#take(':');
     if (colon && this.#take('[')) {
-      while (!this.#take(']')) {
-        fields.push({ name, bracketed, value: this.#value(), line });
-        if (!this.#take(',') && this.#peek().text !== ']') throw this.#unexpected('"," or "]"');
+      for (let isFirst = true; !this.#take(']'); isFirst = false) {
+        if (!isFirst && !this.#take(',')) throw this.#unexpected('"," or "]"');
+        fields.push({ name, bracketed, isListed: true, value: this.#value(), line });
       }
     } else {
       const isMessage = this.#isSymbol('{') || this.#isSymbol('<');

@@ -205,7 +205,7 @@ describe('a valid graph', () => {
 
   test('options come from both kinds of message, in the types of the schema', () => {
     const graph = validate(`node { calculator: "Options"
-      node_options { [type.googleapis.com/x.Y] { keep_every: 9 big: 5 nested { is_on: t } } }
+      node_options { [type.googleapis.com/x.Z] { keep_every: 9 big: 5 nested { is_on: t } } }
       options { [x.Y.ext] { keep_every: 2 names: "one" mode: EXACT } } }`);
     expect(graph.nodes[0]?.options).toEqual({
       keepEvery: 2,
@@ -214,6 +214,13 @@ describe('a valid graph', () => {
       mode: 'EXACT',
       nested: { isOn: true },
     });
+  });
+
+  test('of one type of options in both fields that of `options` counts alone', () => {
+    const graph = validate(`node { calculator: "Options"
+      node_options { [type.googleapis.com/x.Y] { keep_every: 9 big: 5 nested {} } }
+      options { [x.Y.ext] { keep_every: 2 mode: EXACT nested { is_on: t } } } }`);
+    expect(graph.nodes[0]?.options).toEqual({ keepEvery: 2, names: [], mode: 'EXACT', nested: { isOn: true } });
   });
 
   test('knows whether time is measured', () => {

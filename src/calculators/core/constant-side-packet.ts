@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { anyPacket, defineCalculator, repeated, type PacketType } from '../../graph/index.ts';
+import { anyPacket, defineCalculator, enumOption, repeated, type PacketType } from '../../graph/index.ts';
 import { classificationList, landmarkList, matrix, timeSeriesHeader } from '../message-types.ts';
 import { bool, float, int, string, uint64 } from './packet-types.ts';
 
@@ -35,7 +35,7 @@ const matrixData = z
     rows: z.int().min(0).default(0),
     cols: z.int().min(0).default(0),
     packedData: z.array(z.number()).default([]),
-    layout: z.enum(['COLUMN_MAJOR', 'ROW_MAJOR']).default('COLUMN_MAJOR'),
+    layout: enumOption({ COLUMN_MAJOR: 0, ROW_MAJOR: 1 }).default('COLUMN_MAJOR'),
   })
   .refine(
     ({ rows, cols, packedData }) => packedData.length === rows * cols,
@@ -52,13 +52,22 @@ const seriesHeader = z
   })
   .partial();
 
+/** Infinite ones and NaN too. */
+const anyNumber = z.custom<number>((value) => typeof value === 'number', 'a number expected');
+
 const constant = z
   .object({
-    intValue: z.int(),
-    int64Value: z.bigint(),
-    uint64Value: z.bigint(),
-    floatValue: z.number(),
-    doubleValue: z.number(),
+    intValue: z.int32(),
+    int64Value: z
+      .bigint()
+      .min(-(2n ** 63n))
+      .max(2n ** 63n - 1n),
+    uint64Value: z
+      .bigint()
+      .min(0n)
+      .max(2n ** 64n - 1n),
+    floatValue: anyNumber,
+    doubleValue: anyNumber,
     boolValue: z.boolean(),
     stringValue: z.string(),
     classificationListValue: classifications,
@@ -94,7 +103,7 @@ export const constantSidePacket = defineCalculator({
   options: z.object({
     packet: z.array(constant).default([]).describe('The values, each one field of its type, such as `int_value`.'),
   }),
-  outputSidePackets: { PACKET: repeated(anyPacket) },
+  outputSidePackets: { PACKET: repeated(anyPacket, { min: 0 }) },
   check({ packet }) {
     return packet.every((fields) => Object.keys(fields).length === 1)
       ? undefined

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { anyPacket, defineCalculator, optional, repeated, sameAs } from '../../graph/index.ts';
+import { anyPacket, defineCalculator, enumOption, optional, repeated, sameAs } from '../../graph/index.ts';
 import { copyHeaders } from './headers.ts';
 import { bool } from './packet-types.ts';
 
@@ -14,8 +14,7 @@ export const gate = defineCalculator({
   options: z.object({
     emptyPacketsAsAllow: z.boolean().default(false).describe('A control stream without a packet opens the gate.'),
     allow: z.boolean().default(false).describe('The state when neither a stream nor a side packet controls the gate.'),
-    initialGateState: z
-      .enum(['UNSPECIFIED', 'GATE_UNINITIALIZED', 'GATE_ALLOW', 'GATE_DISALLOW'])
+    initialGateState: enumOption({ UNSPECIFIED: 0, GATE_UNINITIALIZED: 1, GATE_ALLOW: 2, GATE_DISALLOW: 3 })
       .optional()
       .describe('The state before the first time; the first change is told only if it is known.'),
   }),

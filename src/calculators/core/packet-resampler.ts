@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   anyPacket,
   defineCalculator,
+  enumOption,
   GraphError,
   mergeOptions,
   optional,
@@ -59,8 +60,7 @@ const resamplerOptions = z.object({
   startTime: z.int().optional().describe('Nothing before this time, microseconds.'),
   endTime: z.int().optional().describe('Nothing from this time on, microseconds.'),
   roundLimits: z.boolean().default(false).describe('start_time and end_time let half a period more through.'),
-  outputHeader: z
-    .enum(['NONE', 'PASS_HEADER', 'UPDATE_VIDEO_HEADER'])
+  outputHeader: enumOption({ NONE: 0, PASS_HEADER: 1, UPDATE_VIDEO_HEADER: 2 })
     .default('NONE')
     .describe("The output's header: none, the input's, or that with the new rate."),
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   anyPacket,
   defineCalculator,
+  enumOption,
   mergeOptions,
   optional,
   sameAs,
@@ -13,7 +14,7 @@ import { copyHeaders } from './headers.ts';
 import { int, optionFields } from './packet-types.ts';
 
 const thinnerOptions = z.object({
-  thinnerType: z.enum(['ASYNC', 'SYNC']).default('ASYNC').describe('ASYNC or SYNC.'),
+  thinnerType: enumOption({ ASYNC: 1, SYNC: 2 }).default('ASYNC').describe('ASYNC or SYNC.'),
   period: z.int().min(1).default(1).describe('Microseconds; the side packet PERIOD beats it.'),
   startTime: z.int().optional().describe('Nothing before this time, microseconds; SYNC counts periods from it.'),
   endTime: z.int().optional().describe('Nothing from this time on, microseconds.'),
