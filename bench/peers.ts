@@ -27,6 +27,23 @@ export function startMlserver(): Promise<Peer> {
   return startPeer('MLServer 1.7.1', 'mlserver/start.sh', 18080, 18081);
 }
 
+/** MLServer on a folder of our own, on the same ports. */
+export function startMlserverOn(folder: string): Promise<Peer> {
+  const script = [
+    'set -e; venv="${PEER_VENV:-${PEERS_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/millrace-peers}/mlserver/venv}"',
+    '[ -x "$venv/bin/mlserver" ] || PEER_VENV="$venv" bash "$0" >&2',
+    'exec "$venv/bin/mlserver" start "$1"',
+  ].join('\n');
+  const env = {
+    MLSERVER_HOST: '127.0.0.1',
+    MLSERVER_HTTP_PORT: '18080',
+    MLSERVER_GRPC_PORT: '18081',
+    MLSERVER_METRICS_PORT: '18082',
+    PYTHONDONTWRITEBYTECODE: '1',
+  };
+  return startPeer('MLServer 1.7.1', 'mlserver/install.sh', 18080, 18081, ['-c', script], [folder], env);
+}
+
 /** Our own server; `config` undefined is the shipped one. */
 export async function startMillrace(flags: readonly string[] = [], config?: string | object): Promise<Peer> {
   const server = await startServer({ flags, config });
@@ -39,12 +56,24 @@ export async function startMillrace(flags: readonly string[] = [], config?: stri
   };
 }
 
-async function startPeer(name: string, script: string, restPort: number, grpcPort: number): Promise<Peer> {
+/** @param options of bash, before the script; @param args behind it */
+async function startPeer(
+  name: string,
+  script: string,
+  restPort: number,
+  grpcPort: number,
+  options: readonly string[] = [],
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Peer> {
   const path = join(PEERS, script);
   await access(path);
   const restUrl = `http://127.0.0.1:${restPort}`;
   if (await isReady(restUrl)) throw new Error(`${name}: another server answers at ${restUrl}; stop it first`);
-  const child = spawn('bash', [path], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('bash', [...options, path, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let logs = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => (logs = (logs + text).slice(-10_000)));

@@ -85,7 +85,7 @@ export function crowdTable(crowds: readonly Crowd[]): string[] {
     '|---|---|---:|---:|---:|---:|---:|---|---|',
     ...sorted.map((crowd) => line(crowdCells(crowd, crowds))),
     '',
-    `“Alone”: one stream of 20 words at a time. “Paced”: ${STREAMS} at once, a word each 250 ms. “Unpaced”: ${STREAMS} at once, 100 words each as fast as they come. The paced ones come first on a fresh server; KiB per stream is how far they raise its resident memory.`,
+    `“Alone”: one stream of 20 words at a time, the best of the rounds. “Paced”: ${STREAMS} at once, a word each 250 ms. “Unpaced”: ${STREAMS} at once, 100 words each as fast as they come. The paced ones come first on a fresh server; KiB per stream is how far they raise its resident memory.`,
     '',
   ];
 }
@@ -112,8 +112,8 @@ function crowdCells({ kind, proto, server, figures }: Crowd, crowds: readonly Cr
   ];
 }
 
-/** @param perSecond with one worker and with two */
-export function scalingLines([one = NaN, two = NaN]: readonly number[]): string[] {
+/** Requests per second with one worker, and with two. */
+export function scalingLines([one, two]: readonly [number, number]): string[] {
   const ratio = two / one;
   return [
     `A CPU-bound Python model: ${one.toFixed(0)} requests per second with one worker, ${two.toFixed(0)} with two: × ${ratio.toFixed(2)} (target ≥ ${SCALING}: ${passOrMiss(ratio >= SCALING)}).`,

@@ -40,38 +40,60 @@ async function runClient(peer: Peer, args: readonly string[]): Promise<Crowd['fi
   return JSON.parse(stdout) as Crowd['figures'];
 }
 
-/** First responses of streams that come alone, then a thousand streams at once: paced ones, and ones that are not. */
+/** The first response of streams that come alone: the round in which it came soonest, all servers in turn. */
+async function runAlone(rounds: number): Promise<Crowd[]> {
+  const peers: Peer[] = [];
+  const best = new Map<string, Crowd>();
+  try {
+    for (const server of SERVERS) peers.push(await server.start());
+    for (const proto of ['grpc', 'rest']) {
+      const args = ['stream', '--conc', '1', '--tokens', '20', '--secs', '3', '--warm', '2', '--proto', proto];
+      for (let round = 0; round < rounds; round++) {
+        for (const peer of peers) {
+          const crowd: Crowd = { kind: 'alone', proto, server: peer.name, figures: await runClient(peer, args) };
+          const before = best.get(`${proto} ${peer.name}`);
+          if (before !== undefined && before.figures.ttft_p50_ms <= crowd.figures.ttft_p50_ms) continue;
+          best.set(`${proto} ${peer.name}`, crowd);
+        }
+      }
+    }
+  } finally {
+    for (const peer of peers.toReversed()) await peer[Symbol.asyncDispose]();
+  }
+  return [...best.values()];
+}
+
+/** A thousand streams at once: paced ones, then ones that are not. */
 async function runCrowds(): Promise<Crowd[]> {
   const crowds: Crowd[] = [];
   for (const server of SERVERS) {
     for (const proto of ['grpc', 'rest']) {
       await using peer = await server.start();
-      const alone = ['stream', '--conc', '1', '--tokens', '20', '--secs', '3', '--warm', '2'];
       const paced = ['flood', '--streams', '1000', '--tokens', '20', '--delay', '0.25'];
       const unpaced = ['flood', '--streams', '1000', '--tokens', '100'];
       for (const [kind, args] of [
-        ['alone', alone],
         ['paced', paced],
         ['unpaced', unpaced],
       ] as const) {
-        const figures = await runClient(peer, [...args, '--proto', proto]);
-        crowds.push({ kind, proto, server: server.name, figures });
-        console.log(kind, proto, server.name, JSON.stringify(figures));
+        crowds.push({ kind, proto, server: server.name, figures: await runClient(peer, [...args, '--proto', proto]) });
+        console.log(JSON.stringify(crowds.at(-1)));
       }
     }
   }
   return crowds;
 }
 
-/** Requests per second of a model that needs all of a core, with one worker and with two. */
-async function runScaling(seconds: number): Promise<number[]> {
-  const perSecond: number[] = [];
-  for (const workers of [1, 2]) {
-    await using peer = await PYTHON_OWN.start(workers);
+/** Most requests per second of a model that needs all of a core: with one worker, and with two. */
+async function runScaling(rounds: number, seconds: number): Promise<readonly [number, number]> {
+  await using one = await PYTHON_OWN.start(1);
+  await using two = await PYTHON_OWN.start(2);
+  const most = async (peer: Peer, before: number): Promise<number> => {
     const flags = ['-c', '8', '-model', 'spin', '-input', 'x', '-shape', '1'];
-    perSecond.push((await measure(peer, flags, seconds)).req_per_s);
-  }
-  return perSecond;
+    return Math.max(before, (await measure(peer, flags, seconds)).req_per_s);
+  };
+  let best: readonly [number, number] = [0, 0];
+  for (let round = 0; round < rounds; round++) best = [await most(one, best[0]), await most(two, best[1])];
+  return best;
 }
 
 async function main(): Promise<void> {
@@ -83,7 +105,7 @@ async function main(): Promise<void> {
     },
   });
   const only = options.only?.split(',');
-  const ids = [...RUNTIME_LOADS.map(({ id }) => id), 'crowds', 'scaling'];
+  const ids = [...RUNTIME_LOADS.map(({ id }) => id), 'alone', 'crowds', 'scaling'];
   const unknown = only?.filter((id) => !ids.includes(id)) ?? [];
   if (unknown.length > 0) throw new Error(`--only ${unknown.join(',')}: one or more of ${ids.join(', ')} expected`);
   const isOn = (id: string): boolean => only?.includes(id) ?? true;
@@ -99,8 +121,9 @@ async function main(): Promise<void> {
   const rows: LoadRow[] = [];
   for (const load of RUNTIME_LOADS) if (isOn(load.id)) rows.push(...(await runLoad(load, rounds, seconds)));
   if (rows.length > 0) lines.push(...loadTable(rows));
-  if (isOn('crowds')) lines.push(...crowdTable(await runCrowds()));
-  if (isOn('scaling')) lines.push(...scalingLines(await runScaling(seconds * rounds)));
+  const crowds = [...(isOn('alone') ? await runAlone(rounds) : []), ...(isOn('crowds') ? await runCrowds() : [])];
+  if (crowds.length > 0) lines.push(...crowdTable(crowds));
+  if (isOn('scaling')) lines.push(...scalingLines(await runScaling(rounds, seconds)));
   console.log(lines.join('\n'));
   if (only === undefined) await writeSection('runtimes', lines.join('\n'));
 }
