@@ -148,7 +148,9 @@ export class TraceRecorder {
         return { ...common, name: `${kind} ${name}`, ph: 'i', s: 't', cat: 'queue', args: { packets: size } };
       case 'packet':
         return { ...common, ph: 'i', s: 't', cat: 'packet', args: { timestamp: time } };
-      default:
+      case 'Open':
+      case 'Process':
+      case 'Close':
         return { ...common, ph: 'X', cat: 'calculator', dur: microseconds, args: { input_timestamp: time } };
     }
   }

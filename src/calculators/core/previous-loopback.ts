@@ -1,4 +1,12 @@
-import { anyPacket, defineCalculator, nextTimestamp, sameAs, Timestamp, type Packet } from '../../graph/index.ts';
+import {
+  anyPacket,
+  defineCalculator,
+  nextTimestamp,
+  sameAs,
+  Timestamp,
+  type OutputPort,
+  type Packet,
+} from '../../graph/index.ts';
 
 /**
  * Pairs each MAIN packet with the LOOP packet that belonged to the previous one: PREV_LOOP carries it at MAIN's time, or
@@ -42,10 +50,16 @@ export const previousLoopback = defineCalculator({
           if (main.loop > loop.timestamp) continue; // no MAIN packet waits for this one
           mains.shift();
           if (main.loop === loop.timestamp && loop.packet !== undefined) PREV_LOOP.send(loop.packet, main.timestamp);
-          else PREV_LOOP.setBound(nextTimestamp(main.timestamp));
+          else settle(PREV_LOOP, nextTimestamp(main.timestamp));
         }
         if (mains.length === 0 && MAIN.isDone) PREV_LOOP.close();
       },
     };
   },
 });
+
+/** Nothing comes after the last time of the range: the output closes. */
+function settle(output: OutputPort, bound: bigint): void {
+  if (bound > Timestamp.Max) output.close();
+  else output.setBound(bound);
+}
