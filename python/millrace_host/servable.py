@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import traceback
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from . import modules
 from .codec import Request, Response
@@ -13,6 +12,7 @@ from .convert import AnswerError, Converter, to_response
 from .errors import HostError
 from .logs import Log
 from .metrics import current_load, take_over
+from .text import short
 
 # What MLServer's status codes are as gRPC codes. The status itself goes along as a detail.
 _CODES = {
@@ -57,6 +57,9 @@ class Loaded:
             "inputs": [_spec(tensor) for tensor in getattr(metadata, "inputs", None) or []],
             "outputs": [_spec(tensor) for tensor in getattr(metadata, "outputs", None) or []],
         }
+        parameters = _parameters(metadata)
+        if parameters:
+            self.description["parameters"] = parameters
         versions = getattr(metadata, "versions", None)
         if versions:
             self.description["declaredVersions"] = list(versions)
@@ -198,7 +201,7 @@ async def load_servable(load_id: int, spec: Dict[str, Any], log: Log) -> Loaded:
         raise HostError("MODEL_INVALID", text) from None
     except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever users' code raises
         log.failure("runtime failed to load", error, servable=name)
-        text = f"runtime '{name}' failed to load: {_short(error, spec['module'])}"
+        text = f"runtime '{name}' failed to load: {short(error, spec['module'])}"
         raise HostError("MODEL_INVALID", text, {"servable": name}) from None
 
 
@@ -247,14 +250,13 @@ async def _settled(result: Any) -> Any:
 
 def _spec(tensor: Any) -> Dict[str, Any]:
     datatype = getattr(tensor.datatype, "value", tensor.datatype)
-    return {"name": tensor.name, "datatype": datatype, "shape": list(tensor.shape)}
+    spec = {"name": tensor.name, "datatype": datatype, "shape": list(tensor.shape)}
+    parameters = _parameters(tensor)
+    return {**spec, "parameters": parameters} if parameters else spec
 
 
-def _short(error: BaseException, module: str) -> str:
-    """An error in one line, with the place in the user's file where there is one."""
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.msg} ({os.path.basename(error.filename or module)}, line {error.lineno})"
-    text = f"{type(error).__name__}: {error}"
-    frames: List[traceback.FrameSummary] = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == os.path.abspath(module)]
-    return f"{text} ({os.path.basename(module)}, line {own[-1].lineno})" if own else text
+def _parameters(described: Any) -> Dict[str, Any]:
+    """What metadata has in its `parameters`, as far as it is plain."""
+    parameters = getattr(described, "parameters", None)
+    given: Dict[str, Any] = parameters.model_dump() if parameters is not None else {}
+    return {key: value for key, value in given.items() if isinstance(value, (bool, int, float, str))}

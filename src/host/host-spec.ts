@@ -64,4 +64,5 @@ export interface DeclaredMetadata {
   readonly versions: readonly string[];
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
 }

@@ -9,6 +9,8 @@ export interface ServableDescription {
   readonly outputs: readonly TensorSpec[];
   /** Free text that a runtime gives in the place of versions (MLServer's `versions`). */
   readonly declaredVersions?: readonly string[];
+  /** JSON that its metadata has beside all that (MLServer's `content_type`). */
+  readonly parameters?: Readonly<Record<string, unknown>>;
   /** Of a graph: its nodes and streams after validation, as `GraphDescription` in `graph/`. */
   readonly graph?: object;
   /** The execution provider of a model. */

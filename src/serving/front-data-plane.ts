@@ -129,12 +129,12 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const description = entry.current?.description;
     if (description === undefined)
       throw new MillraceError('INTERNAL', `servable "${name}" is ready without a description`);
-    const { platform, decoupled, inputs, outputs, declaredVersions, graph } = description;
+    const { platform, decoupled, inputs, outputs, declaredVersions, parameters, graph } = description;
     const versions =
       version === '' ? (this.#repository.versions(name) ?? []).filter((v) => v.current?.isReady) : [entry];
     const { kind } = entry;
     const numbers = versions.map((v) => v.version).filter((v) => v !== '');
-    return { name, versions: numbers, platform, kind, decoupled, inputs, outputs, declaredVersions, graph };
+    return { name, versions: numbers, platform, kind, decoupled, inputs, outputs, declaredVersions, parameters, graph };
   }
 
   list(): readonly ServableStatus[] {

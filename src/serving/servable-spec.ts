@@ -89,6 +89,7 @@ export interface DeclaredMetadata {
   readonly versions: readonly string[];
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface RuntimeSpec extends SpecBase {

@@ -25,6 +25,7 @@ export async function describeRuntime({ definition, declared, isBatched }: Descr
     inputs: specs('inputs', inputs ?? said.inputs ?? declaredInputs),
     outputs: specs('outputs', outputs ?? said.outputs ?? declaredOutputs),
     ...(declaredVersions.length > 0 ? { declaredVersions } : undefined),
+    ...(declared?.parameters === undefined ? undefined : { parameters: declared.parameters }),
     ...(isBatched && predictStream !== undefined ? { warnings: [warning] } : undefined),
   };
 }

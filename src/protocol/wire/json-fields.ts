@@ -120,6 +120,9 @@ export function readParameters(
 /** Undefined: it is null, and that means absent. */
 function readParameter(reader: JsonReader, key: string, rules: JsonRules): ParameterValue | undefined {
   const first = reader.peek();
+  if (key === 'headers' && rules.dialect === 'mlserver' && first !== 123 && first !== 110) {
+    throw invalidParameter(key, reader.value(), 'an object');
+  }
   if (first === 110 && rules.dialect === 'mlserver' && (!rules.anyParameters || DECLARED_PARAMETERS.includes(key))) {
     reader.value();
     return undefined;
@@ -127,6 +130,9 @@ function readParameter(reader: JsonReader, key: string, rules: JsonRules): Param
   if (rules.anyParameters && (first === 123 || first === 91 || first === 110)) return readJsonParameter(reader, key);
   const value = reader.value();
   if (!isParameter(value)) throw invalidParameter(key, value, PARAMETER_TYPES);
+  if (rules.dialect === 'mlserver' && key === 'content_type' && typeof value !== 'string') {
+    throw invalidParameter(key, value, 'a string');
+  }
   return value;
 }
 

@@ -65,7 +65,9 @@ interface InferParameter {
   readonly double_param?: number;
 }
 
-function toMetadata({ name, versions, platform, inputs, outputs, parameters }: ServableMetadata): object {
+function toMetadata(metadata: ServableMetadata): object {
+  const { name, platform, inputs, outputs, parameters } = metadata;
+  const versions = metadata.declaredVersions ?? metadata.versions;
   return {
     name,
     versions: [...versions],

@@ -28,7 +28,9 @@ export async function mlserverModelRoutes(app: FastifyInstance, { dataPlane }: R
     };
     app.get(path, { schema: metadata }, (request) => {
       const { servable, version } = modelOf(request);
-      const { name, versions, platform, inputs, outputs, parameters = {} } = dataPlane.metadata(servable, version);
+      const metadata = dataPlane.metadata(servable, version);
+      const { name, platform, inputs, outputs, parameters = {} } = metadata;
+      const versions = metadata.declaredVersions ?? metadata.versions;
       return { name, versions, platform, inputs: inputs.map(tensor), outputs: outputs.map(tensor), parameters };
     });
     const ready = { summary: 'Whether it takes requests', tags: ['models'], response: READY };

@@ -157,5 +157,12 @@ function declaredOf({ fields }: ModelSettings): RuntimeSpec['declared'] {
       parameters: parameters ?? undefined,
     }));
   const { platform = '', versions = [], inputs, outputs } = fields;
-  return { platform, versions, inputs: tensors(inputs), outputs: tensors(outputs) };
+  const contentType = fields.parameters?.content_type ?? undefined;
+  return {
+    platform,
+    versions,
+    inputs: tensors(inputs),
+    outputs: tensors(outputs),
+    parameters: contentType === undefined ? undefined : { content_type: contentType },
+  };
 }
