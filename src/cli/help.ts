@@ -13,6 +13,8 @@ Commands:
   config explain   Show every option's value and where it came from, the servables, and what is wrong in the file.
   graph …          Check, draw, run and replay graph files: millrace graph --help.
   trace            Run a graph and write a Chrome trace: millrace trace --help.
+  infer, models    Ask any KServe v2 server: millrace infer --help, millrace models --help.
+  perf             Measure any KServe v2 server: millrace perf --help.
   help, version    Also as --help (-h) and --version.
 
 Each option is a flag (--port 9000), an environment variable (MILLRACE_PORT=9000) or, where not said otherwise, a

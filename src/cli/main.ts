@@ -38,6 +38,11 @@ async function runCommand(args: readonly string[], environment: Environment): Pr
     const { graphCommand } = await import('./graph/graph-commands.ts');
     return graphCommand(given, { ...environment, logger: createLogger('error') });
   }
+  const [word, ...rest] = given;
+  if (word === 'infer' || word === 'models' || word === 'perf') {
+    const { clientCommand } = await import('./client/client-commands.ts');
+    return clientCommand(word, rest, environment);
+  }
   const { command, folder, flags, topic } = parseArguments(given);
   switch (command) {
     case 'help':

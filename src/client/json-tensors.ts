@@ -4,7 +4,7 @@ import { encodeBytes } from '../tensor/bytes.ts';
 import { isDatatype, viewOf, type Datatype } from '../tensor/datatype.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { JsonParameter, type Parameters, type ParameterValue } from '../tensor/parameters.ts';
-import { elementCount, type Tensor } from '../tensor/tensor.ts';
+import { expectedBytes, type Tensor } from '../tensor/tensor.ts';
 import { InferenceError } from './inference-error.ts';
 
 /** A body, and the length of its JSON where tensors follow that (KServe's binary tensor extension). */
@@ -62,22 +62,44 @@ function parse(bytes: Buffer): JsonObject {
   }
 }
 
+/** A tensor as JSON has it; `data` flat or nested, row-major. */
+export interface JsonTensor {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  readonly data: readonly JsonValue[];
+}
+
+/** @throws InferenceError where datatype, shape and data do not fit */
+export function tensorFromJson({ name, datatype, shape, data }: JsonTensor): Tensor {
+  return checkedTensor(name, datatype, shape, (type) => toBytes(type, flatten(data)));
+}
+
 function toTensor(output: JsonObject, take: (size: number) => Buffer): Tensor {
   const name = textOf(output['name'] ?? '');
-  const datatype = textOf(output['datatype'] ?? '');
-  if (!isDatatype(datatype)) throw malformed(`output "${name}" has datatype ${JSON.stringify(datatype)}`);
-  if (!Array.isArray(output['shape'])) throw malformed(`output "${name}" has no shape`);
-  const shape = output['shape'].map(Number);
+  const { datatype = '', shape, data } = output;
+  if (!Array.isArray(shape)) throw malformed(`tensor "${name}" has no shape`);
   const { binary_data_size: size, ...parameters } = toParameters(output['parameters']) ?? {};
-  const data = output['data'];
-  if (size === undefined && !Array.isArray(data)) throw malformed(`output "${name}" has no data`);
-  const raw = size === undefined ? toBytes(datatype, flatten(data as JsonValue[])) : take(Number(size));
-  if (datatype !== 'BYTES' && raw.byteLength !== elementCount(shape) * viewOf(datatype).BYTES_PER_ELEMENT) {
-    throw malformed(`output "${name}" has ${raw.byteLength} bytes, ${datatype} [${shape.join(',')}] expected`);
+  if (size === undefined && !Array.isArray(data)) throw malformed(`tensor "${name}" has no data`);
+  const tensor = checkedTensor(name, textOf(datatype), shape.map(Number), (type) =>
+    size === undefined ? toBytes(type, flatten(data as JsonValue[])) : take(Number(size)),
+  );
+  return Object.keys(parameters).length === 0 ? tensor : { ...tensor, parameters };
+}
+
+function checkedTensor(
+  name: string,
+  datatype: string,
+  shape: readonly number[],
+  bytesOf: (datatype: Datatype) => Uint8Array,
+): Tensor {
+  if (!isDatatype(datatype)) throw malformed(`tensor "${name}" has datatype ${JSON.stringify(datatype)}`);
+  const data = bytesOf(datatype);
+  const expected = expectedBytes(datatype, shape);
+  if (expected !== undefined && data.byteLength !== expected) {
+    throw malformed(`tensor "${name}" has ${data.byteLength} bytes, ${datatype} [${shape.join(',')}] expected`);
   }
-  return Object.keys(parameters).length === 0
-    ? { name, datatype, shape, data: raw }
-    : { name, datatype, shape, data: raw, parameters };
+  return { name, datatype, shape, data };
 }
 
 /** MLServer writes NaN as null. */
@@ -91,7 +113,7 @@ function toBytes(datatype: Datatype, values: readonly JsonValue[]): Uint8Array {
   return new Uint8Array(buffer);
 }
 
-function flatten(values: JsonValue[]): JsonValue[] {
+function flatten(values: readonly JsonValue[]): readonly JsonValue[] {
   return values.some(Array.isArray)
     ? values.flatMap((value) => (Array.isArray(value) ? flatten(value) : [value]))
     : values;
@@ -121,5 +143,5 @@ function asObject(value: JsonValue, what: string): JsonObject {
 }
 
 function malformed(problem: string): InferenceError {
-  return new InferenceError('INTERNAL', `the server's answer is not an inference response: ${problem}`);
+  return new InferenceError('INTERNAL', `no inference response: ${problem}`);
 }

@@ -42,7 +42,20 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'config',
   ],
   client: ['base', 'tensor', 'protocol/wire'],
-  cli: ['base', 'config', 'app', 'client', 'graph', 'calculators', 'media', 'graph-tools'],
+  perf: ['base', 'tensor', 'client'],
+  cli: [
+    'base',
+    'tensor',
+    'config',
+    'app',
+    'protocol/wire',
+    'client',
+    'perf',
+    'graph',
+    'calculators',
+    'media',
+    'graph-tools',
+  ],
 };
 
 /** Single imports that the table does not allow, each with its reason. */
