@@ -16,7 +16,8 @@ from .errors import HostError
 from .head import HeadReader, HeadWriter
 from .logs import Log
 from .metrics import gathering
-from .servable import Loaded, load_servable
+from .node import load_node
+from .servable import load_servable
 from .session import Session
 
 
@@ -31,7 +32,7 @@ class HostServer:
         self._load_limit_s: Optional[float] = None
         gathering.connect(loop, self._send_metrics)
         self._log = log
-        self._loaded: Dict[int, Loaded] = {}
+        self._loaded: Dict[int, Any] = {}
         self._unary: Dict[int, "asyncio.Task[None]"] = {}
         self._sessions: Dict[int, Session] = {}
         # Loads happen one after another, and are undone in the same order.
@@ -162,7 +163,8 @@ class HostServer:
             channel, load_id, spec = wanted
             self._load_limit_s = (spec.get("loadTimeoutMs") or 0) / 1000
             try:
-                loaded = await load_servable(load_id, spec, self._log)
+                load = load_node if spec["kind"] == "python_node" else load_servable
+                loaded: Any = await load(load_id, spec, self._log)
                 self._loaded[load_id] = loaded
                 gathering.loads = list(self._loaded)
                 self._reply(frames.LOADED, channel, loaded.description)
@@ -173,7 +175,7 @@ class HostServer:
             # Should the next load end this process, the server must know that this one did not.
             self._connection.flush()
 
-    def _find(self, load_id: int) -> Loaded:
+    def _find(self, load_id: int) -> Any:
         loaded = self._loaded.get(load_id)
         if loaded is None:
             raise HostError("SERVABLE_NOT_READY", "the servable was unloaded")

@@ -4,7 +4,7 @@ import type { Settings } from '../config/settings.ts';
 import { fromStream } from '../ipc/connection.ts';
 import { localLauncher, processLauncher, type LaunchedHost } from '../ipc/launcher.ts';
 import type { HostProgram } from '../serving/host-pool.ts';
-import { launchPython, notLaunched } from './python-launcher.ts';
+import { launchPython, notLaunched } from '../runtime/python/python-launcher.ts';
 
 /** Host processes; or, with `hosts: 0`, hosts in this process, which then loads models itself and runs no Python. */
 export async function hostLauncher(

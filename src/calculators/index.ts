@@ -2,6 +2,7 @@ import type { NodeDefinition } from '../graph/index.ts';
 import { coreCalculators } from './core/index.ts';
 import { inference } from './model/inference.ts';
 import { modelSession } from './model/session.ts';
+import { pythonExecutor } from './script/python-executor.ts';
 import { scriptCalculator } from './script/script-calculator.ts';
 import { constantTensor } from './tensor/constant-tensor.ts';
 import { counter } from './tensor/counter.ts';
@@ -20,6 +21,7 @@ export const builtinCalculators: readonly NodeDefinition[] = [
   modelSession,
   inference,
   scriptCalculator,
+  pythonExecutor,
   yoloImageToTensor,
   yoloTensorToDetections,
 ];

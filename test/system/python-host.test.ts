@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { launchPython } from '../../src/app/python-launcher.ts';
+import { launchPython } from '../../src/runtime/python/python-launcher.ts';
 import { Cancellation } from '../../src/base/cancellation.ts';
 import { MillraceError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';

@@ -206,7 +206,8 @@ export function responseOf(
 }
 
 function sidePackets(parameters: Parameters | undefined): ReadonlyMap<string, unknown> {
-  const packets = new Map<string, unknown>();
+  // What OVMS gives its Python nodes; ours need nothing of it.
+  const packets = new Map<string, unknown>([[RESERVED_SIDE_PACKET, true]]);
   for (const [name, value] of Object.entries(parameters ?? {})) {
     if (name !== TIMESTAMP_PARAMETER) packets.set(name, value instanceof Uint64 ? value.value : value);
   }

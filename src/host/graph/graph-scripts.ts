@@ -3,8 +3,11 @@ import { dirname, resolve } from 'node:path';
 import { messageOf, MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { settledWithin } from '../../base/settled-within.ts';
+import { pythonExecutor, type PythonOptions } from '../../calculators/script/python-executor.ts';
 import { scriptCalculator, type ScriptOptions } from '../../calculators/script/script-calculator.ts';
 import type { NodePlan, ValidatedGraph } from '../../graph/index.ts';
+import { launchPython } from '../../runtime/python/python-launcher.ts';
+import { PythonNodes } from '../../runtime/python/python-nodes.ts';
 import type { ScriptHandler, ScriptSetup } from '../../runtime/script/define-script.ts';
 import type { ScriptService } from '../../runtime/script/script-service.ts';
 import { exportOf, type ImportModule } from '../../runtime/script/user-modules.ts';
@@ -22,13 +25,14 @@ export interface GraphScriptsParts {
   readonly logger: Logger;
 }
 
-/** The scripts of a loaded graph, by its ScriptCalculator nodes. */
+/** The scripts of a loaded graph, by its ScriptCalculator and PythonExecutorCalculator nodes. */
 export class GraphScripts {
   readonly #folder: string;
   readonly #logger: Logger;
   readonly #callDeadlineMs: number;
   readonly #makers = new Map<string, () => ScriptHandler>();
   readonly #shared: ScriptHandler[] = [];
+  #python: PythonNodes | undefined;
 
   private constructor({ graphPath, callDeadlineMs, logger }: GraphScriptsParts) {
     this.#folder = dirname(graphPath);
@@ -42,7 +46,8 @@ export class GraphScripts {
    */
   static async load(graph: ValidatedGraph, parts: GraphScriptsParts): Promise<GraphScripts | undefined> {
     const nodes = graph.nodes.filter(({ definition }) => definition.name === scriptCalculator.name);
-    if (nodes.length === 0) return undefined;
+    const python = graph.nodes.filter(({ definition }) => definition.name === pythonExecutor.name);
+    if (nodes.length + python.length === 0) return undefined;
     const scripts = new GraphScripts(parts);
     for (const node of nodes) {
       const path = resolve(dirname(parts.graphPath), (node.options as ScriptOptions).handlerPath);
@@ -54,6 +59,7 @@ export class GraphScripts {
         throw new MillraceError('GRAPH_INVALID', problem, { details: { file: path }, cause: error });
       }
     }
+    if (python.length > 0) await scripts.#addPython(python, parts);
     return scripts;
   }
 
@@ -78,6 +84,7 @@ export class GraphScripts {
 
   /** Finalizes those that all sessions share; failures are only logged. */
   async close(): Promise<void> {
+    await this.#python?.close();
     for (const handler of this.#shared.splice(0)) await this.#finalize(handler);
   }
 
@@ -98,13 +105,32 @@ export class GraphScripts {
       return;
     }
     const handler = make();
-    const [inputs, outputs] = [node.inputs, node.outputs].map((ports) =>
-      ports.filter(({ tag }) => tag !== 'LOOPBACK').map((port) => port.name),
-    ) as [string[], string[]];
-    const setup = { node: node.name, inputs, outputs, folder: this.#folder, parameters: {}, logger: this.#logger };
+    const setup = { node: node.name, ...streamsOf(node), folder: this.#folder, parameters: {}, logger: this.#logger };
     await this.#initialize(handler, setup, parts.loadTimeoutMs);
     this.#shared.push(handler);
     this.#makers.set(node.name, () => handler);
+  }
+
+  async #addPython(nodes: readonly NodePlan[], parts: GraphScriptsParts): Promise<void> {
+    const { loadTimeoutMs, callDeadlineMs } = parts;
+    const name = `Python of ${parts.graphPath}`;
+    const folder = this.#folder;
+    const wanted = nodes.map((node) => {
+      const path = resolve(folder, (node.options as PythonOptions).handlerPath);
+      return { node: node.name, path, folder, ...streamsOf(node) };
+    });
+    const launch = () => launchPython(undefined, process.env, this.#logger);
+    try {
+      const python = await PythonNodes.start(wanted, { name, launch, callDeadlineMs, loadTimeoutMs }, this.#logger);
+      this.#python = python;
+      for (const { node } of wanted) {
+        const handler = python.handler(node);
+        this.#makers.set(node, () => handler);
+      }
+    } catch (error) {
+      await this.close();
+      throw new MillraceError('GRAPH_INVALID', messageOf(error), { details: { file: parts.graphPath }, cause: error });
+    }
   }
 
   async #initialize(handler: ScriptHandler, setup: ScriptSetup, timeoutMs: number): Promise<void> {
@@ -115,6 +141,14 @@ export class GraphScripts {
       return new Error(`initialize did not end within ${timeoutMs} ms (load_timeout_ms)`);
     });
   }
+}
+
+/** Names of the graph streams that a node reads and writes, without LOOPBACK. */
+function streamsOf(node: NodePlan): { readonly inputs: readonly string[]; readonly outputs: readonly string[] } {
+  const [inputs, outputs] = [node.inputs, node.outputs].map((ports) =>
+    ports.filter(({ tag }) => tag !== 'LOOPBACK').map((port) => port.name),
+  ) as [string[], string[]];
+  return { inputs, outputs };
 }
 
 /** @throws Error when it is no script */

@@ -3,8 +3,15 @@ import type { Cancellation } from '../../base/cancellation.ts';
 import { messageOf, MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { builtinCalculators } from '../../calculators/index.ts';
+import { pythonExecutor } from '../../calculators/script/python-executor.ts';
 import { scriptCalculator } from '../../calculators/script/script-calculator.ts';
-import { CalculatorRegistry, readGraphFile, validateGraph, type ValidatedGraph } from '../../graph/index.ts';
+import {
+  CalculatorRegistry,
+  readGraphFile,
+  validateGraph,
+  type NodeDefinition,
+  type ValidatedGraph,
+} from '../../graph/index.ts';
 import type { HostSession, SessionOutput } from '../../ipc/host-handler.ts';
 import { newModules, type ImportModule } from '../../runtime/script/user-modules.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
@@ -78,8 +85,9 @@ function newestInputsOf({ inputPolicy = {} }: GraphLoad, { inputStreams }: Valid
 async function calculatorsFor(spec: GraphLoad, importModule: ImportModule): Promise<CalculatorRegistry> {
   const { calculators = [], callDeadlineMs = 0 } = spec;
   const users = await loadUserCalculators(calculators, importModule);
-  const own = [scriptCalculator, ...users.calculators];
-  const others = builtinCalculators.filter((calculator) => calculator !== scriptCalculator);
+  const scripts: readonly NodeDefinition[] = [scriptCalculator, pythonExecutor];
+  const own = [scriptCalculator, pythonExecutor, ...users.calculators];
+  const others = builtinCalculators.filter((calculator) => !scripts.includes(calculator));
   try {
     return new CalculatorRegistry(
       [...others, ...own.map((calculator) => withCallDeadline(calculator, callDeadlineMs))],

@@ -48,7 +48,11 @@ export interface ScriptHandler {
   execute(
     inputs: readonly Tensor[],
     context: ScriptContext,
-  ): ScriptOutputs | Promise<ScriptOutputs> | Iterator<ScriptOutputs> | AsyncIterator<ScriptOutputs>;
+  ):
+    | ScriptOutputs
+    | Promise<ScriptOutputs | Iterator<ScriptOutputs> | AsyncIterator<ScriptOutputs>>
+    | Iterator<ScriptOutputs>
+    | AsyncIterator<ScriptOutputs>;
   /** Once, after the last `execute`, however the session ended. A failure is only logged. */
   finalize?(): void | Promise<void>;
 }

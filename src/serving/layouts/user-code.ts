@@ -4,6 +4,7 @@ import { MillraceError } from '../../base/errors.ts';
 
 const MODULES = ['.js', '.mjs', '.cjs', '.ts', '.mts'];
 const SOURCES = [...MODULES, '.json'];
+const PYTHON_SOURCES = ['.py'];
 
 /**
  * The files of a user's module: itself, then the sources beside it, since it may import them.
@@ -20,7 +21,7 @@ export async function moduleFiles(path: string, key: string, given: string): Pro
 
 /** The same of a Python file. */
 export async function pythonFiles(path: string, key: string): Promise<string[]> {
-  return [path, ...(await sourcesBeside(await existing(path, key), ['.py']))];
+  return [path, ...(await sourcesBeside(await existing(path, key)))];
 }
 
 async function existing(path: string, key: string): Promise<string> {
@@ -28,8 +29,9 @@ async function existing(path: string, key: string): Promise<string> {
   return path;
 }
 
-/** The sources in the folder of `path`, without itself; none where there is no such folder. */
-export async function sourcesBeside(path: string, extensions: readonly string[] = SOURCES): Promise<string[]> {
+/** The sources in the folder of `path`, in its language, without itself; none where there is no such folder. */
+export async function sourcesBeside(path: string): Promise<string[]> {
+  const extensions = extname(path) === '.py' ? PYTHON_SOURCES : SOURCES;
   const names = await readdir(dirname(path)).catch(() => [] as string[]);
   const sources = names.filter((name) => extensions.includes(extname(name))).sort();
   return sources.map((name) => join(dirname(path), name)).filter((source) => source !== path);

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { silentLogger, type Logger } from '../base/logger.ts';
+import { silentLogger, type Logger } from '../../base/logger.ts';
 import { findInterpreter } from './python-interpreter.ts';
 import { launchPython } from './python-launcher.ts';
 

@@ -1,13 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { duplexPair, type Duplex } from 'node:stream';
-import { messageOf } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
-import type { LaunchedHost } from '../ipc/launcher.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { LaunchedHost } from '../../ipc/launcher.ts';
 import { findInterpreter } from './python-interpreter.ts';
 
 /** The program; beside `src/` and `dist/` in the package. */
-const PROGRAM = fileURLToPath(new URL('../../python/millrace_host/__main__.py', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../python/millrace_host/__main__.py', import.meta.url));
 
 /** What is kept of a line on standard error. */
 const MAX_CHARS = 8192;
