@@ -91,7 +91,7 @@ export class RuntimeServable implements HostServable {
     const call = this.#parts.callDeadlineMs === 0 ? cancellation : followerOf(cancellation);
     try {
       const answer = definition.predict(request, new CallContext(context, call, request.headers));
-      return this.#response(request, answer instanceof Promise ? await this.#inTime(answer, call) : await answer);
+      return this.#response(request, isPromise(answer) ? await this.#inTime(answer, call) : answer);
     } catch (error) {
       throw this.#failure(error);
     }
@@ -184,6 +184,11 @@ export class RuntimeServable implements HostServable {
     logger.error({ stack: error instanceof Error ? error.stack : undefined }, 'runtime failed');
     return new MillraceError('RUNTIME_FAILED', messageOf(error), { details: { servable: this.#name }, cause: error });
   }
+}
+
+/** Of whatever realm or library. */
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as Partial<Promise<T>> | undefined | null)?.then === 'function';
 }
 
 /** Cancelled with `cancellation`, or alone. */

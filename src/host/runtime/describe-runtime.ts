@@ -15,23 +15,23 @@ interface Described {
  */
 export async function describeRuntime({ definition, declared, isBatched }: Described): Promise<ServableDescription> {
   const said: RuntimeMetadata = (await definition.metadata?.()) ?? {};
-  const { inputs, outputs, predict, predictStream } = definition;
+  const { inputs, outputs } = definition;
   const { platform = '', inputs: declaredInputs, outputs: declaredOutputs, versions } = declared ?? {};
   const declaredVersions = said.versions ?? versions ?? [];
   const warning = 'max_batch_size and max_batch_time are for unary requests, not supported for inference streaming';
   return {
     platform: said.platform ?? (platform || 'millrace_runtime'),
-    decoupled: definition.decoupled ?? predict === undefined,
+    decoupled: definition.decoupled ?? definition.predict === undefined,
     inputs: specs('inputs', inputs ?? said.inputs ?? declaredInputs),
     outputs: specs('outputs', outputs ?? said.outputs ?? declaredOutputs),
     ...(declaredVersions.length > 0 ? { declaredVersions } : undefined),
     ...(declared?.parameters === undefined ? undefined : { parameters: declared.parameters }),
-    ...(isBatched && predictStream !== undefined ? { warnings: [warning] } : undefined),
+    ...(isBatched && definition.predictStream !== undefined ? { warnings: [warning] } : undefined),
   };
 }
 
 function specs(what: string, value: ServableDescription['inputs'] = []): ServableDescription['inputs'] {
-  if (!Array.isArray(value)) throw new Error(`its ${what} are no array`);
+  if (!Array.isArray(value as unknown)) throw new Error(`its ${what} are no array`);
   for (const [at, spec] of value.entries()) {
     const fault = tensorSpecFault(spec);
     if (fault !== undefined) throw new Error(`${what}[${at}]: ${fault}`);
