@@ -11,7 +11,7 @@ export {
   type ResponsePacketType,
   type TensorPacketType,
 } from './calculators/packet-types.ts';
-export type { Image } from './calculators/image.ts';
+export type { Image } from './media/image.ts';
 export {
   decodeInput,
   decodeRequest,

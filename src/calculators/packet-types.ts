@@ -3,7 +3,7 @@ import type { ModelSession } from '../runtime/model-session.ts';
 import type { Datatype } from '../tensor/datatype.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { shapeFits, type Tensor, type TensorSpec } from '../tensor/tensor.ts';
-import { IMAGE_FORMATS, type Image } from './image.ts';
+import { IMAGE_FORMATS, type Image } from '../media/image.ts';
 
 /** Tensors, of one datatype and shape where the calculator knows them; the graph's metadata and request checks use that. */
 export class TensorPacketType extends PacketType<Tensor> {

@@ -1,5 +1,5 @@
 import { messageOf, MillraceError } from '../base/errors.ts';
-import { fromImage, type Image } from '../calculators/image.ts';
+import { fromImage, type Image } from '../media/image.ts';
 import { imagePacket } from '../calculators/packet-types.ts';
 import { GraphError, type Packet, type PacketType } from '../graph/index.ts';
 import { packetValue, type InputPort } from '../host/graph/ports.ts';

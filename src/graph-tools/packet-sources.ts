@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { messageOf } from '../base/errors.ts';
 import { fileFault } from '../base/file-fault.ts';
-import { toImage } from '../calculators/image.ts';
+import { toImage } from '../media/image.ts';
 import { GraphError, nextTimestamp, type Packet } from '../graph/index.ts';
 import { packetValue, type InputPort } from '../host/graph/ports.ts';
 import type { Tensor } from '../tensor/tensor.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
-import type { Image } from '../../src/calculators/image.ts';
+import type { Image } from '../../src/media/image.ts';
 import { builtinCalculators } from '../../src/calculators/index.ts';
 import { CalculatorRegistry, GraphRun, parseGraphConfig, validateGraph, type Packet } from '../../src/graph/index.ts';
 import type { ModelService } from '../../src/runtime/model-service.ts';

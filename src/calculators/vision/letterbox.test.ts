@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Image } from '../image.ts';
+import type { Image } from '../../media/image.ts';
 import { fit, Letterboxer } from './letterbox.ts';
 
 function rgb(width: number, height: number, pixel: (x: number, y: number) => [number, number, number]): Image {

@@ -1,4 +1,4 @@
-import type { Image } from '../image.ts';
+import type { Image } from '../../media/image.ts';
 import type { Letterbox } from '../packet-types.ts';
 
 /** Grey of the bars beside the image, as YOLO models are trained with: 114 of 255. */

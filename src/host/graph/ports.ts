@@ -1,5 +1,5 @@
 import { MillraceError } from '../../base/errors.ts';
-import { fromImage, toImage, type Image } from '../../calculators/image.ts';
+import { fromImage, toImage, type Image } from '../../media/image.ts';
 import {
   imagePacket,
   RequestPacketType,
