@@ -6,6 +6,7 @@ import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import { checkInputs } from '../runtime/check-inputs.ts';
 import type { RuntimeDefinition, RuntimeResponse } from '../runtime/script/define-runtime.ts';
 import type { Headers, InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import type { TensorSpec } from '../tensor/tensor.ts';
 import { headersFault, kindOf, responseFault } from '../tensor/tensor-fault.ts';
 import type { DeclaredMetadata } from './host-spec.ts';
 import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
@@ -35,6 +36,8 @@ export class RuntimeServable implements HostServable {
   readonly #name: string;
   readonly #life: Cancellation;
   readonly #streamRuntime: StreamRuntime;
+  /** What requests are checked against. */
+  readonly #inputs: readonly TensorSpec[] | undefined;
   /** Streams whose code has not ended, aborted ones too. */
   readonly #streams = new Set<RuntimeStream>();
 
@@ -42,6 +45,8 @@ export class RuntimeServable implements HostServable {
     this.#parts = parts;
     this.#name = parts.context.model.name;
     this.#life = life;
+    const { inputs } = parts.definition;
+    this.#inputs = parts.isBatched ? inputs?.map(anyRows) : inputs;
     this.description = description;
     this.#streamRuntime = {
       name: this.#name,
@@ -151,8 +156,8 @@ export class RuntimeServable implements HostServable {
   }
 
   #check(request: InferenceRequest): void {
-    const { inputs, outputs } = this.#parts.definition;
-    if (inputs !== undefined) checkInputs(request.servable, inputs, request.inputs, request.id);
+    const { outputs } = this.#parts.definition;
+    if (this.#inputs !== undefined) checkInputs(request.servable, this.#inputs, request.inputs, request.id);
     if (outputs !== undefined) checkRequestedOutputs(request, outputs);
   }
 
@@ -184,6 +189,11 @@ export class RuntimeServable implements HostServable {
     logger.error({ stack: error instanceof Error ? error.stack : undefined }, 'runtime failed');
     return new MillraceError('RUNTIME_FAILED', messageOf(error), { details: { servable: this.#name }, cause: error });
   }
+}
+
+/** A batch has the rows of all its requests. */
+function anyRows(spec: TensorSpec): TensorSpec {
+  return spec.shape.length === 0 ? spec : { ...spec, shape: [-1, ...spec.shape.slice(1)] };
 }
 
 /** Of whatever realm or library. */

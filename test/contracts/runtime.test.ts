@@ -206,6 +206,14 @@ describe.each(Object.entries(launchers))('a runtime in a host %s', (_where, laun
     await expect(never).rejects.toMatchObject({ reason: 'SHUTTING_DOWN' });
   });
 
+  it('takes the rows of a whole batch, whatever it declares, where its requests are batched', async () => {
+    const { client } = await loaded('rows', { batching: {} });
+    const two = request('r', [{ name: 'text', datatype: 'BYTES', shape: [2], data: encodeBytes(['a', 'b']) }]);
+    expect((await client.infer(1, two, new Cancellation())).outputs[0]?.shape).toEqual([2]);
+    await client.loadServable(2, spec('rows'));
+    await expect(client.infer(2, two, new Cancellation())).rejects.toMatchObject({ reason: 'WRONG_SHAPE' });
+  });
+
   it('measures what it does; the front hears of it', async () => {
     const { client } = await loaded('metered');
     await client.infer(1, asked(''), new Cancellation());
