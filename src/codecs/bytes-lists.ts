@@ -37,8 +37,10 @@ export function decodeBase64(tensor: Tensor): Buffer[] {
   );
 }
 
-export function encodeBase64(name: string, elements: readonly (Uint8Array | string)[]): Tensor {
-  const encoded = elements.map((element) => Buffer.from(element as Uint8Array).toString('base64'));
+export function encodeBase64(name: string, elements: readonly Uint8Array[]): Tensor {
+  const encoded = elements.map(({ buffer, byteOffset, byteLength }) =>
+    Buffer.from(buffer, byteOffset, byteLength).toString('base64'),
+  );
   return listTensor(name, encoded, 'base64');
 }
 

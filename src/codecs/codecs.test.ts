@@ -263,6 +263,11 @@ describe('columns', () => {
     expect(decodeInput(outputs[1] as Tensor, 'np').data).toEqual(Float64Array.of(0.5, NaN));
   });
 
+  test('a column without rows is one of texts, as in pandas', () => {
+    const [column] = encodeResponse({ none: [] }, 'pd').outputs;
+    expect(column).toMatchObject({ datatype: 'BYTES', shape: [0, 1], parameters: { content_type: 'str' } });
+  });
+
   test('a name like __proto__ is a name like any', () => {
     const column = { ...texts('a'), name: '__proto__', parameters: { content_type: 'str' } };
     expect(Object.entries(decodeRequest(requestOf([column]), 'pd'))).toEqual([['__proto__', ['a']]]);

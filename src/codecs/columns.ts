@@ -66,11 +66,11 @@ function encodeColumn(name: string, column: Column): Tensor {
   const numbers = ArrayBuffer.isView(column) ? column : numbersOf(column);
   if (numbers !== undefined) return { ...encodeArray(name, numbers), parameters: undefined };
   const cells = column as readonly unknown[];
+  if (cells.every((cell) => typeof cell === 'string')) return listTensor(name, cells, 'str');
   if (cells.every((cell) => typeof cell === 'boolean')) {
     const data = Uint8Array.from(cells, Number);
     return { ...encodeArray(name, { datatype: 'BOOL', shape: [data.length], data }), parameters: undefined };
   }
-  if (cells.every((cell) => typeof cell === 'string')) return listTensor(name, cells, 'str');
   if (cells.every((cell) => cell instanceof Uint8Array)) return listTensor(name, cells);
   if (cells.every((cell) => cell instanceof Date)) return encodeDatetimes(name, cells);
   return encodeJsonCells(name, cells);
