@@ -3,6 +3,7 @@ import { coreCalculators } from './core/index.ts';
 import { inference } from './model/inference.ts';
 import { modelSession } from './model/session.ts';
 import { pythonExecutor } from './script/python-executor.ts';
+import { pyTensorConverter } from './script/py-tensor-converter.ts';
 import { scriptCalculator } from './script/script-calculator.ts';
 import { constantTensor } from './tensor/constant-tensor.ts';
 import { counter } from './tensor/counter.ts';
@@ -22,6 +23,7 @@ export const builtinCalculators: readonly NodeDefinition[] = [
   inference,
   scriptCalculator,
   pythonExecutor,
+  pyTensorConverter,
   yoloImageToTensor,
   yoloTensorToDetections,
 ];

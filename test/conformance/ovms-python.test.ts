@@ -43,6 +43,26 @@ function pythonGraph(node: ScriptNode): string {
     .replace(/export: "\w+" shared: \w+/, '');
 }
 
+/** The node of `one`, or of `three`, between converters. */
+function withConverters(inputs: readonly string[], outputs: readonly string[]): string {
+  const converter = (from: string, to: string): string =>
+    `node { calculator: "PyTensorOvTensorConverterCalculator" input_stream: "${from}" output_stream: "${to}" }`;
+  const streams = (side: string, names: readonly string[]): string =>
+    names.map((name) => `${side}_stream: "${name}"`).join(' ');
+  const inner = pythonGraph({
+    script: 'add_one.py',
+    inputs: inputs.map((name) => `py_${name}`),
+    outputs: outputs.map((name) => `py_${name}`),
+  });
+  return [
+    streams('input', inputs),
+    streams('output', outputs),
+    ...inputs.map((name) => converter(`OVTENSOR:${name}`, `OVMS_PY_TENSOR:py_${name}`)),
+    inner.slice(inner.indexOf('node {')),
+    ...outputs.map((name) => converter(`OVMS_PY_TENSOR:py_${name}`, `OVTENSOR:${name}`)),
+  ].join('\n');
+}
+
 let folder: ScratchFolder;
 let server: TestServer;
 let grpc: KserveGrpc;
@@ -55,8 +75,10 @@ beforeAll(async () => {
     if (existsSync(path)) await folder.copy(path, handler);
   }
   for (const [name, node] of Object.entries(GRAPHS)) await folder.put(`${name}.pbtxt`, pythonGraph(node));
+  await folder.put('one_converted.pbtxt', withConverters(['in'], ['out']));
+  await folder.put('three_converted.pbtxt', withConverters(three, threeOut));
   const config = await folder.put('config.json', {
-    mediapipe_config_list: Object.keys(GRAPHS).map((name) => ({
+    mediapipe_config_list: [...Object.keys(GRAPHS), 'one_converted', 'three_converted'].map((name) => ({
       name,
       base_path: '.',
       graph_path: `${name}.pbtxt`,
@@ -110,12 +132,18 @@ async function stream(requests: readonly object[]): Promise<{ seen: string[]; co
   return { seen, code, text };
 }
 
-test('12, 13: one request, one response', async () => {
-  expect(await stream([request('one', { in: 3.5 })])).toEqual({ seen: ['out=4.5@0'], code: 0, text: '' });
+test.each([
+  ['12', 'one'],
+  ['13: with converters,', 'one_converted'],
+])('%s: one request, one response', async (_, graph) => {
+  expect(await stream([request(graph, { in: 3.5 })])).toEqual({ seen: ['out=4.5@0'], code: 0, text: '' });
 });
 
-test('14, 15: three values in one request, three values back', async () => {
-  const { seen, code } = await stream([request('three', { in1: 3.5, in2: 7.2, in3: 102.4 }, 9)]);
+test.each([
+  ['14', 'three'],
+  ['15: with converters,', 'three_converted'],
+])('%s: three values in one request, three values back', async (_, graph) => {
+  const { seen, code } = await stream([request(graph, { in1: 3.5, in2: 7.2, in3: 102.4 }, 9)]);
   expect([seen.toSorted(), code]).toEqual([['out1=4.5@9', 'out2=8.2@9', 'out3=103.4@9'], 0]);
 });
 
