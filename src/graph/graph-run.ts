@@ -83,13 +83,15 @@ export class GraphRun {
 
   /**
    * Queues a packet, also above the limit of a queue. Throws what `checkPacket` returns; a fault of the packet itself also
-   * fails the run, as in MediaPipe. A packet for a run that has ended is dropped until `waitUntilDone` has told so, then an error.
+   * fails the run, as in MediaPipe; but where all who read the stream have closed, a timestamp is not looked at. A packet for a run that has ended is dropped until `waitUntilDone` has told so, then an error.
    */
   addPacket(stream: string, packet: Packet): void {
     const fault = this.checkPacket(stream, packet.value, packet.timestamp);
     const input = this.#core.input(stream);
     if (fault !== undefined || input === undefined) {
       if (fault === undefined) return;
+      const isLate = fault.fault === 'timestamp' && this.#core.error === undefined;
+      if (isLate && input !== undefined && hasNoReader(input)) return;
       if (fault.code === 'INVALID_ARGUMENT' && this.#core.error === undefined) this.#core.fail(fault);
       throw fault;
     }
@@ -219,7 +221,7 @@ export class GraphRun {
     this.#core.onError(callback);
   }
 
-  /** The value of a side packet that was given or that a node has set. Throws `UNAVAILABLE` before that. */
+  /** The value of a side packet that a node has set. Throws `UNAVAILABLE` before that, `NOT_FOUND` where no node makes it. */
   outputSidePacket(name: string): unknown {
     return this.#core.sidePackets.read(name);
   }
@@ -239,8 +241,14 @@ export class GraphRun {
     const isUntimed =
       input.consumers.length > 0 &&
       input.consumers.every((consumer) => consumer instanceof InputStream && !consumer.isTimed);
-    return isUntimed ? undefined : timestampFault(input.name, timestamp, input.visibleBound);
+    return isUntimed ? undefined : timestampFault(input.name, timestamp, input.visibleBound, input.wasFed);
   }
+}
+
+/** All nodes that read the stream have closed, and nobody observes it. */
+function hasNoReader({ consumers, isClosed }: OutputStream): boolean {
+  if (isClosed || consumers.length === 0) return false;
+  return consumers.every((consumer) => consumer instanceof InputStream && consumer.isClosed);
 }
 
 function unknownStream(stream: string, verb: string): GraphError {

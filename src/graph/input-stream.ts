@@ -51,6 +51,7 @@ export class InputStream implements StreamConsumer, InputPort {
   #queue: (Packet | undefined)[] = [];
   #head = 0;
   #isClosed = false;
+  #hasReceived = false;
 
   constructor(plan: InputStreamPlan, owner: InputOwner, host: QueueHost, limit: number) {
     this.plan = plan;
@@ -84,6 +85,11 @@ export class InputStream implements StreamConsumer, InputPort {
     return this.#queue[this.#head];
   }
 
+  /** What comes is dropped: the stream has ended, or its reader has. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** The timestamp of the first packet, else the bound. */
   get headOrBound(): bigint {
     const first = this.#queue[this.#head];
@@ -109,6 +115,7 @@ export class InputStream implements StreamConsumer, InputPort {
         this.#host.fail(fault);
         return;
       }
+      this.#hasReceived = true;
       this.#queue.push(packet);
       if (this.#host.sizeOf !== undefined) this.#count(this.#host.sizeOf(packet.value));
       if (this.isTimed) this.bound = nextTimestamp(packet.timestamp);
@@ -221,12 +228,12 @@ export class InputStream implements StreamConsumer, InputPort {
 
   #fault(t: bigint): GraphError | undefined {
     if (!this.isTimed) return undefined;
-    return timestampFault(this.plan.name, t, this.bound);
+    return timestampFault(this.plan.name, t, this.bound, this.#hasReceived);
   }
 }
 
-/** What is wrong with a packet at `t` on a stream whose bound is `bound`, if anything. */
-export function timestampFault(stream: string, t: bigint, bound: bigint): GraphError | undefined {
+/** What is wrong with a packet at `t` on a stream whose bound is `bound`, and which may have had packets, if anything. */
+export function timestampFault(stream: string, t: bigint, bound: bigint, hadPackets: boolean): GraphError | undefined {
   if (!isPacketTimestamp(t)) {
     return new GraphError(
       'INVALID_ARGUMENT',
@@ -234,7 +241,7 @@ export function timestampFault(stream: string, t: bigint, bound: bigint): GraphE
       { fault: 'timestamp' },
     );
   }
-  const isLatePostStream = t === Timestamp.PostStream && bound > Timestamp.Min;
+  const isLatePostStream = t === Timestamp.PostStream && hadPackets;
   if (t >= bound && !isLatePostStream) return undefined;
   return new GraphError(
     'INVALID_ARGUMENT',

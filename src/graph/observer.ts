@@ -25,6 +25,7 @@ export class Observer implements StreamConsumer {
   readonly #wantsBounds: boolean;
   #bound: bigint = Timestamp.PreStream;
   #last: bigint = Timestamp.Unstarted;
+  #hasReceived = false;
 
   /** `fail` is told of timestamps out of order and of errors that `callback` throws. */
   constructor(
@@ -43,8 +44,9 @@ export class Observer implements StreamConsumer {
   receive(packets: readonly Packet[]): void {
     try {
       for (const packet of packets) {
-        const fault = timestampFault(this.#stream, packet.timestamp, this.#bound);
+        const fault = timestampFault(this.#stream, packet.timestamp, this.#bound, this.#hasReceived);
         if (fault !== undefined) throw fault;
+        this.#hasReceived = true;
         this.#last = packet.timestamp;
         this.#bound = nextTimestamp(packet.timestamp);
         this.#callback(packet);

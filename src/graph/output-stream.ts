@@ -28,6 +28,8 @@ export class OutputStream implements OutputPort {
   readonly consumers: StreamConsumer[] = [];
   /** What consumers have been told. */
   visibleBound: bigint = Timestamp.PreStream;
+  /** Packets have come from outside. */
+  wasFed = false;
   readonly #clock: OutputClock;
   readonly #onPackets: ((stream: string, packets: readonly Packet[]) => void) | undefined;
   readonly #pending: Packet[] = [];
@@ -123,7 +125,7 @@ export class OutputStream implements OutputPort {
   /** What is wrong with a packet, its order in time apart. */
   faultOf(packet: Packet): GraphError | undefined {
     const { name, type } = this.plan;
-    if (!isPacketTimestamp(packet.timestamp)) return timestampFault(name, packet.timestamp, Timestamp.Done);
+    if (!isPacketTimestamp(packet.timestamp)) return timestampFault(name, packet.timestamp, Timestamp.Done, false);
     if (type.accepts(packet.value)) return undefined;
     return new GraphError(
       'INVALID_ARGUMENT',
@@ -175,6 +177,7 @@ export class OutputStream implements OutputPort {
   /** One packet from outside, shown at once. */
   feed(packet: Packet): void {
     const packets = [packet];
+    this.wasFed = true;
     this.visibleBound = nextTimestamp(packet.timestamp);
     this.#onPackets?.(this.name, packets);
     for (const consumer of this.consumers) consumer.receive(packets);

@@ -39,10 +39,11 @@ export class SidePacketStore {
     this.#values.set(name, value);
   }
 
+  /** One that a node makes; those that were given are not among them, as in MediaPipe. */
   read(name: string): unknown {
-    if (this.#values.has(name)) return this.#values.get(name);
-    const isKnown = this.#graph.sidePacketWaiters.has(name);
-    throw isKnown
+    const isMade = this.#graph.nodes.some(({ sideOutputs }) => sideOutputs.some((side) => side.name === name));
+    if (isMade && this.#values.has(name)) return this.#values.get(name);
+    throw isMade
       ? new GraphError('UNAVAILABLE', `The output side packet "${name}" is unavailable.`)
       : new GraphError('NOT_FOUND', `The output side packet "${name}" does not exist.`);
   }

@@ -1,4 +1,4 @@
-import { anyPacket, defineCalculator, optional, type CalculatorDefinition } from '../../graph/index.ts';
+import { anyPacket, defineCalculator, GraphError, optional, type CalculatorDefinition } from '../../graph/index.ts';
 import { int, string, uint64 } from './packet-types.ts';
 
 /**
@@ -32,7 +32,8 @@ function defineStringToInt(name: string, bits: 32 | 64, isSigned: boolean): Calc
       const text = sidePackets[''].trim();
       const value = /^[+-]?\d+$/.test(text) ? BigInt(text.replace('+', '')) : undefined;
       if (value === undefined || value < least || value > most) {
-        throw new RangeError(`a whole number from ${least} to ${most} expected, "${text}" given`);
+        const problem = `a whole number from ${least} to ${most} expected, "${text}" given`;
+        throw new GraphError('INVALID_ARGUMENT', problem);
       }
       const asNumber = Number(value);
       outputSidePackets[''].set(Number.isSafeInteger(asNumber) ? asNumber : value);

@@ -3,6 +3,7 @@ import { testScenarios } from './scenario.ts';
 
 const one = 'input_stream: "a" node { calculator: "Copy" input_stream: "a" output_stream: "b" }';
 const read = 'input_stream: "a" node { calculator: "R" input_stream: "a" }';
+const readBoth = 'input_stream: "a" input_stream: "b" node { calculator: "R" input_stream: "a" input_stream: "b" }';
 const untimed = `input_stream: "a" node { calculator: "R" input_stream: "a" input_stream_handler { input_stream_handler: "BarrierInputStreamHandler" } }`;
 const shift = (options: string) =>
   `input_stream: "a" node { calculator: "Shift" input_stream: "a" output_stream: "b" options { [x.ShiftOptions.ext] { ${options} } } }`;
@@ -26,8 +27,8 @@ describe('packets', () => {
     },
     {
       name: 'nothing after PreStream',
-      graph: read,
-      steps: [['a@PreStream !a@1', 'PreStream a=PreStream', 'close'], ['.!']],
+      graph: readBoth,
+      steps: [['a@PreStream !a@1', 'close'], ['.!']],
     },
     {
       name: 'nothing at PostStream after others',
@@ -36,8 +37,18 @@ describe('packets', () => {
     },
     {
       name: 'nothing after PostStream',
+      graph: readBoth,
+      steps: [['a@PostStream !a@1', 'close'], ['.!']],
+    },
+    {
+      name: 'at PostStream after bounds',
       graph: read,
-      steps: [['a@PostStream !a@1', 'PostStream a=PostStream', 'close'], ['.!']],
+      steps: [['a<5'], ['a@PostStream', 'PostStream a=PostStream', 'close'], ['.']],
+    },
+    {
+      name: 'at any time are dropped once their only reader has closed',
+      graph: read,
+      steps: [['a@Max', 'Max a=Max', 'close'], ['a@Max a@1'], ['.']],
     },
     {
       name: 'never at an equal time',
