@@ -26,6 +26,14 @@ export function chooseEncoding(acceptEncoding: string | undefined): Encoding {
   return best;
 }
 
+/** Whether a client takes gzip, whatever it likes better. */
+export function acceptsGzip(acceptEncoding: string | undefined): boolean {
+  return (acceptEncoding ?? '').split(',').some((item) => {
+    const [name, ...attributes] = item.split(';').map((part) => part.trim().toLowerCase());
+    return name === 'gzip' && !attributes.some((attribute) => /^q=0(\.0*)?$/.test(attribute));
+  });
+}
+
 export function compress(body: Buffer, encoding: Exclude<Encoding, 'identity'>): Promise<Buffer> {
   return compressors[encoding](body);
 }

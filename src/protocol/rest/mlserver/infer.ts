@@ -10,7 +10,7 @@ import type { JsonRules } from '../../wire/json-fields.ts';
 import { decodeInferenceRequest, type BinaryOutputs } from '../../wire/json-request.ts';
 import { encodeMlserverResponse } from '../../wire/json-response.ts';
 import { bodyOf } from '../body.ts';
-import { chooseEncoding } from '../compression.ts';
+import { acceptsGzip } from '../compression.ts';
 import { cancelOnDisconnect } from '../disconnect.ts';
 import { EventStream } from '../event-stream.ts';
 import { requestHeaders, replyHeaders } from '../headers.ts';
@@ -114,18 +114,17 @@ async function infer(
       : encodeMlserverResponse(response, binaryOutputs, false);
   void reply.headers(replyHeaders(events.headersOf(response)));
   const isWorthIt = gzip && (encoded.parts.length > 0 || Buffer.byteLength(encoded.json) >= MIN_GZIP_BYTES);
-  return sendResponse(reply, encoded, isWorthIt ? chooseEncoding(raw.headers['accept-encoding']) : 'identity');
+  return sendResponse(reply, encoded, isWorthIt && acceptsGzip(raw.headers['accept-encoding']) ? 'gzip' : 'identity');
 }
 
 function streamEvents(request: FastifyRequest, reply: FastifyReply, parts: MlserverRoutes): void {
   const { request: inference, form } = decodeGenerate(request, parts);
-  const accepted = parts.gzip ? request.raw.headers['accept-encoding'] : undefined;
   const ref = modelOf(request);
   const events = new EventStream(reply.raw, {
     encode: (response) => encodeEvent({ ...response, id: inference.id }, form),
     failure: (error) => mlserverFailure(error, { ref, body: undefined }),
     headers: reply.getHeaders() as Record<string, string>,
-    gzip: chooseEncoding(accepted) === 'gzip',
+    gzip: parts.gzip && acceptsGzip(request.raw.headers['accept-encoding']),
     onFault: (error) => {
       if (error.reason === 'INTERNAL') {
         parts.logger.error({ err: error.cause ?? error, url: request.url }, 'stream failed');

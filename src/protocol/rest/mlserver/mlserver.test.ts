@@ -212,13 +212,15 @@ describe.each(['infer_stream', 'generate_stream'])('%s', (verb) => {
       session.echo();
       session.sink.onEnd(boom());
     };
-    const reply = await post(url, { id: 'r', ...V2 }, { headers: { 'accept-encoding': 'gzip, deflate, br' } });
+    const reply = await post(url, { id: 'r', ...V2 }, { headers: { 'accept-encoding': 'deflate, br, gzip;q=0.5' } });
     expect(reply.headers['content-encoding']).toBe('gzip');
     const text = gunzipSync(reply.rawPayload).toString();
     expect(text).toMatch(/^data: \{"model_name":"many".*\}\n\ndata: \{"error":"boom"\}\n\n$/);
     dataPlane.onSession = (session) => session.sink.onEnd(undefined);
     const empty = await post(url, V2, { headers: { 'accept-encoding': 'gzip' } });
     expect(gunzipSync(empty.rawPayload).toString()).toBe('');
+    const plain = await post(url, V2, { headers: { 'accept-encoding': 'deflate, gzip;q=0' } });
+    expect(plain.headers['content-encoding']).toBeUndefined();
   });
 });
 
