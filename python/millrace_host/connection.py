@@ -25,6 +25,7 @@ _READ_BYTES = 256 * 1024
 _WHOLE_BYTES = 16 * 1024
 _MAX_BUFFERS = 64
 _LOOK_S = 0.25
+_TURN_S = 0.002
 _ZEROS = bytes(8)
 
 OnMessage = Callable[[int, int, memoryview], None]
@@ -98,6 +99,7 @@ class Connection:
         self._backlog: "OrderedDict[int, Deque[_Backlogged]]" = OrderedDict()
         self._waits_to_write = False
         self._is_flush_scheduled = False
+        self._scheduled_s = 0.0
         self._is_closed = False
         # Reads of the loop; and since when the second thread waits for it to run.
         self._turn = 0
@@ -131,7 +133,12 @@ class Connection:
                 queued.append(_Backlogged(kind, channel, parts, total))
         if not self._is_flush_scheduled:
             self._is_flush_scheduled = True
+            self._scheduled_s = time.monotonic()
             self._loop.call_soon(self._flush_soon)
+
+    def is_turn_over(self, now_s: float) -> bool:
+        """Whether something has waited for a turn of the event loop for longer than a generator may keep it."""
+        return self._is_flush_scheduled and now_s - self._scheduled_s > _TURN_S
 
     def flush(self) -> None:
         """Hands over what the operating system takes now."""

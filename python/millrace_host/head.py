@@ -43,7 +43,11 @@ class HeadWriter:
     def string(self, text: str) -> None:
         # A lone surrogate, which user code may produce, has no UTF-8 form.
         encoded = text.encode("utf-8", "replace")
-        self.varint(len(encoded))
+        length = len(encoded)
+        if length < 128:
+            self.buffer.append(length)
+        else:
+            self.varint(length)
         self.buffer += encoded
 
     def strings(self, values: Mapping[str, str]) -> None:

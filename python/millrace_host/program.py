@@ -26,10 +26,22 @@ def run() -> None:
     os.set_inheritable(3, False)
     log = Log(os.environ.get("MILLRACE_HOST_LOG_LEVEL", "info"))
     install(log)
-    asyncio.run(_serve(sock, log))
+    loop = _new_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(_serve(sock, log))
     sys.stdout.flush()
     # What users' threads are at is not waited for.
     os._exit(0)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """MLServer runs on uvloop; so does its users' code here, where it is installed."""
+    try:
+        import uvloop  # type: ignore[import-not-found]
+
+        return uvloop.new_event_loop()
+    except Exception:  # noqa: BLE001 - one that does not fit this Python
+        return asyncio.new_event_loop()
 
 
 async def _serve(sock: socket.socket, log: Log) -> None:

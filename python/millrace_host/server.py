@@ -54,6 +54,10 @@ class HostServer:
     def send(self, kind: int, channel: int, head: HeadWriter, tensors: Optional[List[Buffer]] = None) -> None:
         self._connection.send(kind, channel, head, tensors or [])
 
+    def is_turn_over(self, now_s: float) -> bool:
+        """Whether code that never waits has kept the event loop for long enough."""
+        return self._connection.is_turn_over(now_s)
+
     def forget(self, channel: int) -> None:
         """A session has ended."""
         self._sessions.pop(channel, None)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .server import HostServer
 
 
+# A generator that takes longer over a response does not notice a turn of the event loop.
+_QUICK_S = 0.001
+
+
 class Clock:
     """How long users' code has been at work without a response; not while it waits for the client."""
 
@@ -168,11 +172,13 @@ class Session:
 
     async def _answer(self) -> None:
         responses = self.loaded.responses(RequestIterator(self))
+        is_first = True
         try:
             while True:
                 if self._is_full:
                     await self._wait_for_room()
                 self._clock.work()
+                started_s = time.monotonic()
                 try:
                     answer = await responses.__anext__()
                 except StopAsyncIteration:
@@ -181,8 +187,12 @@ class Session:
                 if self._is_over:
                     return
                 self._respond(self.loaded.response(answer, self.last, self.first))
-                # Lets it leave, and others run, also where the generator computes without awaiting.
-                await asyncio.sleep(0)
+                # Lets it leave, and others run, also where the generator computes without awaiting. Those that are quick
+                # share their turns of the loop.
+                now_s = time.monotonic()
+                if is_first or now_s - started_s > _QUICK_S or self._server.is_turn_over(now_s):
+                    await asyncio.sleep(0)
+                is_first = False
         finally:
             self._clock.rest()
             await _close_generator(responses)

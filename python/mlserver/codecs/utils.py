@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Iterator, List, Mapping, Optional, Type
 
-from ..types import InferenceRequest, InferenceResponse, Parameters, RequestInput, RequestOutput, ResponseOutput
+from ..types import InferenceRequest, InferenceResponse, Parameters, RequestInput, RequestOutput, ResponseOutput, TensorData
 from .base import InputCodec, RequestCodec, find_input_codec, find_request_codec
 from .errors import CodecError
 
@@ -31,12 +31,12 @@ def inject_batch_dimension(shape: List[int]) -> List[int]:
 
 def bytes_output(name: str, content_type: str, data: List[Any]) -> ResponseOutput:
     """A BYTES tensor of shape [n, 1]."""
-    return ResponseOutput(
+    return ResponseOutput.model_construct(
         name=name,
         datatype="BYTES",
         shape=[len(data), 1],
-        data=data,
-        parameters=Parameters(content_type=content_type),
+        data=TensorData(data),
+        parameters=Parameters.model_construct(content_type=content_type),
     )
 
 
