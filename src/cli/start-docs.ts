@@ -34,6 +34,7 @@ one that cannot be honoured is refused with what to use instead, unless it has i
 ## What is different from MLServer
 
 - All ports listen on 127.0.0.1 unless \`host\` is set; there it is 0.0.0.0 by default.
+- What goes over the wire, and where it differs: [mlserver-protocol.md](mlserver-protocol.md).
 - Streaming works with \`parallel_workers\`, gzip and metrics; nothing has to be turned off. Each instance of a model is a host
   process of its own, also where \`parallel_workers\` is 0.
 - A broken settings file, or a model that does not load, is listed in the repository index as UNAVAILABLE with its reason, and
