@@ -64,6 +64,10 @@ export const REASONS = {
   // Starting and configuring
   CONFIG_INVALID: 'FAILED_PRECONDITION',
   PORT_IN_USE: 'UNAVAILABLE',
+  // Video in and out
+  SOURCE_FAILED: 'UNAVAILABLE',
+  SINK_FAILED: 'UNAVAILABLE',
+  FFMPEG_MISSING: 'FAILED_PRECONDITION',
   INTERNAL: 'INTERNAL',
 } as const satisfies Record<string, Code>;
 
