@@ -35,5 +35,7 @@ function fileOf(spec: ServableSpec): string {
       return spec.path;
     case 'runtime':
       return spec.module;
+    case 'ensemble':
+      return spec.files[0] ?? '';
   }
 }

@@ -1,15 +1,32 @@
 import type { ExecutionProvider } from '../runtime/model-session.ts';
+import type { Datatype } from '../tensor/datatype.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
 
 /**
  * What the front sends to have a servable loaded: the part of its `ServableSpec` that a host needs. The two are declared
  * apart because a host knows nothing of the front; `test/contracts/host-spec.test.ts` compares them.
  */
-export type HostSpec = GraphLoad | ModelLoad | RuntimeLoad;
+export type HostSpec = GraphLoad | ModelLoad | RuntimeLoad | EnsembleLoad;
 
 interface Load {
   readonly name: string;
   readonly version: string;
+  /** Requests that it must answer before it is ready. */
+  readonly warmup?: readonly WarmupSample[] | undefined;
+}
+
+export interface WarmupSample {
+  readonly name: string;
+  readonly count: number;
+  readonly inputs: readonly WarmupInput[];
+}
+
+export interface WarmupInput {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** With the batch, where there is one. */
+  readonly shape: readonly number[];
+  readonly data: 'zero' | 'random' | { readonly file: string };
 }
 
 export interface GraphLoad extends Load {
@@ -40,6 +57,32 @@ export interface ModelLoad extends Load {
   readonly executionProviders: readonly ExecutionProvider[];
   readonly intraOpThreads?: number | undefined;
   readonly runDeadlineMs: number;
+  /** What its configuration says of its tensors; undefined: the file says it all. */
+  readonly signature?: ModelSignature | undefined;
+}
+
+export interface ModelSignature {
+  /** Largest first dimension of a request's tensors; 0: their first dimension is no batch. */
+  readonly maxBatchSize: number;
+  readonly inputs: readonly ConfiguredTensor[];
+  readonly outputs: readonly ConfiguredTensor[];
+}
+
+/** Its shape has the batch, where there is one, as a first −1. */
+export interface ConfiguredTensor extends TensorSpec {
+  /** The shape that the model itself has in its place, without the batch. */
+  readonly reshape?: readonly number[] | undefined;
+}
+
+export interface EnsembleLoad extends Load {
+  readonly kind: 'ensemble';
+  /** A graph as protobuf text. */
+  readonly graphText: string;
+  /** Its stream for each tensor of requests and responses. */
+  readonly streams: Readonly<Record<string, string>>;
+  readonly signature: ModelSignature;
+  /** What must be loaded; a version "" is the highest. */
+  readonly models: readonly { readonly name: string; readonly version: string }[];
 }
 
 export interface RuntimeLoad extends Load {

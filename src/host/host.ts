@@ -9,6 +9,8 @@ import { backendFor } from '../runtime/index.ts';
 import type { ModelService } from '../runtime/model-service.ts';
 import type { ModelSession, RunMonitor } from '../runtime/model-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { ConfiguredSession } from './configured-session.ts';
+import { loadEnsemble } from './ensemble-servable.ts';
 import { loadGraph } from './graph/graph-servable.ts';
 import type { GraphLoad, HostSpec, ModelLoad, RuntimeLoad } from './host-spec.ts';
 import { Lease } from './lease.ts';
@@ -18,6 +20,7 @@ import { loadRuntimeServable } from './runtime/load-runtime-servable.ts';
 import { HostMeter } from './runtime/runtime-meter.ts';
 import { Turns } from './runtime/turns.ts';
 import type { HostServable } from './servable.ts';
+import { warmUp } from './warm-up.ts';
 
 /** Announces model runs to the supervisor. */
 export interface RunAnnouncer {
@@ -123,6 +126,12 @@ export class Host implements HostHandler {
 
   async #load(loadId: number, spec: HostSpec): Promise<object> {
     const servable = await this.#loadServable(loadId, spec);
+    try {
+      await warmUp(servable, spec);
+    } catch (error) {
+      await servable.close();
+      throw error;
+    }
     const { error: ended } = this.#lives.get(loadId) ?? {};
     if (ended !== undefined) {
       await servable.close();
@@ -145,6 +154,8 @@ export class Host implements HostHandler {
         return this.#loadRuntime(loadId, spec);
       case 'graph':
         return this.#loadGraphAlone(spec);
+      case 'ensemble':
+        return Promise.resolve(loadEnsemble(spec, () => this.#modelService()));
     }
   }
 
@@ -154,7 +165,14 @@ export class Host implements HostHandler {
       runEnded: (timing) => this.#announcer.runEnded(timing === noTiming ? 0 : Math.max(0, loadId), timing),
     };
     const intraOpThreads = spec.intraOpThreads ?? this.#intraOpThreads;
-    return new ModelServable(await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger));
+    const session = await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger);
+    if (spec.signature === undefined) return new ModelServable(session);
+    try {
+      return new ModelServable(new ConfiguredSession(session, spec.signature), spec.signature.maxBatchSize);
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   async #loadRuntime(loadId: number, spec: RuntimeLoad): Promise<HostServable> {

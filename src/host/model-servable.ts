@@ -2,6 +2,7 @@ import type { ServableDescription } from '../ipc/description.ts';
 import { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
+import { checkBatch } from '../runtime/check-batch.ts';
 import { checkInputs } from '../runtime/check-inputs.ts';
 import type { ModelSession } from '../runtime/model-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
@@ -13,15 +14,19 @@ import type { HostServable } from './servable.ts';
 export class ModelServable implements HostServable {
   readonly description: ServableDescription;
   readonly session: ModelSession;
+  readonly #maxBatchSize: number;
 
-  constructor(session: ModelSession) {
+  /** @param maxBatchSize 0: the first dimension of its tensors is no batch */
+  constructor(session: ModelSession, maxBatchSize = 0) {
     this.session = session;
+    this.#maxBatchSize = maxBatchSize;
     const { inputs, outputs, provider } = session;
     this.description = { platform: 'onnxruntime_onnx', decoupled: false, inputs, outputs, provider };
   }
 
   async infer(request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
-    checkInputs(request.servable, this.session.inputs, request.inputs, request.id);
+    checkBatch(request.servable, this.#maxBatchSize, request.inputs, request.id);
+    checkInputs(request.servable, this.session.inputs, request.inputs, request.id, this.#maxBatchSize > 0);
     checkRequestedOutputs(request, this.session.outputs);
     const outputs = await this.session.run(request.inputs, () => cancellation.error === undefined);
     if (cancellation.error !== undefined) throw cancellation.error;
@@ -38,9 +43,9 @@ export class ModelServable implements HostServable {
   }
 }
 
-/** A session on a model: requests are answered one after another, in their order. */
-class ModelStream implements HostSession {
-  readonly #servable: ModelServable;
+/** A session on a model or ensemble: requests are answered one after another, in their order. */
+export class ModelStream implements HostSession {
+  readonly #servable: Pick<HostServable, 'infer'>;
   readonly #output: SessionOutput;
   readonly #queue: InferenceRequest[] = [];
   readonly #cancellation = new Cancellation();
@@ -48,7 +53,7 @@ class ModelStream implements HostSession {
   #isHalfClosed = false;
   #isOver = false;
 
-  constructor(servable: ModelServable, output: SessionOutput) {
+  constructor(servable: Pick<HostServable, 'infer'>, output: SessionOutput) {
     this.#servable = servable;
     this.#output = output;
   }

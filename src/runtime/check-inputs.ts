@@ -2,10 +2,14 @@ import { MillraceError, type Reason } from '../base/errors.ts';
 import { knownNames } from '../base/nearest.ts';
 import { expectedBytes, shapeFits, type Tensor, type TensorSpec } from '../tensor/tensor.ts';
 
+const BATCH_NOTE =
+  'NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each input shape. If you want to specify the full shape including the batch dim in your input dims config, try setting max_batch_size to zero. See the model configuration docs for more info on max_batch_size.';
+
 /**
  * Checks the inputs of one run against what the model expects: names, datatypes, shapes and byte counts. ONNX Runtime
  * ignores an input that it does not know, so this refuses it. Texts begin as Triton's (KServe sheet §2.5).
  * @param requestId of the request, or "" where the client gave none
+ * @param hasBatch their first dimension is a batch, which a configuration's dims do not show
  * @throws MillraceError about the first fault found
  */
 export function checkInputs(
@@ -13,6 +17,7 @@ export function checkInputs(
   specs: readonly TensorSpec[],
   tensors: readonly Tensor[],
   requestId = '',
+  hasBatch = false,
 ): void {
   const prefix = `[request id: ${requestId === '' ? '<id_unknown>' : requestId}] `;
   const given = new Set<string>();
@@ -31,7 +36,7 @@ export function checkInputs(
   checkMissing(model, specs, given, prefix);
   for (const tensor of tensors) {
     const spec = byName.get(tensor.name);
-    if (spec !== undefined) checkInput(model, spec, tensor, prefix);
+    if (spec !== undefined) checkInput(model, spec, tensor, prefix, hasBatch);
   }
 }
 
@@ -53,7 +58,7 @@ function checkMissing(model: string, specs: readonly TensorSpec[], given: Readon
   );
 }
 
-function checkInput(model: string, spec: TensorSpec, tensor: Tensor, prefix: string): void {
+function checkInput(model: string, spec: TensorSpec, tensor: Tensor, prefix: string, hasBatch: boolean): void {
   const { name, datatype, shape, data } = tensor;
   if (datatype !== spec.datatype) {
     fail(
@@ -72,10 +77,10 @@ function checkInput(model: string, spec: TensorSpec, tensor: Tensor, prefix: str
     );
   }
   if (!shapeFits(spec.shape, shape)) {
-    // The blank at the end is Triton's: a note on batching would follow.
+    // The blank at the end is Triton's: its note on batching may follow.
     fail(
       'WRONG_SHAPE',
-      `${prefix}unexpected shape for input '${name}' for model '${model}'. Expected ${list(spec.shape)}, got ${list(shape)}. `,
+      `${prefix}unexpected shape for input '${name}' for model '${model}'. Expected ${list(spec.shape)}, got ${list(shape)}. ${hasBatch ? BATCH_NOTE : ''}`,
       model,
       name,
     );

@@ -5,14 +5,14 @@ import type { TensorSpec } from '../tensor/tensor.ts';
 
 export type { SessionSink } from '../ipc/session.ts';
 
-export type ServableKind = 'graph' | 'model' | 'runtime';
+export type ServableKind = 'graph' | 'model' | 'runtime' | 'ensemble';
 /** `unloaded`: it was asked to go, and stays away until it is asked to load. */
 export type ServableState = 'loading' | 'ready' | 'unavailable' | 'unloaded';
 
 export interface ServableMetadata {
   readonly name: string;
   readonly versions: readonly string[];
-  /** KServe `platform`: "millrace_graph", "onnxruntime_onnx", "millrace_runtime". */
+  /** KServe `platform`: "millrace_graph", "onnxruntime_onnx", "millrace_runtime", "ensemble". */
   readonly platform: string;
   readonly kind: ServableKind;
   /** Zero or many responses to a request: no unary infer. */
@@ -25,6 +25,8 @@ export interface ServableMetadata {
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
   /** Of a graph: its nodes and streams after validation. */
   readonly graph?: object | undefined;
+  /** Triton's `ModelConfig` as JSON, where the servable has one of its own. */
+  readonly config?: object | undefined;
 }
 
 export interface ServableStatus {

@@ -134,7 +134,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       version === '' ? (this.#repository.versions(name) ?? []).filter((v) => v.current?.isReady) : [entry];
     const { kind } = entry;
     const numbers = versions.map((v) => v.version).filter((v) => v !== '');
-    return { name, versions: numbers, platform, kind, decoupled, inputs, outputs, declaredVersions, parameters, graph };
+    const told = { name, versions: numbers, platform, kind, decoupled, inputs, outputs, declaredVersions, parameters };
+    return { ...told, graph, config: entry.current?.spec.config };
   }
 
   list(): readonly ServableStatus[] {
@@ -283,7 +284,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const batcher = this.#batcherOf(entry, deployment);
     const call = (): Promise<InferenceResponse> =>
       batcher?.infer(request, cancellation) ?? this.#send(entry, deployment, request, cancellation);
-    return spec.kind === 'runtime' && spec.cachesResponses === true
+    return (spec.kind === 'runtime' || spec.kind === 'model') && spec.cachesResponses === true
       ? this.#cache.recall(loadId, request, call)
       : call();
   }

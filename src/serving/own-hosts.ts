@@ -7,7 +7,7 @@ const LOAD_GRACE_MS = 2000;
 
 /** The hosts of its own that a servable asks for; undefined: it goes to the shared ones. */
 export function ownHosts(spec: ServableSpec): OwnHosts | undefined {
-  if (spec.kind === 'model') return undefined;
+  if (spec.kind === 'model' || spec.kind === 'ensemble') return undefined;
   const { name } = spec;
   if (spec.kind === 'graph') return spec.isolation === 'own' ? { name, program: JAVASCRIPT, count: 1 } : undefined;
   const { language, python, instances, hostGroup: group } = spec;
@@ -26,7 +26,7 @@ export function limitLoad(spec: ServableSpec, slot: HostSlot, client: HostClient
 
 /** A graph, or a runtime, alone in its host: what keeps that silent is a call of its code. */
 export function limitCalls(spec: ServableSpec, slot: HostSlot): void {
-  if (spec.kind === 'model' || spec.isolation !== 'own') return;
+  if (spec.kind === 'model' || spec.kind === 'ensemble' || spec.isolation !== 'own') return;
   const { callDeadlineMs } = spec;
   if (spec.kind === 'runtime' && callDeadlineMs === 0) return;
   slot.limitSilence(

@@ -28,7 +28,7 @@ export interface Entry {
   isUnloaded: boolean;
 }
 
-const KIND_ORDER: Record<ServableKind, number> = { model: 0, graph: 1, runtime: 2 };
+const KIND_ORDER: Record<ServableKind, number> = { model: 0, ensemble: 1, graph: 2, runtime: 3 };
 
 /** What clients asked for, beside what the configuration says. */
 export interface Wishes {

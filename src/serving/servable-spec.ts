@@ -1,13 +1,12 @@
 import type { ExecutionProvider } from '../runtime/model-session.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
 import type { ServableKind } from './data-plane.ts';
+import type { DynamicBatching, RateLimit, SequenceBatching } from './model-scheduling.ts';
 
 /** What every kind of servable has. All of a spec is plain JSON: it is sent to the hosts that load it. Paths are absolute. */
 interface SpecBase {
   readonly name: string;
-  /**
-   * Any text; "" is none. A decimal number above 0 in layouts other than MLServer's, where a graph's and a runtime's is "1".
-   */
+  /** Any text; "" is none. A decimal number above 0 in layouts other than MLServer's. */
   readonly version: string;
   /** Hash over all that the servable is made of, contents of its files included: another fingerprint means reload. */
   readonly fingerprint: string;
@@ -15,6 +14,27 @@ interface SpecBase {
   readonly files: readonly string[];
   /** Sessions that may be open at once; undefined: as many as the server takes. */
   readonly maxSessions?: number | undefined;
+  /** Triton's configuration of it, completed, as `ModelConfig` tells it; undefined in other layouts. */
+  readonly config?: object | undefined;
+  /** Requests that it must answer before it is ready. */
+  readonly warmup?: readonly WarmupSample[] | undefined;
+}
+
+/** A made-up request that runs at load, one after another. */
+export interface WarmupSample {
+  readonly name: string;
+  /** How often, at least 1. */
+  readonly count: number;
+  readonly inputs: readonly WarmupInput[];
+}
+
+export interface WarmupInput {
+  readonly name: string;
+  readonly datatype: Exclude<TensorSpec['datatype'], 'INVALID'>;
+  /** With the batch, where there is one. */
+  readonly shape: readonly number[];
+  /** Where its bytes come from; those of a file are repeated until the tensor is full. The path is absolute. */
+  readonly data: 'zero' | 'random' | { readonly file: string };
 }
 
 /** When a request without `OVMS_MP_TIMESTAMP` happens: previous + 1 from 0, the wall clock in µs, or previous + `stepUs`. */
@@ -72,6 +92,40 @@ export interface ModelSpec extends SpecBase {
   readonly intraOpThreads?: number | undefined;
   /** 0: none. A run past it costs the host. */
   readonly runDeadlineMs: number;
+  /** What its configuration says of its tensors; undefined: the file says it all. */
+  readonly signature?: ModelSignature | undefined;
+  readonly dynamicBatching?: DynamicBatching | undefined;
+  readonly sequenceBatching?: SequenceBatching | undefined;
+  readonly rateLimit?: RateLimit | undefined;
+  /** Responses to equal unary requests are remembered, where the server has room for any. */
+  readonly cachesResponses?: boolean | undefined;
+}
+
+/** A model's tensors as requests have them, where a configuration says more than the model's file. */
+export interface ModelSignature {
+  /** Largest first dimension of a request's tensors; 0: their first dimension is no batch. */
+  readonly maxBatchSize: number;
+  readonly inputs: readonly ConfiguredTensor[];
+  /** Those that are served; the model may have more. */
+  readonly outputs: readonly ConfiguredTensor[];
+}
+
+/** Its shape has the batch, where there is one, as a first −1. */
+export interface ConfiguredTensor extends TensorSpec {
+  /** The shape that the model itself has in its place, without the batch. */
+  readonly reshape?: readonly number[] | undefined;
+}
+
+/** Models joined by tensors that they exchange; a stream on one is as on a model. */
+export interface EnsembleSpec extends SpecBase {
+  readonly kind: 'ensemble';
+  /** What runs, as protobuf text: a graph whose streams carry the ensemble's tensors. */
+  readonly graphText: string;
+  /** The graph's stream of each tensor that requests and responses name. */
+  readonly streams: Readonly<Record<string, string>>;
+  readonly signature: ModelSignature;
+  /** The models of its steps; it is loaded only where all of them are. */
+  readonly models: readonly { readonly name: string; readonly version: string }[];
 }
 
 /** Unary calls that come at about the same time and run as one (MLServer's adaptive batching). */
@@ -122,7 +176,7 @@ export interface RuntimeSpec extends SpecBase {
 }
 
 /** One servable as it should be loaded; every repository layout yields these, and nothing else knows the layouts. */
-export type ServableSpec = GraphSpec | ModelSpec | RuntimeSpec;
+export type ServableSpec = GraphSpec | ModelSpec | RuntimeSpec | EnsembleSpec;
 
 /** An entry that could not be made into a spec: it is listed as unavailable, with the reason. */
 export interface BrokenServable {

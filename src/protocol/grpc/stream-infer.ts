@@ -75,7 +75,8 @@ class InferStream implements StreamListener {
   }
 
   #open(first: InferEnvelope): Conversation {
-    return kindOf(this.#dataPlane, first) === 'model'
+    const kind = kindOf(this.#dataPlane, first);
+    return kind === 'model' || kind === 'ensemble'
       ? new ModelStream(this.#call, this.#dataPlane, first)
       : new SessionStream(this.#call, this.#dataPlane, first);
   }

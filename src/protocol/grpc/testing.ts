@@ -9,6 +9,7 @@ import type {
   Session,
   SessionSink,
   SessionSummary,
+  ServableKind,
 } from '../../serving/data-plane.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -116,7 +117,7 @@ export class FakeDataPlane implements DataPlane {
   }
 }
 
-const KINDS: Readonly<Record<string, 'graph' | 'model' | 'runtime'>> = {
+const KINDS: Readonly<Record<string, ServableKind>> = {
   g: 'graph',
   m: 'model',
   r: 'runtime',
@@ -128,7 +129,7 @@ export class FakeSession implements Session {
   readonly servable: string;
   readonly version = '1';
   summary: SessionSummary = { packetsIn: 0, packetsOut: 0, packetsDropped: 0, durationMs: 0 };
-  readonly kind: 'graph' | 'model' | 'runtime';
+  readonly kind: ServableKind;
   readonly sink: SessionSink;
   readonly opening: InferenceRequest;
   readonly pushed: InferenceRequest[] = [];
@@ -137,7 +138,7 @@ export class FakeSession implements Session {
   isSilent = false;
   readonly #plane: FakeDataPlane;
 
-  constructor(opening: InferenceRequest, kind: 'graph' | 'model' | 'runtime', sink: SessionSink, plane: FakeDataPlane) {
+  constructor(opening: InferenceRequest, kind: ServableKind, sink: SessionSink, plane: FakeDataPlane) {
     this.opening = opening;
     this.servable = opening.servable;
     this.kind = kind;
