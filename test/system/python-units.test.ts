@@ -19,4 +19,15 @@ it.each([
 ] as const)('Python: %s', (_title, environment, args) => python(environment, 'test/python/run.py', ...args));
 
 it('every Python file compiles, and warns of nothing', () =>
-  python('clients', '-W', 'error', '-m', 'compileall', '-q', '-f', 'python', 'test/python/models', 'test/fixtures/python-nodes'));
+  python(
+    'clients',
+    '-W',
+    'error',
+    '-m',
+    'compileall',
+    '-q',
+    '-f',
+    'python',
+    'test/python/models',
+    'test/fixtures/python-nodes',
+  ));
