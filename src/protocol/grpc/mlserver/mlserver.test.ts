@@ -262,17 +262,18 @@ describe('the rest of the service', () => {
   );
 
   test('reflection tells this dialect’s service, and health answers', async () => {
-    const [encode, decode] = ['Request', 'Response'].map((name) => `grpc.reflection.v1.ServerReflection${name}`);
+    const name = 'grpc.reflection.v1.ServerReflection';
+    type Answer = Record<string, { service: object[]; file_descriptor_proto: Buffer[] }>;
     const stream = client.stream('/grpc.reflection.v1.ServerReflection/ServerReflectionInfo');
-    stream.call.write(message(encode ?? '', { list_services: '' }));
-    stream.call.write(message(encode ?? '', { file_containing_symbol: 'inference.ModelInferRequest' }));
+    stream.call.write(message(`${name}Request`, { list_services: '' }));
+    stream.call.write(message(`${name}Request`, { file_containing_symbol: 'inference.ModelInferRequest' }));
     stream.call.end();
     expect((await stream.status).code).toBe(0);
-    const [list, file] = stream.messages.map(messages.decoder<Record<string, Record<string, unknown[]>>>(decode ?? ''));
-    expect(list?.['list_services_response']?.['service']).toContainEqual({
+    const [list, file] = stream.messages.map(messages.decoder<Answer>(`${name}Response`));
+    expect(list?.['list_services_response']?.service).toContainEqual({
       name: 'inference.model_repository.ModelRepositoryService',
     });
-    const [descriptor] = file?.['file_descriptor_response']?.['file_descriptor_proto'] as Buffer[];
+    const [descriptor] = file?.['file_descriptor_response']?.file_descriptor_proto ?? [];
     expect(descriptor?.includes('ModelRepositoryParameter')).toBe(true);
     expect(descriptor?.includes('ModelStreamInferResponse')).toBe(false);
     const health = await client.unary('/grpc.health.v1.Health/Check', Buffer.alloc(0));
