@@ -85,7 +85,7 @@ export function crowdTable(crowds: readonly Crowd[]): string[] {
     '|---|---|---:|---:|---:|---:|---:|---|---|',
     ...sorted.map((crowd) => line(crowdCells(crowd, crowds))),
     '',
-    `“Alone”: one stream of 20 words at a time, the best of the rounds. “Paced”: ${STREAMS} at once, a word each 250 ms. “Unpaced”: ${STREAMS} at once, 100 words each as fast as they come. The paced ones come first on a fresh server; KiB per stream is how far they raise its resident memory.`,
+    `“Alone”: one stream of 20 words at a time, the best of the rounds. “Paced”: ${STREAMS} at once, a word each 250 ms. “Unpaced”: ${STREAMS} at once, 100 words each as fast as they come. The paced ones come first on a server that has served five seconds of single streams; KiB per stream is how far they raise its resident memory.`,
     '',
   ];
 }

@@ -19,6 +19,9 @@ const SERVERS = [MLSERVER, TYPESCRIPT, PYTHON_OWN, PYTHON_SHIM];
 /** The peer's own client for what the load generator does not measure: first responses, and a thousand streams. */
 const CLIENT = join(ROOT, '../shared/peers/mlserver/tools/bench.py');
 
+/** One stream at a time, for five seconds. */
+const ALONE = ['stream', '--conc', '1', '--tokens', '20', '--secs', '3', '--warm', '2'];
+
 /** All servers in turn, round by round. */
 async function runLoad(load: RuntimeLoad, rounds: number, seconds: number): Promise<LoadRow[]> {
   const running: { server: RuntimeServer; peer: Peer; measured: Measured[] }[] = [];
@@ -47,7 +50,7 @@ async function runAlone(rounds: number): Promise<Crowd[]> {
   try {
     for (const server of SERVERS) peers.push(await server.start());
     for (const proto of ['grpc', 'rest']) {
-      const args = ['stream', '--conc', '1', '--tokens', '20', '--secs', '3', '--warm', '2', '--proto', proto];
+      const args = [...ALONE, '--proto', proto];
       for (let round = 0; round < rounds; round++) {
         for (const peer of peers) {
           const crowd: Crowd = { kind: 'alone', proto, server: peer.name, figures: await runClient(peer, args) };
@@ -71,6 +74,8 @@ async function runCrowds(): Promise<Crowd[]> {
       await using peer = await server.start();
       const paced = ['flood', '--streams', '1000', '--tokens', '20', '--delay', '0.25'];
       const unpaced = ['flood', '--streams', '1000', '--tokens', '100'];
+      // What a server needs once, its code compiled and its heap grown, is not what a stream costs.
+      await runClient(peer, [...ALONE, '--proto', proto]);
       for (const [kind, args] of [
         ['paced', paced],
         ['unpaced', unpaced],
