@@ -1,0 +1,114 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { hideCredentials } from './redact.ts';
+import { boundToParent, findProgram, type Program } from './program.ts';
+
+export interface MediaProcessOptions {
+  readonly program: Program;
+  readonly args: readonly string[];
+  /** Ours to write; it ends when we do. Default: none. */
+  readonly hasInput?: boolean;
+  /** What the child gets when this process dies. Default KILL. */
+  readonly parentDeath?: 'KILL' | 'TERM';
+  /** More variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface Exit {
+  /** Null where a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The end of what it said, without credentials. */
+  readonly stderr: string;
+}
+
+const STDERR_CHARACTERS = 4096;
+const GRACE_MS = 3_000;
+
+/**
+ * One of ffmpeg's programs as a child, in a process group of its own: Ctrl-C in a terminal is for us alone, and we decide
+ * in which order things end.
+ */
+export class MediaProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  #stderr = '';
+  #stderrLines = 0;
+  #hasEnded = false;
+  /** When it has ended and all its output was read, or dropped by `stop`. Never rejects. */
+  readonly exit: Promise<Exit>;
+
+  /** @throws MillraceError FFMPEG_MISSING */
+  constructor({ program, args, hasInput = false, parentDeath = 'KILL', env }: MediaProcessOptions) {
+    const [command, commandArgs] = boundToParent(findProgram(program), args, parentDeath);
+    this.#child = spawn(command, commandArgs, {
+      stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...process.env, ...env },
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#heard(text));
+    this.#child.stdin?.on('error', () => {}); // it ended without reading all; its exit says why
+    this.exit = new Promise((resolve) => {
+      const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
+        this.#hasEnded = true;
+        resolve({ code, signal, stderr: hideCredentials(this.#stderr.trim()) });
+      };
+      this.#child.once('close', ended);
+      this.#child.once('error', (error) => {
+        this.#stderr += error.message;
+        ended(null, null);
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  get stdout(): Readable {
+    return this.#child.stdout as Readable;
+  }
+
+  /** Only with `hasInput`. */
+  get stdin(): Writable {
+    return this.#child.stdin as Writable;
+  }
+
+  /** Lines of complaint so far: ffmpeg tells of damaged data there and nowhere else. */
+  get complaints(): number {
+    return this.#stderrLines;
+  }
+
+  kill(): void {
+    this.#signal('SIGKILL');
+  }
+
+  /** SIGTERM, SIGKILL when it has not ended by then; what it still writes is dropped. Idempotent. */
+  async stop(graceMs = GRACE_MS): Promise<Exit> {
+    this.#child.stdout?.destroy();
+    this.#child.stdin?.destroy();
+    this.#signal('SIGTERM');
+    const timer = setTimeout(() => this.kill(), graceMs);
+    try {
+      return await this.exit;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (!this.#hasEnded) this.#child.kill(signal);
+  }
+
+  #heard(text: string): void {
+    this.#stderrLines += text.split('\n').length - 1;
+    this.#stderr = (this.#stderr + text).slice(-STDERR_CHARACTERS);
+  }
+}

@@ -1,0 +1,129 @@
+import { extname } from 'node:path';
+import { MillraceError } from '../../base/errors.ts';
+import { findProgram } from '../ffmpeg/program.ts';
+import { hideCredentials } from '../ffmpeg/redact.ts';
+import { FfmpegSink } from './ffmpeg-sink.ts';
+import type { PlayerProcess } from './player.ts';
+import { QueuedSink, type QueuePolicy } from './queued-sink.ts';
+import type { SinkDriver, SinkEvent, VideoSink } from './video-sink.ts';
+
+export interface SinkOptions {
+  /** Default: the newest eight wait. */
+  readonly queue?: QueuePolicy | undefined;
+  /** A stream is sent at the pace of its frames' times, which a source that is no live one runs ahead of. Default false. */
+  readonly isPaced?: boolean | undefined;
+  /** A lost stream is opened anew this many times in a row. Default: without end. */
+  readonly maxReconnects?: number | undefined;
+  /** Opening a stream for the first time is tried again too. Default false. */
+  readonly retryFirst?: boolean | undefined;
+  /** A stream or file that takes nothing for this long is lost. Default 10 s. */
+  readonly stallMs?: number | undefined;
+  readonly onEvent?: ((event: SinkEvent) => void) | undefined;
+}
+
+const QUEUE: QueuePolicy = { capacity: 8, whenFull: 'drop_oldest' };
+const STALL_MS = 10_000;
+
+const HEAD = ['-hide_banner', '-loglevel', 'error'];
+const INPUT = ['-probesize', '32', '-analyzeduration', '0', '-f', 'nut', '-i', 'pipe:0'];
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p'];
+/** Played however the writer ends: each fragment is complete. */
+const FRAGMENTED = ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'];
+
+/**
+ * Opens where pictures go: `screen` (a window of ffplay's), `rtsp(s)://…` (published as H.264), `none`, else a video file of
+ * the format that its name says. Whether it can be written shows at the first frames.
+ * @throws MillraceError SINK_FAILED, FFMPEG_MISSING
+ */
+export function openSink(target: string, options: SinkOptions = {}): VideoSink {
+  return new QueuedSink(driverOf(target, options), options.queue ?? QUEUE);
+}
+
+function driverOf(target: string, options: SinkOptions): SinkDriver {
+  if (target === 'none') return { label: 'none', write: async () => {}, finish: async () => {}, abort: async () => {} };
+  const { maxReconnects = Infinity, retryFirst = false, stallMs = STALL_MS, onEvent = () => {} } = options;
+  const common = { maxReconnects: 0, retryFirst: false, stallMs, onEvent };
+  if (target === 'screen') {
+    checkDisplay();
+    const endedByItself = (): Error => new MillraceError('CANCELLED', 'the window was closed');
+    return new FfmpegSink({ ...common, label: 'screen', process: screenProcess, endedByItself });
+  }
+  findProgram('ffmpeg');
+  const label = hideCredentials(target);
+  if (/^rtsps?:\/\//i.test(target)) {
+    const process = (): PlayerProcess => streamProcess(target, options.isPaced === true);
+    return new FfmpegSink({ ...common, label, process, maxReconnects, retryFirst });
+  }
+  return new FfmpegSink({ ...common, label, process: (size) => fileProcess(target, size) });
+}
+
+function fileProcess(
+  path: string,
+  { width, height }: { readonly width: number; readonly height: number },
+): PlayerProcess {
+  return {
+    program: 'ffmpeg',
+    args: [
+      ...HEAD,
+      ...INPUT,
+      // A JPEG of another size is brought to that of the first; H.264 needs even sides.
+      ...[
+        '-vf',
+        `scale=${width}:${height}:force_original_aspect_ratio=decrease,pad=${even(width)}:${even(height)}:(ow-iw)/2:(oh-ih)/2,setsar=1`,
+      ],
+      ...['-vsync', 'vfr', '-enc_time_base', '1/90000'],
+      ...codecOf(path),
+      ...['-y', `file:${path}`],
+    ],
+  };
+}
+
+function codecOf(path: string): string[] {
+  const h264 = [...H264, '-preset', 'veryfast', '-g', '60'];
+  switch (extname(path).toLowerCase()) {
+    case '.mp4':
+    case '.m4v':
+    case '.mov':
+      return [...h264, ...FRAGMENTED, '-flush_packets', '1'];
+    case '.mkv':
+    case '.ts':
+      return [...h264, '-flush_packets', '1'];
+    default:
+      return []; // ffmpeg's own choice for the format
+  }
+}
+
+function streamProcess(url: string, isPaced: boolean): PlayerProcess {
+  return {
+    program: 'ffmpeg',
+    args: [
+      ...HEAD,
+      ...(isPaced ? ['-re'] : []),
+      ...INPUT,
+      ...['-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2,setsar=1', '-vsync', 'passthrough', '-enc_time_base', '1/90000'],
+      ...[...H264, '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '30'],
+      ...['-f', 'rtsp', '-rtsp_transport', 'tcp', '-muxdelay', '0.1', url],
+    ],
+  };
+}
+
+function screenProcess(): PlayerProcess {
+  const window = ['-window_title', 'millrace', '-autoexit', '-framedrop', '-sync', 'ext', '-infbuf', '-nostats'];
+  return { program: 'ffplay', args: [...HEAD, ...INPUT, ...window, '-an'] };
+}
+
+/** SDL, which ffplay shows with, needs one of these on Unix. */
+function checkDisplay(): void {
+  findProgram('ffplay');
+  const { DISPLAY, WAYLAND_DISPLAY, SDL_VIDEODRIVER } = process.env;
+  if (process.platform !== 'linux' || DISPLAY || WAYLAND_DISPLAY || SDL_VIDEODRIVER) return;
+  throw new MillraceError(
+    'SINK_FAILED',
+    'sink screen: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set); write to a file, an rtsp:// URL or none instead',
+    { details: { sink: 'screen', cause: 'no_display' } },
+  );
+}
+
+function even(side: number): number {
+  return side + (side % 2);
+}

@@ -1,0 +1,141 @@
+import { existsSync, readdirSync } from 'node:fs';
+import type { NutFrame } from '../ffmpeg/nut-reader.ts';
+import { NutReader } from '../ffmpeg/nut-reader.ts';
+import { MediaProcess, type Exit } from '../ffmpeg/media-process.ts';
+
+export interface DecoderOptions {
+  /** ffmpeg's arguments up to the address. */
+  readonly input: readonly string[];
+  /** Files: frames come at the pace of their times. */
+  readonly isPaced: boolean;
+  readonly pixels: 'rgb24' | 'bgr24' | 'jpeg';
+  /** ffmpeg's scale, 2 (best) to 31. */
+  readonly jpegQuality: number;
+  readonly width: number;
+  readonly height: number;
+  readonly useHardware: boolean;
+  /** Watches, see {@link Decoder.run}; 0: never. */
+  readonly firstFrameMs: number;
+  readonly stallMs: number;
+  readonly onFrame: (frame: NutFrame) => void;
+}
+
+export interface DecoderEnd {
+  readonly exit: Exit;
+  /** It was killed because nothing came for this long. */
+  readonly stalledMs: number | undefined;
+  /** What came was no sequence of frames. */
+  readonly fault: Error | undefined;
+}
+
+/** Frames of this many pixels or more are worth the way to a GPU and back. */
+const HARDWARE_PIXELS = 1280 * 720;
+
+/** One ffmpeg that decodes, until its input ends or it is stopped. */
+export class Decoder {
+  readonly #options: DecoderOptions;
+  readonly #child: MediaProcess;
+  readonly #reader: NutReader;
+  #fault: Error | undefined;
+  #stalledMs: number | undefined;
+  #watch: NodeJS.Timeout | undefined;
+
+  /** @throws MillraceError FFMPEG_MISSING */
+  constructor(options: DecoderOptions) {
+    this.#options = options;
+    const { width, height, onFrame, stallMs } = options;
+    this.#child = new MediaProcess({ program: 'ffmpeg', args: argumentsOf(options) });
+    this.#reader = new NutReader({
+      maxFrameBytes: width * height * 8 + (1 << 20),
+      onFrame: (frame) => {
+        this.#watchFor(stallMs);
+        onFrame(frame);
+      },
+    });
+    this.#child.stdout.on('data', (chunk: Buffer) => this.#read(chunk));
+  }
+
+  get complaints(): number {
+    return this.#child.complaints;
+  }
+
+  /** For tests that kill it. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /**
+   * Until it ends. It is killed where its first frame does not come within `firstFrameMs`, or a later one within `stallMs`:
+   * ffmpeg waits for a camera that hangs for ever.
+   */
+  async run(): Promise<DecoderEnd> {
+    this.#watchFor(this.#options.firstFrameMs);
+    const exit = await this.#child.exit;
+    clearTimeout(this.#watch);
+    return { exit, stalledMs: this.#stalledMs, fault: this.#fault };
+  }
+
+  /** Holds it back, and the watch with it. */
+  pause(): void {
+    clearTimeout(this.#watch);
+    this.#child.stdout.pause();
+  }
+
+  resume(): void {
+    if (!this.#child.stdout.isPaused()) return;
+    this.#watchFor(this.#options.stallMs);
+    this.#child.stdout.resume();
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#watch);
+    await this.#child.stop(1_000);
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#fault !== undefined) return;
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      this.#fault = error as Error;
+      this.#child.kill();
+    }
+  }
+
+  #watchFor(ms: number): void {
+    clearTimeout(this.#watch);
+    if (ms === 0 || this.#child.hasEnded || this.#child.stdout.isPaused()) return;
+    this.#watch = setTimeout(() => {
+      this.#stalledMs = ms;
+      this.#child.kill();
+    }, ms);
+  }
+}
+
+function argumentsOf(options: DecoderOptions): string[] {
+  const { input, isPaced, pixels, jpegQuality, width, height, useHardware } = options;
+  const size = `${width}:${height}`;
+  return [
+    ...['-nostdin', '-hide_banner', '-loglevel', 'error'],
+    ...(useHardware && width * height >= HARDWARE_PIXELS && hasVideoHardware() ? ['-hwaccel', 'auto'] : []),
+    // One thread has the least delay, and more bring little (measured: docs/stream-client.md).
+    ...['-threads', '1'],
+    ...(isPaced ? ['-re'] : []),
+    ...input,
+    ...['-map', '0:v:0', '-an', '-sn', '-dn'],
+    // Free where the size is right; keeps it when the video changes its own.
+    ...['-vf', `scale=${size}:force_original_aspect_ratio=decrease,pad=${size}:(ow-iw)/2:(oh-ih)/2,setsar=1`],
+    ...['-vsync', 'passthrough', '-enc_time_base', '1/1000000', '-threads', '1'],
+    ...(pixels === 'jpeg'
+      ? ['-c:v', 'mjpeg', '-q:v', String(jpegQuality), '-pix_fmt', 'yuvj420p']
+      : ['-c:v', 'rawvideo', '-pix_fmt', pixels]),
+    ...['-f', 'nut', '-write_index', '0', '-flush_packets', '1', 'pipe:1'],
+  ];
+}
+
+/** A device that ffmpeg could decode with; without one, trying costs time and fills its log. */
+function hasVideoHardware(): boolean {
+  if (process.platform !== 'linux') return true;
+  if (existsSync('/dev/nvidia0')) return true;
+  return existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'));
+}
