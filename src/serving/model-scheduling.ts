@@ -14,6 +14,8 @@ export interface QueuePolicy {
 
 /** Triton's `dynamic_batching`: requests of several clients run as one. */
 export interface DynamicBatching {
+  /** Rows in one batch; undefined: the `maxBatchSize` of the model's signature. */
+  readonly maxBatchSize?: number | undefined;
   /** Increasing; none: the largest batch that the model takes. */
   readonly preferredSizes: readonly number[];
   /** How long the oldest request waits for others. Microseconds. */
@@ -70,4 +72,12 @@ export interface RateLimit {
   readonly resources: readonly { readonly name: string; readonly count: number }[];
   /** 1 and 0: the highest; n is served 1/n as often. */
   readonly priority: number;
+}
+
+/** What clients may ask of one model, whatever it could do. 0: no limit. */
+export interface RequestLimit {
+  /** As many may come at once after a second without any. */
+  readonly maxPerSecond: number;
+  /** Under way at once. */
+  readonly maxAtOnce: number;
 }
