@@ -9,8 +9,7 @@ import { constantTensor } from './tensor/constant-tensor.ts';
 import { counter } from './tensor/counter.ts';
 import { identity } from './tensor/identity.ts';
 import { messageVectorCalculators } from './vectors.ts';
-import { yoloImageToTensor } from './vision/yolo-image-to-tensor.ts';
-import { yoloTensorToDetections } from './vision/yolo-tensor-to-detections.ts';
+import { visionCalculators } from './vision/index.ts';
 
 /** Every calculator and subgraph that comes with the server; a registry refuses two of one name. */
 export const builtinCalculators: readonly NodeDefinition[] = [
@@ -24,6 +23,5 @@ export const builtinCalculators: readonly NodeDefinition[] = [
   scriptCalculator,
   pythonExecutor,
   pyTensorConverter,
-  yoloImageToTensor,
-  yoloTensorToDetections,
+  ...visionCalculators,
 ];

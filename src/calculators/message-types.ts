@@ -37,6 +37,9 @@ export interface Detection {
   readonly keyPoints?: readonly { readonly x: number; readonly y: number }[];
 }
 
+/** Width and height of an image in pixels. */
+export type ImageSize = readonly [width: number, height: number];
+
 /** Numbers by columns, as in MediaPipe. */
 export interface Matrix {
   readonly rows: number;
@@ -60,6 +63,10 @@ export const normalizedLandmark = typeWith<Landmark>('NormalizedLandmark', 'x');
 export const classification = typeWith<Classification>('Classification', 'score');
 export const detection = typeWith<Detection>('Detection', 'xMin');
 export const matrix = typeWith<Matrix>('Matrix', 'rows');
+export const imageSize = new PacketType<ImageSize>(
+  'std::pair<int, int>',
+  (value) => Array.isArray(value) && value.length === 2 && value.every((side) => Number.isSafeInteger(side)),
+);
 export const timeSeriesHeader = new PacketType<TimeSeriesHeader>(
   'TimeSeriesHeader',
   (value) => typeof value === 'object' && value !== null,

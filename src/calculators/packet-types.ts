@@ -10,8 +10,10 @@ export class TensorPacketType extends PacketType<Tensor> {
   readonly datatype: Datatype | undefined;
   /** −1 is a dimension of any size. */
   readonly shape: readonly number[] | undefined;
+  /** A time without a packet is no fault: nothing was found. Unary requests are answered without it. */
+  readonly sparse: boolean;
 
-  constructor(datatype?: Datatype, shape?: readonly number[]) {
+  constructor(datatype?: Datatype, shape?: readonly number[], sparse = false) {
     const parts = ['Tensor', datatype, shape === undefined ? undefined : `[${shape.join(',')}]`];
     super(parts.filter((part) => part !== undefined).join(' '), (value) => {
       if (!isTensor(value)) return false;
@@ -20,6 +22,7 @@ export class TensorPacketType extends PacketType<Tensor> {
     });
     this.datatype = datatype;
     this.shape = shape;
+    this.sparse = sparse;
   }
 
   override compatibleWith(consumer: PacketType): boolean {
@@ -65,6 +68,11 @@ export interface Letterbox {
 
 export function tensorPacket(datatype?: Datatype, shape?: readonly number[]): TensorPacketType {
   return new TensorPacketType(datatype, shape);
+}
+
+/** A tensor that is there only where something was found. */
+export function sparseTensorPacket(datatype?: Datatype, shape?: readonly number[]): TensorPacketType {
+  return new TensorPacketType(datatype, shape, true);
 }
 
 export function requestPacket(tensors?: readonly TensorSpec[]): RequestPacketType {

@@ -1,0 +1,67 @@
+import type { NodeDefinition } from '../../graph/index.ts';
+import { annotationOverlay } from './annotation-overlay.ts';
+import { associationDetection, associationNormRect } from './association.ts';
+import { detectionsToRenderData, rectToRenderData, rectToRenderScale } from './boxes-to-render-data.ts';
+import { detectionLetterboxRemoval, detectionProjection } from './detection-projection.ts';
+import { alignmentPointsRects, detectionsToRects, handDetectionsFromPoseToRects } from './detections-to-rects.ts';
+import { fromImageCalculator, toImageCalculator } from './image-conversion.ts';
+import { imageCropping } from './image-cropping.ts';
+import { imageProperties } from './image-properties.ts';
+import { imageToTensor } from './image-to-tensor.ts';
+import { imageTransformation } from './image-transformation.ts';
+import { landmarkLetterboxRemoval, landmarkProjection, worldLandmarkProjection } from './landmark-projection.ts';
+import { landmarksSmoothing, visibilityCopy, visibilitySmoothing } from './landmarks-smoothing.ts';
+import { handLandmarksToRect, landmarksToDetection } from './landmarks-to-detection.ts';
+import { landmarksToRenderData } from './landmarks-to-render-data.ts';
+import { landmarksToTensor } from './landmarks-to-tensor.ts';
+import { nonMaxSuppression } from './non-max-suppression.ts';
+import { rectTransformation } from './rect-transformation.ts';
+import { landmarksRefinement, refineLandmarksFromHeatmap } from './refine-landmarks.ts';
+import { roiTracking } from './roi-tracking.ts';
+import { ssdAnchors } from './ssd-anchors.ts';
+import { tensorsToDetections } from './tensors-to-detections.ts';
+import { tensorsToFloats, tensorsToLandmarks } from './tensors-to-landmarks.ts';
+import { yoloImageToTensor } from './yolo-image-to-tensor.ts';
+import { yoloTensorToDetections } from './yolo-tensor-to-detections.ts';
+
+/** Calculators for images, and for what models find in them. */
+export const visionCalculators: readonly NodeDefinition[] = [
+  alignmentPointsRects,
+  annotationOverlay,
+  associationDetection,
+  associationNormRect,
+  detectionLetterboxRemoval,
+  detectionProjection,
+  detectionsToRects,
+  detectionsToRenderData,
+  fromImageCalculator,
+  handDetectionsFromPoseToRects,
+  handLandmarksToRect,
+  imageCropping,
+  imageProperties,
+  imageToTensor,
+  imageTransformation,
+  landmarkLetterboxRemoval,
+  landmarkProjection,
+  landmarksRefinement,
+  landmarksSmoothing,
+  landmarksToDetection,
+  landmarksToRenderData,
+  landmarksToTensor,
+  nonMaxSuppression,
+  rectToRenderData,
+  rectToRenderScale,
+  rectTransformation,
+  refineLandmarksFromHeatmap,
+  roiTracking,
+  ssdAnchors,
+  tensorsToDetections,
+  tensorsToFloats,
+  tensorsToLandmarks,
+  toImageCalculator,
+  visibilityCopy,
+  visibilitySmoothing,
+  worldLandmarkProjection,
+  yoloImageToTensor,
+  yoloTensorToDetections,
+];
