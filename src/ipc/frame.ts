@@ -32,6 +32,8 @@ export const MESSAGE = {
   /** The client of a runtime's session reads slowly: until the next CREDIT nothing more is made, whatever credit is left, and
    * then no more at once than the look-ahead (`streamLookAhead` of the hello's settings), which doubles with each CREDIT. */
   PAUSE: 11,
+  /** As OPEN, of a video pipeline: its program is the request's parameter `program`. Clients' requests never become one. */
+  OPEN_PIPELINE: 12,
   // host → front
   WELCOME: 32,
   LOADED: 33,
@@ -56,7 +58,7 @@ export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];
 
 /** The first message of a call's or session's channel. */
 export function opensChannel(type: number): boolean {
-  return type === MESSAGE.INFER || type === MESSAGE.OPEN;
+  return type === MESSAGE.INFER || type === MESSAGE.OPEN || type === MESSAGE.OPEN_PIPELINE;
 }
 
 /** Messages that may overtake others of their channel, but the first: they must not wait behind a big tensor. */

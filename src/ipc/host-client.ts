@@ -132,6 +132,21 @@ export class HostClient {
    * @param isPaced its host is told when its reader is slow
    */
   openSession(loadId: number, first: InferenceRequest, sink: SessionSink, isPaced = false): SessionPort {
+    return this.#open(MESSAGE.OPEN, loadId, first, sink, isPaced);
+  }
+
+  /** Starts a video pipeline: its program is a parameter of `first`, requests are commands to it. */
+  openPipeline(loadId: number, first: InferenceRequest, sink: SessionSink): SessionPort {
+    return this.#open(MESSAGE.OPEN_PIPELINE, loadId, first, sink, false);
+  }
+
+  #open(
+    type: typeof MESSAGE.OPEN | typeof MESSAGE.OPEN_PIPELINE,
+    loadId: number,
+    first: InferenceRequest,
+    sink: SessionSink,
+    isPaced: boolean,
+  ): SessionPort {
     const channel = this.#newChannel();
     const parts = { connection: this.#connection, channel, limits: this.#limits, pool: this.#pool, isPaced };
     const session = new RemoteSession(parts, sink, () => this.#sessions.delete(channel));
@@ -141,7 +156,7 @@ export class HostClient {
       return session;
     }
     this.#sessions.set(channel, session);
-    this.#connection.send(MESSAGE.OPEN, channel, (writer) => {
+    this.#connection.send(type, channel, (writer) => {
       writer.varint(loadId);
       writer.varint(this.#limits.maxMessages);
       writer.varint(this.#limits.maxBytes);
@@ -241,6 +256,7 @@ export class HostClient {
 function readTiming(head: HeadReader): RunTiming {
   return {
     batchSize: head.varint(),
+    requests: head.varint(),
     queueNs: head.varint(),
     inputNs: head.varint(),
     inferNs: head.varint(),

@@ -63,6 +63,11 @@ export interface HostHandler {
   infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse>;
   /** @throws MillraceError when the session cannot be opened */
   open(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession;
+  /**
+   * Starts a video pipeline on the servable; requests of its session are commands.
+   * @throws MillraceError when it cannot be started
+   */
+  openPipeline?(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession;
   /** The front went away: everything ends. */
   stop(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import { openBody, readError, readRequest, writeError, writeResponse, writeRespo
 import { Connection, type OpenStream } from './connection.ts';
 import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
-import type { HostHandler } from './host-handler.ts';
+import type { HostHandler, HostSession } from './host-handler.ts';
 import type { MetricUpdate } from './metric-update.ts';
 import type { RunTiming } from './run-timing.ts';
 import { SessionChannel } from './session-channel.ts';
@@ -47,6 +47,7 @@ export class HostServer {
     this.#connection.send(MESSAGE.RUN_ENDED, 0, (writer) => {
       writer.varint(loadId);
       writer.varint(timing.batchSize);
+      writer.varint(timing.requests);
       writer.varint(timing.queueNs);
       writer.varint(timing.inputNs);
       writer.varint(timing.inferNs);
@@ -71,7 +72,9 @@ export class HostServer {
         return void this.#infer(channel, loadId, readRequest(body, head, tensorsAt));
       }
       case MESSAGE.OPEN:
-        return this.#open(channel, body, head, tensorsAt);
+        return this.#open(channel, body, head, tensorsAt, (...opening) => this.#handler.open(...opening));
+      case MESSAGE.OPEN_PIPELINE:
+        return this.#open(channel, body, head, tensorsAt, (...opening) => this.#openPipeline(...opening));
       case MESSAGE.CREDIT:
         return this.#sessions.get(channel)?.credit(head.varint(), head.varint());
       case MESSAGE.PAUSE:
@@ -138,7 +141,13 @@ export class HostServer {
     }
   }
 
-  #open(channel: number, body: Buffer, head: HeadReader, tensorsAt: number): void {
+  #open(
+    channel: number,
+    body: Buffer,
+    head: HeadReader,
+    tensorsAt: number,
+    openIn: HostHandler['open'],
+  ): void {
     const loadId = head.varint();
     const limits = { maxMessages: head.varint(), maxBytes: head.varint() };
     const first = readRequest(body, head, tensorsAt);
@@ -146,7 +155,13 @@ export class HostServer {
       this.#sessions.delete(channel),
     );
     this.#sessions.set(channel, session);
-    session.start(() => this.#handler.open(loadId, first, session));
+    session.start(() => openIn(loadId, first, session));
+  }
+
+  #openPipeline(...opening: Parameters<HostHandler['open']>): HostSession {
+    const session = this.#handler.openPipeline?.(...opening);
+    if (session === undefined) throw new MillraceError('NOT_SUPPORTED', 'this host runs no pipelines');
+    return session;
   }
 
   #end(channel: number, cause: unknown): void {

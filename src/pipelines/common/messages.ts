@@ -1,0 +1,47 @@
+import type { ErrorDetails, Reason } from '../../base/errors.ts';
+import type { FrameResult, HostReport, StatusUpdate } from './report.ts';
+import type { ModelConfiguration, PipelineRequest } from './pipeline-schema.ts';
+import type { Operation } from './states.ts';
+import type { DetectorInfo } from './detector-info.ts';
+
+/** What the front gives a host to run. */
+export interface PipelineProgram {
+  readonly id: string;
+  readonly pipeline: PipelineRequest;
+  /** How the model's tensors are made and read; undefined: the servable takes images itself, or its shapes tell. */
+  readonly detector: DetectorInfo | undefined;
+  /** Names by class id; ids themselves where there is none. */
+  readonly classNames: readonly string[];
+  /** Frame numbers go on from here after a host was lost: by source. */
+  readonly startFrames: readonly number[];
+  /** Numbers of results go on from here. */
+  readonly startSequence: number;
+  /** What a paused pipeline is restored to after its host was lost. */
+  readonly isHeld: boolean;
+}
+
+/** Front → host, as the parameter `command` of a request; its id comes back with the reply. */
+export type PipelineCommand =
+  | { readonly type: 'operate'; readonly operation: Operation }
+  | {
+      readonly type: 'patch';
+      readonly model_configuration?: ModelConfiguration;
+      readonly max_fps?: number | null;
+    }
+  /** Whether somebody reads results and pictures at the front. */
+  | { readonly type: 'watch'; readonly results: boolean; readonly frames: boolean };
+
+export interface PlainFailure {
+  readonly reason: Reason;
+  readonly message: string;
+  readonly details: ErrorDetails;
+}
+
+/** Host → front, as the parameter `message` of a response. A `frame` has its JPEG as the output. */
+export type PipelineMessage =
+  | { readonly type: 'reply'; readonly error?: PlainFailure; readonly answer?: 'done' | 'already' }
+  | { readonly type: 'report'; readonly report: HostReport }
+  | { readonly type: 'update'; readonly update: StatusUpdate }
+  /** Results of one batch, with their number. */
+  | { readonly type: 'results'; readonly sequence: number; readonly results: readonly FrameResult[] }
+  | { readonly type: 'frame'; readonly source_id: number; readonly frame_id: number };
