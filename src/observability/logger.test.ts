@@ -23,3 +23,14 @@ test("keeps an error's cause", () => {
   const [line] = logged((logger) => logger.error({ err: error }, 'load failed'));
   expect(JSON.stringify(line)).toContain('ENOENT');
 });
+
+test('shows no secrets, wherever in a line they stand', () => {
+  const token = `millrace_0123456789ab_${'s'.repeat(43)}`;
+  const lines = logged((logger) => {
+    logger.info({ headers: { authorization: `Bearer ${token}`, cookie: 'id=1' } }, `called with ${token}`);
+    logger.child({ source: 'rtsp://user:hunter2@camera/1' }).error({ err: new Error(`Bearer ${token}`) }, 'failed');
+  });
+  const text = JSON.stringify(lines);
+  expect(text).toContain('millrace_0123456789ab_[redacted]');
+  for (const secret of ['sss', 'hunter2', 'id=1']) expect(text).not.toContain(secret);
+});
