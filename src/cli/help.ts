@@ -14,6 +14,7 @@ Commands:
   graph …          Check, draw, run and replay graph files: millrace graph --help.
   trace            Run a graph and write a Chrome trace: millrace trace --help.
   infer, models    Ask any KServe v2 server: millrace infer --help, millrace models --help.
+  client           Analyse a camera, video file or stream: millrace client --help.
   perf             Measure any KServe v2 server: millrace perf --help.
   help, version    Also as --help (-h) and --version.
 

@@ -39,7 +39,7 @@ async function runCommand(args: readonly string[], environment: Environment): Pr
     return graphCommand(given, { ...environment, logger: createLogger('error') });
   }
   const [word, ...rest] = given;
-  if (word === 'infer' || word === 'models' || word === 'perf') {
+  if (word === 'client' || word === 'infer' || word === 'models' || word === 'perf') {
     const { clientCommand } = await import('./client/client-commands.ts');
     return clientCommand(word, rest, environment);
   }

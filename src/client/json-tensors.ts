@@ -18,9 +18,12 @@ export function encodeBody(request: InferenceRequest, isBinary: boolean): Body {
   const inputs = request.inputs.map((tensor) => printInput(tensor, isBinary)).join(',');
   const id = request.id === '' ? '' : `"id":${JSON.stringify(request.id)},`;
   const parameters = { ...request.parameters, ...(isBinary && request.outputs.length === 0 && ALL_BINARY) };
-  const outputs = request.outputs.map(({ name }) => ({ name, ...(isBinary && { parameters: { binary_data: true } }) }));
+  const outputs = request.outputs.map((output) => {
+    const own = { ...output.parameters, ...(isBinary && { binary_data: true }) };
+    return `{"name":${JSON.stringify(output.name)},"parameters":${printParameters(own)}}`;
+  });
   const json = `{${id}"parameters":${printParameters(parameters)},"inputs":[${inputs}]${
-    outputs.length === 0 ? '' : `,"outputs":${JSON.stringify(outputs)}`
+    outputs.length === 0 ? '' : `,"outputs":[${outputs.join(',')}]`
   }}`;
   const head = Buffer.from(json);
   if (!isBinary) return { bytes: head, jsonLength: undefined };

@@ -1,4 +1,4 @@
-import type { InferenceRequest } from '../tensor/inference.ts';
+import type { InferenceRequest, RequestedOutput } from '../tensor/inference.ts';
 import type { Parameters } from '../tensor/parameters.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -12,8 +12,8 @@ export interface ClientRequest {
   /** Numbers are doubles, bigints int64. A graph's session takes its side packets from those of the first request. */
   readonly parameters?: Parameters | undefined;
   readonly inputs: readonly Tensor[];
-  /** Names; left out: all. */
-  readonly outputs?: readonly string[] | undefined;
+  /** Names, with parameters where the server takes some; left out: all. */
+  readonly outputs?: readonly (string | RequestedOutput)[] | undefined;
 }
 
 export interface CallOptions {
@@ -56,7 +56,7 @@ export function toInferenceRequest(request: ClientRequest): InferenceRequest {
     id: request.id ?? '',
     parameters: request.parameters,
     inputs: request.inputs,
-    outputs: (request.outputs ?? []).map((name) => ({ name })),
+    outputs: (request.outputs ?? []).map((output) => (typeof output === 'string' ? { name: output } : output)),
   };
 }
 

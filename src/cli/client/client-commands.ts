@@ -2,6 +2,7 @@ import { InferenceError } from '../../client/inference-error.ts';
 import { inferCommand } from './infer-command.ts';
 import { modelsCommand } from './models-command.ts';
 import { perfCommand } from './perf-command.ts';
+import { streamCommand } from './stream-command.ts';
 
 /** What the client commands use of the process. */
 export interface ClientEnvironment {
@@ -12,12 +13,12 @@ export interface ClientEnvironment {
   readonly onSignal: (listener: () => void) => () => void;
 }
 
-const COMMANDS = { infer: inferCommand, models: modelsCommand, perf: perfCommand } as const;
+const COMMANDS = { client: streamCommand, infer: inferCommand, models: modelsCommand, perf: perfCommand } as const;
 
 export type ClientCommand = keyof typeof COMMANDS;
 
 /**
- * `millrace infer|models|perf …`: clients of any KServe v2 server.
+ * `millrace client|infer|models|perf …`: clients of any KServe v2 server.
  * @returns the exit code: 1 where the server refused or could not be reached
  * @throws UsageError
  */

@@ -23,8 +23,9 @@ export const CONNECTION_FLAGS = {
 
 type Connection = Given<Omit<typeof CONNECTION_FLAGS, 'protocol'>>;
 
-export function openGrpc(given: Connection, variables: NodeJS.ProcessEnv): GrpcClient {
-  const address = (given.text('url') ?? '127.0.0.1:9000').replace(/^grpcs?:\/\//, '').replace(/\/$/, '');
+/** @param where in place of --url */
+export function openGrpc(given: Connection, variables: NodeJS.ProcessEnv, where?: string): GrpcClient {
+  const address = (where ?? given.text('url') ?? '127.0.0.1:9000').replace(/^grpcs?:\/\//, '').replace(/\/$/, '');
   return new GrpcClient({ address, ownConnection: true, ...optionsOf(given, variables) });
 }
 
