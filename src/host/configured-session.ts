@@ -1,6 +1,6 @@
 import { MillraceError } from '../base/errors.ts';
 import { knownNames } from '../base/nearest.ts';
-import type { ModelSession } from '../runtime/model-session.ts';
+import type { ModelSession, RunCaller } from '../runtime/model-session.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import type { ConfiguredTensor, ModelSignature } from './host-spec.ts';
 
@@ -36,10 +36,11 @@ export class ConfiguredSession implements ModelSession {
     }
   }
 
-  async run(inputs: readonly Tensor[], isWanted?: () => boolean): Promise<Tensor[]> {
+  async run(inputs: readonly Tensor[], isWanted?: () => boolean, caller?: RunCaller): Promise<Tensor[]> {
     const { maxBatchSize } = this.#signature;
+    const inferences = maxBatchSize > 0 ? (inputs[0]?.shape[0] ?? 1) : 1;
     const given = inputs.map((tensor) => toModel(tensor, this.#configured('inputs', tensor.name), maxBatchSize > 0));
-    const results = await this.#session.run(given, isWanted);
+    const results = await this.#session.run(given, isWanted, { ...caller, inferences });
     return this.#signature.outputs.flatMap((configured) => {
       const result = results.find(({ name }) => name === configured.name);
       return result === undefined ? [] : [fromModel(result, configured, maxBatchSize > 0)];

@@ -1,3 +1,4 @@
+import type { BatchingOptions } from '../runtime/batching/batching-options.ts';
 import type { ExecutionProvider } from '../runtime/model-session.ts';
 import type { Datatype } from '../tensor/datatype.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
@@ -59,6 +60,12 @@ export interface ModelLoad extends Load {
   readonly runDeadlineMs: number;
   /** What its configuration says of its tensors; undefined: the file says it all. */
   readonly signature?: ModelSignature | undefined;
+  readonly dynamicBatching?: ModelBatching | undefined;
+}
+
+export interface ModelBatching extends BatchingOptions {
+  /** Rows in one batch; undefined: the `maxBatchSize` of the signature. */
+  readonly maxBatchSize?: number | undefined;
 }
 
 export interface ModelSignature {

@@ -4,11 +4,29 @@ import { MillraceError } from '../base/errors.ts';
 import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import { checkBatch } from '../runtime/check-batch.ts';
 import { checkInputs } from '../runtime/check-inputs.ts';
-import type { ModelSession } from '../runtime/model-session.ts';
+import { BatchingSession } from '../runtime/batching/batching-session.ts';
+import type { BackendSession, ModelSession } from '../runtime/model-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { ConfiguredSession } from './configured-session.ts';
+import type { ModelLoad } from './host-spec.ts';
+import { callerOf } from './run-caller.ts';
 import { RequestTimer } from './request-timer.ts';
 import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
 import type { HostServable } from './servable.ts';
+
+/**
+ * A loaded model as its entry wants it served.
+ * @throws MillraceError CONFIG_INVALID where it cannot be; `backend` is then the caller's to close
+ */
+export function modelServable(backend: BackendSession, { signature, dynamicBatching }: ModelLoad): ModelServable {
+  const maxBatchSize = dynamicBatching?.maxBatchSize ?? signature?.maxBatchSize ?? 0;
+  let session: ModelSession = backend;
+  if (dynamicBatching !== undefined && maxBatchSize > 0) {
+    session = new BatchingSession(backend, dynamicBatching, maxBatchSize);
+  }
+  if (signature === undefined) return new ModelServable(session);
+  return new ModelServable(new ConfiguredSession(session, signature), signature.maxBatchSize);
+}
 
 /** An ONNX model by itself: each request is one inference. */
 export class ModelServable implements HostServable {
@@ -28,7 +46,8 @@ export class ModelServable implements HostServable {
     checkBatch(request.servable, this.#maxBatchSize, request.inputs, request.id);
     checkInputs(request.servable, this.session.inputs, request.inputs, request.id, this.#maxBatchSize > 0);
     checkRequestedOutputs(request, this.session.outputs);
-    const outputs = await this.session.run(request.inputs, () => cancellation.error === undefined);
+    const isWanted = (): boolean => cancellation.error === undefined;
+    const outputs = await this.session.run(request.inputs, isWanted, callerOf(request));
     if (cancellation.error !== undefined) throw cancellation.error;
     const { name, version } = this.session;
     return { servable: name, version, id: request.id, outputs: selectOutputs(request, outputs) };

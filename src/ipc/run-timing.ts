@@ -1,12 +1,14 @@
-/** One execution of a model, in whole nanoseconds (exact up to 2^53). */
+/** One execution of a model; times in whole nanoseconds (exact up to 2^53). */
 export interface RunTiming {
-  /** Inferences in it. */
+  /** Inferences in it: the rows of a batch. */
   readonly batchSize: number;
-  /** Waiting for the model. */
+  /** Requests in it. */
+  readonly requests: number;
+  /** Waiting for the model, all requests together. */
   readonly queueNs: number;
   readonly inputNs: number;
   readonly inferNs: number;
   readonly outputNs: number;
 }
 
-export const noTiming: RunTiming = { batchSize: 0, queueNs: 0, inputNs: 0, inferNs: 0, outputNs: 0 };
+export const noTiming: RunTiming = { batchSize: 0, requests: 0, queueNs: 0, inputNs: 0, inferNs: 0, outputNs: 0 };

@@ -15,9 +15,45 @@ export interface ModelSession extends AsyncDisposable {
    * Runs the model once. The caller has checked the inputs with `checkInputs`; they may come in any order.
    * @param isWanted asked right before the run starts, since it cannot be stopped; absent: it is wanted
    * @returns the outputs in the model's order, over memory of their own
-   * @throws MillraceError MODEL_FAILED with the backend's message, CANCELLED for a run that nobody wants any more
+   * @throws MillraceError MODEL_FAILED with the backend's message, CANCELLED for a run that nobody wants any more,
+   *   QUEUE_FULL and QUEUE_TIMEOUT of a model that batches, HOST_LOST of one that is elsewhere
    */
-  run(inputs: readonly Tensor[], isWanted?: () => boolean): Promise<Tensor[]>;
+  run(inputs: readonly Tensor[], isWanted?: () => boolean, caller?: RunCaller): Promise<Tensor[]>;
+}
+
+/** Who waits for a run; a session looks at what concerns it. */
+export interface RunCaller {
+  /** Of the request, for the texts of faults. */
+  readonly requestId?: string | undefined;
+  /** Of a model that batches: 1 is served first, 0 and undefined are its default. */
+  readonly priority?: number | undefined;
+  /** Of a model that batches: the longest wait, in microseconds, which may only shorten its own. */
+  readonly timeoutUs?: number | undefined;
+  /** Aborts when nobody waits any more; asked for by a session that can do something about it. */
+  readonly signal?: (() => AbortSignal) | undefined;
+  /** Inferences that the run is: the rows of a batch. @default 1 */
+  readonly inferences?: number | undefined;
+}
+
+/** A run as it was put together when its turn had come. */
+export interface ChosenRun {
+  readonly inputs: readonly Tensor[];
+  /** Requests that wait for it. */
+  readonly requests: number;
+  /** Rows, where the first dimension is a batch; else 1. */
+  readonly inferences: number;
+  /** The time that its requests have waited, together. */
+  readonly queueNs: number;
+}
+
+/** A model as its backend has it. */
+export interface BackendSession extends ModelSession {
+  /**
+   * As `run`, of inputs that are chosen when the turn has come: a batch has then all that came during the run before it.
+   * @param choose called once at most; undefined: there is nothing to run any more
+   * @returns undefined where nothing was run
+   */
+  runNext(choose: () => ChosenRun | undefined): Promise<Tensor[] | undefined>;
 }
 
 export type ExecutionProvider = 'cpu' | 'cuda' | 'tensorrt' | 'webgpu' | 'coreml';
@@ -47,5 +83,5 @@ export interface Backend {
   /** Whether it is for files like this one, by the name alone. */
   accepts(path: string): boolean;
   /** @throws MillraceError MODEL_INVALID saying what is wrong with the file or why no provider took it */
-  load(options: ModelOptions, monitor: RunMonitor, logger: Logger): Promise<ModelSession>;
+  load(options: ModelOptions, monitor: RunMonitor, logger: Logger): Promise<BackendSession>;
 }

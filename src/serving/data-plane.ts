@@ -43,6 +43,15 @@ export interface Duration {
   readonly ns: number;
 }
 
+/** Executions of one batch size. */
+export interface BatchStatistics {
+  /** Rows. */
+  readonly batchSize: number;
+  readonly computeInput: Duration;
+  readonly computeInfer: Duration;
+  readonly computeOutput: Duration;
+}
+
 /** KServe `ModelStatistics`, in numbers (exact up to 2^53 ns). */
 export interface ServableStatistics {
   readonly name: string;
@@ -57,6 +66,8 @@ export interface ServableStatistics {
   readonly computeInput: Duration;
   readonly computeInfer: Duration;
   readonly computeOutput: Duration;
+  /** Of a model, the smallest first. */
+  readonly batches: readonly BatchStatistics[];
 }
 
 /** Where a call came from: the labels of its metrics, and how it ends early. */

@@ -2,12 +2,15 @@ import type { Reason } from '../base/errors.ts';
 import type { Counter, Gauge, Histogram, Meter } from '../base/meter.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
 import type { ResponseTiming } from '../ipc/session.ts';
-import type { CallContext, Duration, ServableKind, ServableStatistics } from './data-plane.ts';
+import type { CallContext, ServableKind, ServableStatistics } from './data-plane.ts';
 import { OVMS_TIME_BOUNDS_US } from './metric-bounds.ts';
 import { MlserverMetrics, type ModelMetrics } from './mlserver-metrics.ts';
 import type { SessionLimitScope } from './open-sessions.ts';
 import type { Entry } from './repository.ts';
+import { RunTotals, Total } from './run-totals.ts';
 import { StreamMetrics, type StreamMeter } from './stream-metrics.ts';
+
+const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
 
 type Interface = CallContext['interface'];
 type Outcome = 'success' | 'fail' | 'cancelled';
@@ -19,6 +22,7 @@ const NO_OUTCOME: readonly Reason[] = [
   'LIMIT_REACHED',
   'SERVABLE_NOT_READY',
   'SHUTTING_DOWN',
+  'UNAUTHENTICATED',
 ];
 const FAILURES: readonly Reason[] = [
   'GRAPH_FAILED',
@@ -43,20 +47,6 @@ export function isNoOutcome(reason: Reason): boolean {
   return NO_OUTCOME.includes(reason);
 }
 
-class Total {
-  count = 0;
-  ns = 0;
-
-  add(ns: number, count = 1): void {
-    this.count += count;
-    this.ns += ns;
-  }
-
-  toJSON(): Duration {
-    return { count: this.count, ns: this.ns };
-  }
-}
-
 /** What a session reports; bound once when it opens. */
 export interface SessionMetrics {
   readonly accepted: Counter;
@@ -77,18 +67,14 @@ export class ServableTelemetry {
   readonly #name: string;
   readonly #version: string;
   readonly #kind: ServableKind;
-  readonly #totals = {
-    success: new Total(),
-    fail: new Total(),
-    queue: new Total(),
-    computeInput: new Total(),
-    computeInfer: new Total(),
-    computeOutput: new Total(),
-  };
+  readonly #totals = { success: new Total(), fail: new Total() };
+  readonly #runs = new RunTotals();
   readonly #requests = new Map<string, Counter>();
   readonly #times = new Map<Interface, Histogram>();
   readonly #inference: Histogram;
   readonly #wait: Histogram;
+  /** Only of a model. */
+  readonly #batchSize: Histogram | undefined;
   readonly #current: Gauge;
   readonly #sessions = new Map<string, SessionMetrics>();
   readonly #sessionsRefused = new Map<SessionLimitScope, Counter>();
@@ -96,8 +82,6 @@ export class ServableTelemetry {
   readonly sessions: Gauge;
   readonly mlserver: ModelMetrics;
   #provider: string | undefined;
-  #inferenceCount = 0;
-  #executionCount = 0;
   #lastInference = 0;
 
   constructor(families: Families, { name, version, kind }: Entry) {
@@ -108,6 +92,7 @@ export class ServableTelemetry {
     const labels = { name, version };
     this.#inference = families.inferenceTime.with(labels);
     this.#wait = families.waitTime.with(labels);
+    this.#batchSize = kind === 'model' ? families.batchSize.with(labels) : undefined;
     this.#current = families.currentRequests.with(labels);
     this.sessions = families.sessions.with({ name });
     this.mlserver = families.mlserver.of(name, version);
@@ -139,7 +124,7 @@ export class ServableTelemetry {
       this.#times.set(via, times);
     }
     times.observe(ns / 1000);
-    if (this.#kind !== 'model') this.#countWhole(ns, 1);
+    if (this.#kind !== 'model') this.#runs.ranWhole(ns, 1);
   }
 
   /** A unary request, or a stream, is over after so many seconds. MLServer counts one that was cancelled as neither. */
@@ -162,17 +147,16 @@ export class ServableTelemetry {
     const requests = previousUs === undefined ? 1 : 0;
     const ns = (latencyUs - (previousUs ?? 0)) * 1000;
     this.#totals.success.add(ns, requests);
-    if (this.#kind !== 'model') this.#countWhole(ns, requests);
+    if (this.#kind !== 'model') this.#runs.ranWhole(ns, requests);
   }
 
   /** A model ran. */
   ran(timing: RunTiming): void {
-    this.#totals.queue.add(timing.queueNs, timing.batchSize);
-    this.#totals.computeInput.add(timing.inputNs, timing.batchSize);
-    this.#totals.computeOutput.add(timing.outputNs, timing.batchSize);
-    this.#count(timing.batchSize, 1, timing.inferNs);
+    this.#runs.ran(timing);
+    this.#batchSize?.observe(timing.batchSize);
     this.#inference.observe(timing.inferNs / 1000);
-    this.#wait.observe(timing.queueNs / 1000);
+    const waitUs = timing.queueNs / 1000 / timing.requests;
+    for (let left = timing.requests; left > 0; left--) this.#wait.observe(waitUs);
   }
 
   /** The series of sessions (`ModelInferStream`) and of unary graph runs (`ModelInfer`). */
@@ -219,34 +203,22 @@ export class ServableTelemetry {
   }
 
   statistics(): ServableStatistics {
-    const totals = this.#totals;
+    const { success, fail } = this.#totals;
+    const runs = this.#runs;
     return {
       name: this.#name,
       version: this.#version,
       lastInference: this.#lastInference,
-      inferenceCount: this.#inferenceCount,
-      executionCount: this.#executionCount,
-      success: totals.success.toJSON(),
-      fail: totals.fail.toJSON(),
-      queue: totals.queue.toJSON(),
-      computeInput: totals.computeInput.toJSON(),
-      computeInfer: totals.computeInfer.toJSON(),
-      computeOutput: totals.computeOutput.toJSON(),
+      inferenceCount: runs.inferences,
+      executionCount: runs.executions,
+      success: success.toJSON(),
+      fail: fail.toJSON(),
+      queue: runs.queue.toJSON(),
+      computeInput: runs.computeInput.toJSON(),
+      computeInfer: runs.computeInfer.toJSON(),
+      computeOutput: runs.computeOutput.toJSON(),
+      batches: runs.batches(),
     };
-  }
-
-  /** A graph or runtime has no parts to be timed; clients such as perf_analyzer look at the counts all the same. */
-  #countWhole(ns: number, requests: number): void {
-    this.#totals.queue.add(0, requests);
-    this.#totals.computeInput.add(0, requests);
-    this.#totals.computeOutput.add(0, requests);
-    this.#count(requests, requests, ns);
-  }
-
-  #count(inferences: number, executions: number, ns: number): void {
-    this.#inferenceCount += inferences;
-    this.#executionCount += executions;
-    this.#totals.computeInfer.add(ns, inferences);
   }
 
   #requestCounter(via: Interface, outcome: 'success' | 'fail'): Counter {
@@ -325,6 +297,12 @@ function createFamilies(meter: Meter) {
       'Request waiting time in the scheduling queue.',
       servable,
       us,
+    ),
+    batchSize: meter.histogram(
+      'millrace_batch_size',
+      'Inferences in one execution of a model: the rows of all requests that were joined.',
+      servable,
+      BATCH_BOUNDS,
     ),
     currentRequests: meter.gauge(
       'ovms_current_requests',

@@ -156,6 +156,7 @@ export class FakeDataPlane implements DataPlane {
       computeInput: none,
       computeInfer: some,
       computeOutput: none,
+      batches: [],
     }));
   }
 

@@ -34,5 +34,11 @@ function modelStatistics(statistics: ServableStatistics): ModelStatistics {
       cache_hit: NONE,
       cache_miss: NONE,
     },
+    batch_stats: statistics.batches.map(({ batchSize, computeInput, computeInfer, computeOutput }) => ({
+      batch_size: batchSize,
+      compute_input: computeInput,
+      compute_infer: computeInfer,
+      compute_output: computeOutput,
+    })),
   };
 }

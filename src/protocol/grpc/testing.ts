@@ -67,7 +67,7 @@ export class FakeDataPlane implements DataPlane {
 
   statistics(name: string): Promise<readonly ServableStatistics[]> {
     const d = { count: 2, ns: 5_000_000_000 };
-    const durations = { success: d, fail: d, queue: d, computeInput: d, computeInfer: d, computeOutput: d };
+    const durations = { success: d, fail: d, queue: d, computeInput: d, computeInfer: d, computeOutput: d, batches: [] };
     if (KINDS[name] === undefined) {
       const text = `requested model '${name}' is not available`;
       return Promise.reject(new MillraceError('SERVABLE_NOT_FOUND', text, { code: 'INVALID_ARGUMENT' }));

@@ -110,7 +110,12 @@ function toModelStats(stats: ServableStatistics): object {
       cache_miss: NEVER,
     },
     response_stats: {},
-    batch_stats: [],
+    batch_stats: stats.batches.map(({ batchSize, computeInput, computeInfer, computeOutput }) => ({
+      batch_size: batchSize,
+      compute_input: duration(computeInput),
+      compute_infer: duration(computeInfer),
+      compute_output: duration(computeOutput),
+    })),
     memory_usage: [],
   };
 }

@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.ts';
 import { conversionHint, isModelFile, MODEL_EXTENSIONS } from '../../base/model-files.ts';
 import type { Logger } from '../../base/logger.ts';
 import { noTiming } from '../../ipc/run-timing.ts';
-import type { Backend, ExecutionProvider, ModelOptions, ModelSession, RunMonitor } from '../model-session.ts';
+import type { Backend, BackendSession, ExecutionProvider, ModelOptions, RunMonitor } from '../model-session.ts';
 import { briefly, fileFault, modelInvalid, type Refusal } from './load-failure.ts';
 import { OnnxSession } from './onnx-session.ts';
 import { importOrt, type Ort, type OrtSession } from './ort.ts';
@@ -23,7 +23,7 @@ export class OnnxBackend implements Backend {
     return isModelFile(path);
   }
 
-  async load(options: ModelOptions, monitor: RunMonitor, logger: Logger): Promise<ModelSession> {
+  async load(options: ModelOptions, monitor: RunMonitor, logger: Logger): Promise<BackendSession> {
     if (!this.accepts(options.path)) {
       throw modelInvalid(
         options,

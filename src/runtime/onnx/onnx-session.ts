@@ -1,6 +1,13 @@
 import { messageOf, MillraceError } from '../../base/errors.ts';
 import type { Tensor, TensorSpec } from '../../tensor/tensor.ts';
-import type { ExecutionProvider, ModelOptions, ModelSession, RunMonitor } from '../model-session.ts';
+import type {
+  BackendSession,
+  ChosenRun,
+  ExecutionProvider,
+  ModelOptions,
+  RunCaller,
+  RunMonitor,
+} from '../model-session.ts';
 import type { Feeds, Fetches, Ort, OrtSession } from './ort.ts';
 import type { RunQueue } from './run-queue.ts';
 import { fromOrtTensor, toOrtTensor, toSpecs } from './tensors.ts';
@@ -15,7 +22,7 @@ export interface OnnxSessionParts {
 }
 
 /** A loaded ONNX model. Closing waits for the runs asked for before it. */
-export class OnnxSession implements ModelSession {
+export class OnnxSession implements BackendSession {
   readonly name: string;
   readonly version: string;
   readonly inputs: readonly TensorSpec[];
@@ -36,15 +43,25 @@ export class OnnxSession implements ModelSession {
     this.#runDeadlineMs = options.runDeadlineMs;
   }
 
-  async run(inputs: readonly Tensor[], isWanted: () => boolean = () => true): Promise<Tensor[]> {
-    if (this.#closed !== undefined) throw this.#failure('it was unloaded');
+  async run(
+    inputs: readonly Tensor[],
+    isWanted: () => boolean = () => true,
+    { inferences = 1 }: RunCaller = {},
+  ): Promise<Tensor[]> {
     const asked = performance.now();
-    const feeds: Feeds = {};
-    for (const tensor of inputs) feeds[tensor.name] = this.#feed(tensor);
-    const queued = performance.now();
-    return this.#parts.queue.run(() => {
+    const outputs = await this.runNext(() => {
       if (!isWanted()) throw new MillraceError('CANCELLED', 'nobody waits for the result of the run any more');
-      return this.#runNow(feeds, toNs(queued - asked), queued);
+      return { inputs, requests: 1, inferences, queueNs: toNs(performance.now() - asked) };
+    });
+    return outputs ?? [];
+  }
+
+  async runNext(choose: () => ChosenRun | undefined): Promise<Tensor[] | undefined> {
+    if (this.#closed !== undefined) throw this.#failure('it was unloaded');
+    return this.#parts.queue.run(async () => {
+      const asked = performance.now();
+      const chosen = choose();
+      return chosen && this.#runNow(chosen, asked);
     });
   }
 
@@ -61,9 +78,12 @@ export class OnnxSession implements ModelSession {
     }
   }
 
-  /** @param queuedAt when the inputs were ready, in ms as `performance.now()` */
-  async #runNow(feeds: Feeds, inputNs: number, queuedAt: number): Promise<Tensor[]> {
+  /** @param asked when its inputs began to be put together, in ms as of `performance.now()` */
+  async #runNow({ inputs, requests, inferences, queueNs }: ChosenRun, asked: number): Promise<Tensor[]> {
     const { session, monitor } = this.#parts;
+    const feeds: Feeds = {};
+    for (const tensor of inputs) feeds[tensor.name] = this.#feed(tensor);
+    const ready = performance.now();
     await monitor.runStarted(this.#runDeadlineMs);
     const started = performance.now();
     let ended = started;
@@ -76,9 +96,10 @@ export class OnnxSession implements ModelSession {
       throw this.#failure(messageOf(error), error);
     } finally {
       monitor.runEnded({
-        batchSize: 1, // one call; a batcher above knows how many inferences it joined
-        queueNs: toNs(started - queuedAt),
-        inputNs,
+        batchSize: inferences,
+        requests,
+        queueNs: queueNs + requests * toNs(started - ready),
+        inputNs: toNs(ready - asked),
         inferNs: toNs(ended - started),
         outputNs: toNs(performance.now() - ended),
       });

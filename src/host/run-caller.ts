@@ -1,0 +1,29 @@
+import { MillraceError } from '../base/errors.ts';
+import type { RunCaller } from '../runtime/model-session.ts';
+import type { InferenceRequest } from '../tensor/inference.ts';
+import { Uint64, type ParameterValue } from '../tensor/parameters.ts';
+
+const NOBODY: RunCaller = {};
+
+/**
+ * What a request says of its turn: `priority` and `timeout` (µs) (KServe sheet §1.4).
+ * @throws MillraceError INVALID_PARAMETER
+ */
+export function callerOf({ id, parameters }: InferenceRequest): RunCaller {
+  const { priority, timeout } = parameters ?? {};
+  if (priority === undefined && timeout === undefined) return id === '' ? NOBODY : { requestId: id };
+  return { requestId: id, priority: wholeNumber('priority', priority), timeoutUs: wholeNumber('timeout', timeout) };
+}
+
+function wholeNumber(name: string, value: ParameterValue | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const number = value instanceof Uint64 ? Number(value.value) : typeof value === 'bigint' ? Number(value) : value;
+  if (typeof number === 'number' && number >= 0 && Number.isInteger(number)) return number;
+  throw new MillraceError(
+    'INVALID_PARAMETER',
+    `parameter '${name}': ${String(value)} given, a whole number of at least 0 expected`,
+    {
+      details: { parameter: name },
+    },
+  );
+}
