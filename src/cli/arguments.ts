@@ -43,11 +43,18 @@ export function parseArguments(args: readonly string[]): Arguments {
     if (token.kind === 'positional') words.push(token.value);
     else if (token.kind === 'option') {
       if (token.name === 'help' || token.name === 'version') asked ??= token.name;
-      else flags[token.name] = flagValue(token.name, token.value);
+      else flags[token.name] = joined(flags, token.name, flagValue(token.name, token.value));
     }
   }
   if (asked === undefined) return { ...commandOf(words), flags, topic: undefined };
   return { command: asked, folder: undefined, flags, topic: words[0] === 'start' ? 'start' : undefined };
+}
+
+/** A list's flag may be given several times; of any other the last one counts. */
+function joined(flags: Readonly<Record<string, string>>, name: string, value: string): string {
+  const before = flags[name];
+  const isList = [...OPTIONS.values()].some((option) => option.name === name && option.type === 'array');
+  return isList && before !== undefined ? `${before},${value}` : value;
 }
 
 function withUnderscores(argument: string): string {

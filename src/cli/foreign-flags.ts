@@ -1,4 +1,4 @@
-/** Flags of OVMS that Millrace does not have, with what to use instead. */
+/** Flags of OVMS and of Triton that Millrace does not have, with what to use instead. */
 export const FOREIGN_FLAGS: Readonly<Record<string, string>> = {
   batch_size: 'the batch is that of the request, as the ONNX file allows',
   shape: 'the shapes are those of the ONNX file; export it with other ones, or with dynamic dimensions',
@@ -24,4 +24,24 @@ export const FOREIGN_FLAGS: Readonly<Record<string, string>> = {
   pull: 'models are not downloaded; put the ONNX file in place first',
   source_model: 'models are not downloaded; put the ONNX file in place first',
   task: 'there are no generative tasks',
+  http_port: '--rest_port is the REST port',
+  http_address: '--rest_bind_address is the address of REST',
+  grpc_port: '--port is the gRPC port',
+  grpc_address: '--grpc_bind_address is the address of gRPC',
+  model_store: 'use --model_repository',
+  model_control_mode:
+    'models load at start, and again when their files change (--file_system_poll_wait_seconds) or a client asks for it',
+  load_model: 'all models of the repository load at start; a client can unload one',
+  repository_poll_secs: '--file_system_poll_wait_seconds says how often files are looked at',
+  strict_model_config:
+    'what config.pbtxt leaves out is read from the ONNX file; say all of it there to have it checked',
+  disable_auto_complete_config:
+    'what config.pbtxt leaves out is read from the ONNX file; say all of it there to have it checked',
+  strict_readiness: 'the server is ready when every model has loaded or failed; --strict refuses to start on a failure',
+  exit_on_error: '--strict refuses to start where a model does not load',
+  exit_timeout_secs: '--shutdown_grace_s is how long running requests may take to end',
+  backend_directory: 'there is one backend, ONNX Runtime, and it is built in',
+  backend_config: 'set intra_op_thread_count in the parameters of config.pbtxt',
+  allow_metrics: '--metrics_enable=false serves none',
+  log_verbose: '--log_level debug or trace',
 };

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { resolveSettings, type ResolvedSettings } from '../config/resolve.ts';
 import { sessionQuota, type Settings } from '../config/settings.ts';
 import { loadOvmsConfig, readServerSection, singleServable } from '../serving/layouts/ovms-config.ts';
+import { loadTritonRepository } from '../serving/layouts/triton/triton-repository.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
 
 /** The graphs that come with Millrace; the same path from src/ and from dist/. */
@@ -22,13 +23,15 @@ export async function loadSettings(
 export function servablesLoader(settings: Settings): () => Promise<LoadedServables> {
   const { modelName, modelPath, targetDevice, pluginConfig, nireq, runDeadlineMs } = settings;
   const defaults = { runDeadlineMs, quota: sessionQuota(settings) };
+  const { modelRepository: roots } = settings;
+  if (roots !== undefined) return () => loadTritonRepository({ roots, ...defaults });
   const path = configPathOf(settings);
   if (path !== undefined) return () => loadOvmsConfig(path, defaults);
   const single = { modelName: modelName ?? '', modelPath: modelPath ?? '', targetDevice, pluginConfig, nireq };
   return () => singleServable(single, defaults);
 }
 
-/** Undefined where flags name the one servable. */
-function configPathOf({ configPath, modelPath }: Settings): string | undefined {
-  return modelPath === undefined ? (configPath ?? SHIPPED_CONFIG) : undefined;
+/** Undefined where flags name the one servable, or a repository. */
+function configPathOf({ configPath, modelPath, modelRepository }: Settings): string | undefined {
+  return modelPath === undefined && modelRepository === undefined ? (configPath ?? SHIPPED_CONFIG) : undefined;
 }

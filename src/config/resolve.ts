@@ -177,8 +177,14 @@ function show(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** One servable from flags, or a file: not both, and the flags of the one servable only with it. */
+/** One servable from flags, a repository, or a file: only one of them, and the flags of the one servable only with it. */
 function contradictions(given: ReadonlyMap<OptionName, Given>): Fault[] {
+  const repository = given.get('model_repository')?.origin;
+  const other = (['config_path', 'model_path', 'model_name'] as const).find((name) => given.has(name));
+  if (repository !== undefined && other !== undefined) {
+    const message = `${repository.text}: not together with ${other}; the repository says what is served`;
+    return [{ kind: repository.kind, message }];
+  }
   const single = (['model_name', 'model_path', 'target_device', 'plugin_config', 'nireq'] as const).filter((name) =>
     given.has(name),
   );

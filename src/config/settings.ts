@@ -25,6 +25,12 @@ const source = {
     unit: 'file',
     fileless: true,
   }),
+  model_repository: z.array(z.string().min(1)).optional().meta({
+    description:
+      "Triton's model repository: a folder with a folder for each model, its config.pbtxt and versions. May be given several times. Excludes config_path and model_path.",
+    unit: 'folders',
+    fileless: true,
+  }),
   model_name: z.string().min(1).optional().meta({
     description: 'Name of the one servable at model_path. Excludes config_path.',
     fileless: true,
@@ -187,6 +193,20 @@ const operation = {
       description: 'Least severe messages that are logged (JSON lines on stdout). Any case; WARNING is warn.',
       synonyms: { warning: 'warn' },
     }),
+  cache_config: z
+    .string()
+    .regex(/^local,size=[1-9]\d{0,15}$/)
+    .optional()
+    .meta({
+      description:
+        'Room for remembered responses of models whose config.pbtxt says response_cache { enable: true }, as Triton has it: local,size=BYTES.',
+      unit: 'local,size=BYTES',
+      defaultText: 'none: no response is remembered',
+    }),
+  shared_memory: z.boolean().default(false).meta({
+    description:
+      "Let clients on this machine name POSIX shared memory to read tensors from and write them to (Triton's system shared memory; Linux only). Whoever may register regions reads and writes what the server's user may.",
+  }),
   metrics_enable: z.boolean().default(true).meta({ description: 'Serve Prometheus metrics at /metrics on rest_port.' }),
 };
 

@@ -16,7 +16,6 @@ export {
 export { mergeOptions } from './merge-options.ts';
 export { enumOption } from './options.ts';
 export { parseGraphConfig } from './parse-graph-config.ts';
-export { parseTextFormat, type TextField, type TextMessage, type TextValue } from './text-format.ts';
 export { defineSubgraph, subgraphOf, type NodeDefinition, type SubgraphDefinition } from './subgraph.ts';
 export { parseTagMap, type TagEntry } from './tag-map.ts';
 export { CalculatorRegistry } from './calculator-registry.ts';

@@ -119,9 +119,11 @@ class Reader {
     const bracketed = this.#take('[');
     const name = bracketed ? this.#bracketedName() : this.#identifier();
     const colon = this.#take(':');
-    if (colon && this.#take('[')) {
+    if (this.#take('[')) {
       for (let isFirst = true; !this.#take(']'); isFirst = false) {
         if (!isFirst && !this.#take(',')) throw this.#unexpected('"," or "]"');
+        // Without a colon it is a list of messages.
+        if (!colon && !this.#isSymbol('{') && !this.#isSymbol('<')) throw this.#unexpected('"{"');
         fields.push({ name, bracketed, isListed: true, value: this.#value(), line });
       }
     } else {

@@ -54,6 +54,8 @@ export class Host implements HostHandler {
   /** Of graphs and runtimes that load, or wait for that: cancelled when they are unloaded before. */
   readonly #lives = new Map<number, Cancellation>();
   readonly #turns = new Turns();
+  /** Load ids of what is warming up: its runs count nowhere. */
+  readonly #warming = new Set<number>();
   #streamLookAhead = 1;
   #intraOpThreads = 1;
   /** Load ids of models that came with a graph; the front does not know them. */
@@ -128,11 +130,14 @@ export class Host implements HostHandler {
     const servable = await this.#loadServable(loadId, spec);
     try {
       await warmUp(servable, spec);
+    this.#warming.add(loadId);
     } catch (error) {
       await servable.close();
       throw error;
     }
     const { error: ended } = this.#lives.get(loadId) ?? {};
+    } finally {
+      this.#warming.delete(loadId);
     if (ended !== undefined) {
       await servable.close();
       throw ended;
@@ -162,7 +167,10 @@ export class Host implements HostHandler {
   async #loadModel(loadId: number, spec: ModelLoad): Promise<HostServable> {
     const monitor: RunMonitor = {
       runStarted: (deadlineMs) => this.#announcer.runStarted(deadlineMs),
-      runEnded: (timing) => this.#announcer.runEnded(timing === noTiming ? 0 : Math.max(0, loadId), timing),
+      runEnded: (timing) => {
+        const counts = timing !== noTiming && !this.#warming.has(loadId);
+        this.#announcer.runEnded(counts ? Math.max(0, loadId) : 0, timing);
+      },
     };
     const intraOpThreads = spec.intraOpThreads ?? this.#intraOpThreads;
     const session = await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger);

@@ -1,7 +1,7 @@
 import type { DataPlane } from '../../serving/data-plane.ts';
 import type { ModelConfigRequest__Output } from '../wire/generated/inference/ModelConfigRequest.ts';
 import type { ModelConfigResponse } from '../wire/generated/inference/ModelConfigResponse.ts';
-import { BACKENDS, configDatatype } from '../wire/model-config.ts';
+import { BACKENDS, configDatatype, ownConfig } from '../wire/model-config.ts';
 import type { Messages } from './messages.ts';
 import type { UnaryHandler } from './transport.ts';
 
@@ -14,25 +14,25 @@ export function modelConfigHandler(messages: Messages, dataPlane: DataPlane): Un
 
 function modelConfig(dataPlane: DataPlane, name: string, version: string): ModelConfigResponse {
   const metadata = dataPlane.metadata(name, version);
-  return {
-    config: {
-      name: metadata.name,
-      platform: metadata.platform,
-      backend: BACKENDS[metadata.kind],
-      version_policy: { latest: { num_versions: 1 } },
-      max_batch_size: 0,
-      input: metadata.inputs.map((input) => ({
-        name: input.name,
-        data_type: configDatatype(input.datatype),
-        dims: [...input.shape],
-        optional: input.optional === true,
-      })),
-      output: metadata.outputs.map((output) => ({
-        name: output.name,
-        data_type: configDatatype(output.datatype),
-        dims: [...output.shape],
-      })),
-      model_transaction_policy: { decoupled: metadata.decoupled },
-    },
+  const generated = {
+    name: metadata.name,
+    platform: metadata.platform,
+    backend: BACKENDS[metadata.kind],
+    version_policy: { latest: { num_versions: 1 } },
+    max_batch_size: 0,
+    input: metadata.inputs.map((input) => ({
+      name: input.name,
+      data_type: configDatatype(input.datatype),
+      dims: [...input.shape],
+      optional: input.optional === true,
+    })),
+    output: metadata.outputs.map((output) => ({
+      name: output.name,
+      data_type: configDatatype(output.datatype),
+      dims: [...output.shape],
+    })),
+    model_transaction_policy: { decoupled: metadata.decoupled },
   };
+  const { config: own, decoupled } = metadata;
+  return { config: own === undefined ? generated : ownConfig(own, decoupled, generated) };
 }

@@ -1,13 +1,18 @@
 import type { TensorSpec } from '../../tensor/tensor.ts';
 import type { ServableMetadata } from '../../serving/data-plane.ts';
-import { BACKENDS, configDatatype } from '../wire/model-config.ts';
+import { BACKENDS, configDatatype, ownConfig } from '../wire/model-config.ts';
 
 /**
  * Triton's `ModelConfig` as JSON, every scalar with its default as Triton prints it (KServe sheet §1.4): what a servable's
  * metadata tells, and the defaults for the rest.
  */
 export function modelConfig(metadata: ServableMetadata): object {
-  const { name, platform, kind, decoupled, inputs, outputs } = metadata;
+  const { decoupled, config: own } = metadata;
+  const generated = generatedConfig(metadata);
+  return own === undefined ? generated : ownConfig(own, decoupled, generated);
+}
+
+function generatedConfig({ name, platform, kind, decoupled, inputs, outputs }: ServableMetadata) {
   return {
     name,
     platform,

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { MillraceError } from '../../base/errors.ts';
 import { subgraphFiles } from '../../base/subgraph-files.ts';
-import type { GraphSpec, SessionQuota } from '../servable-spec.ts';
+import type { GraphSpec, ServableSpec, SessionQuota } from '../servable-spec.ts';
 import type { EntryContext } from './entry.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { graphNames, type GraphNames } from './graph-names.ts';
@@ -73,6 +73,21 @@ export async function readGraphEntry(
   const files = [graphPath, ...subgraphs.map(({ path }) => path), ...userFiles];
   const fingerprint = await fingerprintOf(spec, files);
   return { spec: { ...spec, files, fingerprint }, subconfigPath, models: names.models };
+}
+
+/**
+ * A graph with a host of its own takes the models that it names with it, and is another when they are.
+ * @param names of the models that its file names
+ */
+export async function withOwnModels(
+  spec: ServableSpec,
+  names: readonly string[],
+  all: readonly ServableSpec[],
+): Promise<ServableSpec> {
+  if (spec.kind !== 'graph' || spec.isolation !== 'own') return spec;
+  const models = all.filter((other) => other.kind === 'model').filter(({ name }) => names.includes(name));
+  const parts = [spec.fingerprint, ...models.map(({ fingerprint }) => fingerprint)];
+  return models.length === 0 ? spec : { ...spec, models, fingerprint: await fingerprintOf(parts, []) };
 }
 
 /**

@@ -5,8 +5,7 @@ import { describeIssues, joinPath } from '../../base/schema-issues.ts';
 import type { ServableKind } from '../data-plane.ts';
 import { NO_QUOTA, type LoadedServables, type ServableSpec, type SessionQuota } from '../servable-spec.ts';
 import { brokenEntry, type EntryContext, type EntryResult } from './entry.ts';
-import { fingerprintOf } from './fingerprint.ts';
-import { graphPathOf, isGraphEntry, readGraphEntry } from './graph-entry.ts';
+import { graphPathOf, isGraphEntry, readGraphEntry, withOwnModels } from './graph-entry.ts';
 import { readJsonFile } from './json-file.ts';
 import { readModelEntry } from './model-entry.ts';
 import { graphEntrySchema, modelEntrySchema, ovmsFileSchema, runtimeEntrySchema } from './ovms-schema.ts';
@@ -197,20 +196,11 @@ class EntryReader {
     const results = [...taken.values()];
     const specs = results.flatMap((result) => result.specs);
     return {
-      specs: await Promise.all(specs.map((spec) => this.#withModels(spec, specs))),
+      specs: await Promise.all(specs.map((spec) => withOwnModels(spec, this.#modelsOf.get(spec.name) ?? [], specs))),
       broken: results.flatMap(({ broken }) => broken),
       files: [...new Set([...this.#files, ...results.flatMap(({ files }) => files)])],
       warnings: this.#warnings,
     };
-  }
-
-  /** A graph with a host of its own takes the models that it names with it, and is another when they are. */
-  async #withModels(spec: ServableSpec, all: readonly ServableSpec[]): Promise<ServableSpec> {
-    if (spec.kind !== 'graph' || spec.isolation !== 'own') return spec;
-    const names = this.#modelsOf.get(spec.name) ?? [];
-    const models = all.filter((other) => other.kind === 'model').filter(({ name }) => names.includes(name));
-    const parts = [spec.fingerprint, ...models.map(({ fingerprint }) => fingerprint)];
-    return models.length === 0 ? spec : { ...spec, models, fingerprint: await fingerprintOf(parts, []) };
   }
 
   async #graph(entry: GraphEntry | ModelEntry, context: EntryContext): Promise<EntryResult> {

@@ -1,5 +1,5 @@
 import { didYouMean, listed } from '../../../base/nearest.ts';
-import { parseTextFormat, type TextField, type TextMessage, type TextValue } from '../../../graph/index.ts';
+import { parseTextFormat, type TextField, type TextMessage, type TextValue } from '../../../graph/text-format.ts';
 import type { FieldType, Message, ScalarName } from './message-type.ts';
 
 type AnyMessage = Extract<FieldType<unknown>, { readonly kind: 'message' }>;

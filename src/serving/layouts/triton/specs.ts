@@ -1,0 +1,136 @@
+import { dirname } from 'node:path';
+import { join } from 'node:path';
+import { messageOf } from '../../../base/errors.ts';
+import type { ExecutionProvider } from '../../../runtime/model-session.ts';
+import type { GraphSpec, ModelSpec, RuntimeSpec } from '../../servable-spec.ts';
+import type { EntryContext } from '../entry.ts';
+import { fingerprintOf } from '../fingerprint.ts';
+import { readGraphEntry } from '../graph-entry.ts';
+import { readRuntimeEntry } from '../runtime-entry.ts';
+import type { ModelConfig } from './model-config.ts';
+import type { ModelVersion, RepositoryContext } from './model-folder.ts';
+import { toDynamicBatching, toRateLimit, toSequenceBatching } from './scheduling.ts';
+import { signatureOf } from './tensors.ts';
+import { readWarmup } from './warmup.ts';
+
+/** An ONNX file with its configuration. */
+export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: RepositoryContext): Promise<ModelSpec> {
+  warnOfScheduling(model, warn);
+  const { name, version, config, path, files, file, folder } = model;
+  // Of a file that cannot be read, the one that loads it says more.
+  const isKnown = config.input.length > 0 && config.output.length > 0;
+  const spec = {
+    kind: 'model' as const,
+    name,
+    version,
+    path,
+    executionProviders: providersOf(config),
+    intraOpThreads: threadsOf(model),
+    runDeadlineMs,
+    signature: isKnown ? signatureOf(config) : undefined,
+    dynamicBatching: toDynamicBatching(config),
+    sequenceBatching: toSequenceBatching(config, (data) => join(folder, 'initial_state', data)),
+    rateLimit: toRateLimit(config),
+    cachesResponses: config.response_cache?.enable === true,
+    config: isKnown ? config : undefined,
+    warmup: await readWarmup(file, config, folder),
+  };
+  return { ...spec, files, fingerprint: await fingerprintOf(spec, [...files, ...warmupFiles(spec.warmup)]) };
+}
+
+function warnOfScheduling({ config, file }: ModelVersion, warn: RepositoryContext['warn']): void {
+  const { sequence_batching: sequence, instance_group: groups } = config;
+  if (sequence !== undefined) {
+    warn(`${file.place('sequence_batching')}: requests run one by one, and no control or state tensors are added`);
+  }
+  if (groups.some(({ rate_limiter: limiter }) => limiter !== undefined)) {
+    warn(`${file.place('instance_group.rate_limiter')}: it is not applied, as in Triton without --rate-limit`);
+  }
+}
+
+function providersOf({ instance_group: groups, optimization }: ModelConfig): ExecutionProvider[] {
+  if (groups.every(({ kind }) => kind === 'KIND_CPU')) return ['cpu'];
+  const accelerators = optimization?.execution_accelerators?.gpu_execution_accelerator ?? [];
+  return accelerators.some(({ name }) => name === 'tensorrt') ? ['tensorrt', 'cuda', 'cpu'] : ['cuda', 'cpu'];
+}
+
+function threadsOf({ config, file }: ModelVersion): number | undefined {
+  const text = config.parameters['intra_op_thread_count']?.string_value;
+  if (text === undefined || text === '0') return undefined;
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new Error(
+    `${file.place('parameters')}: intra_op_thread_count: "${text}" given, a number from 0 to 9999 expected`,
+  );
+}
+
+const warmupFiles = (samples: ModelSpec['warmup'] = []): string[] =>
+  samples.flatMap(({ inputs }) => inputs.flatMap(({ data }) => (typeof data === 'object' ? [data.file] : [])));
+
+/** A user's class or object. `parameters` are its own, without `export`, which says which export of the module it is. */
+export async function runtimeVersion(model: ModelVersion, context: RepositoryContext): Promise<RuntimeSpec> {
+  const { name, version, config, path, files, file, folder } = model;
+  const { export: exported, ...own } = Object.fromEntries(
+    Object.entries(config.parameters).map(([key, { string_value: value }]) => [key, value]),
+  );
+  const instances = config.instance_group.reduce((sum, group) => sum + group.count, 0);
+  const implementation = exported === undefined ? path : `${path}#${exported}`;
+  const entry = { name, implementation, parameters: own, instances };
+  const base = await readRuntimeEntry(entry, entryContext(model, context)).catch((error: unknown) => {
+    throw new Error(`${file.place('parameters')}: ${messageOf(error)}`, { cause: error });
+  });
+  const { inputs, outputs } = signatureOf(config);
+  const spec = {
+    ...base,
+    version,
+    batching: batchingOf(model, context),
+    cachesResponses: config.response_cache?.enable === true,
+    declared: { platform: '', versions: [], inputs: inputs.map(plain), outputs: outputs.map(plain) },
+    config,
+    warmup: await readWarmup(file, config, folder),
+  };
+  const all = [...new Set([...base.files, ...files])];
+  const { files: _, fingerprint: __, ...rest } = spec;
+  return { ...spec, files: all, fingerprint: await fingerprintOf(rest, [...all, ...warmupFiles(spec.warmup)]) };
+}
+
+const plain = ({ name, datatype, shape, optional }: ReturnType<typeof signatureOf>['inputs'][number]) => ({
+  name,
+  datatype,
+  shape,
+  optional,
+});
+
+/** The queue's delay is what makes batches of a runtime's requests. */
+function batchingOf({ config, file }: ModelVersion, { warn }: RepositoryContext): RuntimeSpec['batching'] {
+  const { max_batch_size: maxSize, dynamic_batching: dynamic } = config;
+  if (config.sequence_batching !== undefined) {
+    warn(
+      `${file.place('sequence_batching')}: requests of a runtime are not put into sequences; it reads sequence_id itself`,
+    );
+  }
+  if (dynamic === undefined || maxSize < 2) return undefined;
+  if (dynamic.max_queue_delay_microseconds === 0) {
+    warn(`${file.place('dynamic_batching')}: without max_queue_delay_microseconds a runtime's requests are not joined`);
+    return undefined;
+  }
+  return { maxSize, maxTimeMs: dynamic.max_queue_delay_microseconds / 1000 };
+}
+
+/** A graph of ours, in a numbered folder. */
+export async function graphVersion(
+  model: ModelVersion,
+  context: RepositoryContext,
+): Promise<{ readonly spec: GraphSpec; readonly models: readonly string[] }> {
+  const { name, version, config, path, files, file, folder } = model;
+  const entry = { name, base_path: dirname(path), graph_path: path };
+  const { spec: base, models } = await readGraphEntry(entry, entryContext(model, context), '');
+  const spec = { ...base, version, config, warmup: await readWarmup(file, config, folder) };
+  const all = [...new Set([...base.files, ...files])];
+  const { files: _, fingerprint: __, ...rest } = spec;
+  const fingerprint = await fingerprintOf(rest, [...all, ...warmupFiles(spec.warmup)]);
+  return { spec: { ...spec, files: all, fingerprint }, models };
+}
+
+function entryContext({ name, path }: ModelVersion, { runDeadlineMs, quota, warn }: RepositoryContext): EntryContext {
+  return { folder: dirname(path), where: `${name}/config.pbtxt`, runDeadlineMs, quota, calculators: [], warn };
+}

@@ -1,0 +1,27 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ModelConfig } from './model-config.ts';
+
+/** The numbered sub-folders, increasing; those that begin with 0 and other names are no versions. */
+export async function versionFolders(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => /^[1-9]\d*$/.test(name));
+  const isFolder = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).isDirectory()));
+  return names.filter((_, i) => isFolder[i]).sort((a, b) => Number(a) - Number(b));
+}
+
+/** Which of the versions are served, and which are asked for and not there. */
+export function chosenVersions(
+  found: readonly string[],
+  { latest, all, specific }: NonNullable<ModelConfig['version_policy']>,
+): { readonly chosen: string[]; readonly missing: string[] } {
+  if (all !== undefined) return { chosen: [...found], missing: [] };
+  if (specific !== undefined) {
+    const wanted = [...new Set(specific.versions)].toSorted((a, b) => a - b).map(String);
+    return {
+      chosen: wanted.filter((version) => found.includes(version)),
+      missing: wanted.filter((version) => !found.includes(version)),
+    };
+  }
+  const { num_versions: count } = latest ?? { num_versions: 1 };
+  return { chosen: count === 0 ? [] : found.slice(-count), missing: [] };
+}
