@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import cors from '@fastify/cors';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Tls } from '../../security/tls.ts';
 import { readBodiesAsBuffers } from './body.ts';
 import { EXTENSIONS } from '../wire/extensions.ts';
 import { CloudEvents } from '../wire/cloud-events.ts';
@@ -10,6 +12,7 @@ import { configRoutes } from './config.ts';
 import { toCors } from './cors.ts';
 import { tritonFailure, type FailureForm } from './failure.ts';
 import { generateRoutes } from './generate.ts';
+import { checkRoutes, guardRequests } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { inferRoutes } from './infer.ts';
 import { metricsRoutes } from './metrics.ts';
@@ -51,7 +54,9 @@ export async function buildRestApp(
     ...rewriting,
     frameworkErrors: (error, _request, reply) => sendError(reply as FastifyReply, error, parts.logger, form),
     clientErrorHandler: refuseBadHttp,
+    ...httpsOf(options.tls),
   });
+  checkRoutes(app, options);
   // Fastify's default validator drops unknown fields and coerces types; its serializer compiles one per schema. Bodies are
   // checked by the codecs and by zod, so schemas of routes only document.
   app.setValidatorCompiler(() => () => true);
@@ -64,6 +69,8 @@ export async function buildRestApp(
   });
   const corsOptions = toCors(options);
   if (corsOptions !== undefined) await app.register(cors, corsOptions);
+  // Behind CORS: browsers ask for leave without a token, and read refusals only with its headers.
+  if (parts.guard !== undefined) guardRequests(app, parts.guard, options);
   const hasDocs = options.docs ?? true;
   if (hasDocs) await describeRoutes(app, options.serverVersion ?? '0.0.0', rootPath);
 
@@ -77,6 +84,11 @@ export async function buildRestApp(
   if (hasDocs) await app.register(openapiRoutes);
   table.refuseTheRest(corsOptions !== undefined, hasDocs);
   return app;
+}
+
+/** Fastify's option for HTTPS. Its types would carry the kind of server into every route, none of which minds. */
+export function httpsOf(tls: Tls | undefined): object {
+  return tls === undefined ? {} : { https: tls.serverOptions };
 }
 
 interface DialectParts {
@@ -152,8 +164,10 @@ function fromFastify(error: unknown): MillraceError | undefined {
 }
 
 /** What is not HTTP gets an answer in our form, if there is still somebody to read it. */
-function refuseBadHttp(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+export function refuseBadHttp(error: NodeJS.ErrnoException, socket: Socket): void {
+  // Whoever has failed to set up TLS could not read an answer.
+  const isUnencrypted = socket instanceof TLSSocket && socket.getCipher() === undefined;
+  if (error.code === 'ECONNRESET' || !socket.writable || isUnencrypted) return void socket.destroy();
   const status =
     error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
       ? '408 Request Timeout'

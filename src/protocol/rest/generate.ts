@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Cancellation } from '../../base/cancellation.ts';
+import type { Cancellation } from '../../base/cancellation.ts';
 import { MillraceError } from '../../base/errors.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
@@ -12,6 +12,7 @@ import { bodyOf } from './body.ts';
 import { cancelOnDisconnect } from './disconnect.ts';
 import { EventStream } from './event-stream.ts';
 import { tritonFailure } from './failure.ts';
+import { revocationOf } from './guard.ts';
 import { replyHeaders, requestHeaders } from './headers.ts';
 import type { RestParts } from './parts.ts';
 import { failures, GenerateRequest, GenerateResponse, jsonSchema, MODEL_PATHS, modelOf } from './schemas.ts';
@@ -84,7 +85,7 @@ function streamEvents(request: FastifyRequest, reply: FastifyReply, parts: RestP
         parts.logger.error({ err: error.cause ?? error, url: request.url }, 'stream failed');
     },
   });
-  const context = { interface: 'REST', cancellation: new Cancellation() } as const;
+  const context = { interface: 'REST', cancellation: revocationOf(request) } as const;
   const session = parts.dataPlane.openSession(decoded.request, context, events);
   reply.hijack();
   events.attach(session);

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { messageOf, MillraceError } from '../../base/errors.ts';
+import type { SecureServer } from '../../security/tls.ts';
 import { buildRestApp } from './app.ts';
 import type { RestOptions, RestParts } from './parts.ts';
 
@@ -31,7 +32,7 @@ export async function listenRest(options: RestOptions, parts: RestParts): Promis
  */
 export async function listenWith(
   app: FastifyInstance,
-  { host, port }: Pick<RestOptions, 'host' | 'port'>,
+  { host, port, tls }: Pick<RestOptions, 'host' | 'port' | 'tls'>,
   what: string,
 ): Promise<RestListener> {
   try {
@@ -49,6 +50,7 @@ export async function listenWith(
       cause: error,
     });
   }
+  if (tls !== undefined) app.server.once('close', tls.serve(app.server as unknown as SecureServer));
   return new Listener(app);
 }
 

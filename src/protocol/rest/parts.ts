@@ -1,5 +1,7 @@
 import type { Logger } from '../../base/logger.ts';
 import type { Meter } from '../../base/meter.ts';
+import type { Guard } from '../../security/guard.ts';
+import type { Tls } from '../../security/tls.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
 
 /** What the routes work with. */
@@ -10,6 +12,8 @@ export interface RestParts {
   readonly logger: Logger;
   /** Counts requests by MLServer's names; undefined: they are not counted. */
   readonly meter?: Meter | undefined;
+  /** Asks requests for tokens; undefined: everybody may do everything. */
+  readonly guard?: Guard | undefined;
 }
 
 /** Whose statuses, bodies and order of keys: Triton's, or MLServer's (its sheet, §7 and §9). Both have all paths. */
@@ -40,6 +44,8 @@ export interface RestOptions {
   readonly host: string;
   /** 0 takes any free one. */
   readonly port: number;
+  /** Encrypted with this; undefined: plain HTTP. */
+  readonly tls?: Tls | undefined;
   /** Largest body without binary data, or JSON part of one with it; decompressed. Default 64 MiB. */
   readonly maxJsonBytes?: number | undefined;
   /** Largest body with binary tensor data, decompressed. Default 1 GiB. */

@@ -40,6 +40,7 @@ export class RouteTable {
         method: [...others],
         url,
         schema: { hide: true },
+        config: { isRefusal: true },
         // Answers before the body is read.
         onRequest: async (request: FastifyRequest, reply: FastifyReply) => refuse(request, reply),
         handler: async (request, reply) => refuse(request, reply),

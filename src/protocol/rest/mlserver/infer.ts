@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Cancellation } from '../../../base/cancellation.ts';
 import type { ServableMetadata } from '../../../serving/data-plane.ts';
 import type { InferenceRequest, InferenceResponse } from '../../../tensor/inference.ts';
 import { HEADER_LENGTH, parseHeaderLength } from '../../wire/binary-extension.ts';
@@ -13,6 +12,7 @@ import { bodyOf } from '../body.ts';
 import { acceptsGzip } from '../compression.ts';
 import { cancelOnDisconnect } from '../disconnect.ts';
 import { EventStream } from '../event-stream.ts';
+import { revocationOf } from '../guard.ts';
 import { requestHeaders, replyHeaders } from '../headers.ts';
 import { sendResponse } from '../infer.ts';
 import { openForOne } from '../generate.ts';
@@ -131,7 +131,7 @@ function streamEvents(request: FastifyRequest, reply: FastifyReply, parts: Mlser
       }
     },
   });
-  const context = { interface: 'REST', cancellation: new Cancellation() } as const;
+  const context = { interface: 'REST', cancellation: revocationOf(request) } as const;
   const session = parts.dataPlane.openSession(inference, context, events);
   void reply.hijack();
   events.attach(session);
