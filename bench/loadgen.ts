@@ -23,6 +23,8 @@ export interface Measured {
   readonly errors: number;
   readonly first_error?: string;
   readonly server_cpu_us_per_req: number;
+  /** Cores that the server got. */
+  readonly server_cores: number;
   readonly server_peak_mib: number;
 }
 

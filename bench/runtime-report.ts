@@ -112,11 +112,13 @@ function crowdCells({ kind, proto, server, figures }: Crowd, crowds: readonly Cr
   ];
 }
 
-/** Requests per second with one worker, and with two. */
-export function scalingLines([one, two]: readonly [number, number]): string[] {
-  const ratio = two / one;
+/** @param measured with one worker, and with two */
+export function scalingLines([one, two]: readonly Measured[]): string[] {
+  if (one === undefined || two === undefined) return [];
+  const ratio = two.req_per_s / one.req_per_s;
+  const cost = two.server_cpu_us_per_req / one.server_cpu_us_per_req;
   return [
-    `A CPU-bound Python model: ${one.toFixed(0)} requests per second with one worker, ${two.toFixed(0)} with two: × ${ratio.toFixed(2)} (target ≥ ${SCALING}: ${passOrMiss(ratio >= SCALING)}).`,
+    `A CPU-bound Python model: ${one.req_per_s} requests per second with one worker on ${one.server_cores} cores, ${two.req_per_s} with two on ${two.server_cores}: × ${ratio.toFixed(2)} (target ≥ ${SCALING}, which needs two free cores: ${passOrMiss(ratio >= SCALING)}). CPU time per request × ${cost.toFixed(2)}.`,
     '',
   ];
 }
