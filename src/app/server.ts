@@ -7,6 +7,7 @@ import { defaultSupervision } from '../ipc/supervisor.ts';
 import { createPrometheusMeter } from '../observability/meter.ts';
 import { FrontDataPlane } from '../serving/front-data-plane.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
+import { SharedMemoryRegions } from '../shared-memory/regions.ts';
 import { hostLauncher } from './host-launcher.ts';
 import type { MlserverOptions } from './mlserver-options.ts';
 import { openPorts } from './open-ports.ts';
@@ -49,7 +50,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const meter = createPrometheusMeter();
   // A host in this process would go on looking at memory that was given back.
   const pool = settings.hosts === 0 ? undefined : new BufferPool(MAX_POOLED_BYTES);
-  const dataPlane = opened.use(new FrontDataPlane(await dataPlaneOptions(options, pool), meter, logger));
+  const sharedMemory = new SharedMemoryRegions({ isEnabled: settings.sharedMemory });
+  opened.defer(() => sharedMemory[Symbol.dispose]());
+  const planeOptions = { ...(await dataPlaneOptions(options, pool)), sharedMemory };
+  const dataPlane = opened.use(new FrontDataPlane(planeOptions, meter, logger));
   const ports = await openPorts(options, dataPlane, meter, pool, opened);
   const readAtMs = Date.now();
   await orAborted(dataPlane.start(), signal);
@@ -114,8 +118,14 @@ async function dataPlaneOptions(
     },
     loadServables,
     loadsAtOnce: mlserver?.loadsAtOnce,
-    cacheEntries: mlserver?.cacheEntries,
+    ...cacheOf(settings, mlserver),
   };
+}
+
+/** Triton's cache is bounded by its bytes, MLServer's by its entries. */
+function cacheOf({ cacheConfig }: Settings, mlserver: MlserverOptions | undefined) {
+  if (cacheConfig === undefined) return { cacheEntries: mlserver?.cacheEntries };
+  return { cacheEntries: mlserver?.cacheEntries ?? Infinity, cacheBytes: Number(cacheConfig.replace(/^.*=/, '')) };
 }
 
 function watchConfiguration(

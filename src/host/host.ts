@@ -8,14 +8,14 @@ import { noTiming, type RunTiming } from '../ipc/run-timing.ts';
 import { backendFor } from '../runtime/index.ts';
 import type { ModelService } from '../runtime/model-service.ts';
 import type { ModelSession, RunMonitor } from '../runtime/model-session.ts';
+import { readSharedInputs, writeSharedOutputs } from '../shared-memory/shared-tensors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { ConfiguredSession } from './configured-session.ts';
 import { loadEnsemble } from './ensemble-servable.ts';
 import { loadGraph } from './graph/graph-servable.ts';
 import type { GraphLoad, HostSpec, ModelLoad, RuntimeLoad } from './host-spec.ts';
 import { Lease } from './lease.ts';
 import { LeasedSession } from './leased-session.ts';
-import { ModelServable } from './model-servable.ts';
+import { modelServable, ModelServable } from './model-servable.ts';
 import { loadRuntimeServable } from './runtime/load-runtime-servable.ts';
 import { HostMeter } from './runtime/runtime-meter.ts';
 import { Turns } from './runtime/turns.ts';
@@ -101,7 +101,9 @@ export class Host implements HostHandler {
     const lease = this.#find(loadId);
     lease.acquire();
     try {
-      return await lease.resource.infer(request, cancellation);
+      const response = await lease.resource.infer(readSharedInputs(request), cancellation);
+      if (cancellation.error !== undefined) throw cancellation.error;
+      return writeSharedOutputs(request, response);
     } finally {
       lease.release();
     }
@@ -128,16 +130,16 @@ export class Host implements HostHandler {
 
   async #load(loadId: number, spec: HostSpec): Promise<object> {
     const servable = await this.#loadServable(loadId, spec);
+    this.#warming.add(loadId);
     try {
       await warmUp(servable, spec);
-    this.#warming.add(loadId);
     } catch (error) {
       await servable.close();
       throw error;
-    }
-    const { error: ended } = this.#lives.get(loadId) ?? {};
     } finally {
       this.#warming.delete(loadId);
+    }
+    const { error: ended } = this.#lives.get(loadId) ?? {};
     if (ended !== undefined) {
       await servable.close();
       throw ended;
@@ -173,12 +175,11 @@ export class Host implements HostHandler {
       },
     };
     const intraOpThreads = spec.intraOpThreads ?? this.#intraOpThreads;
-    const session = await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger);
-    if (spec.signature === undefined) return new ModelServable(session);
+    const backend = await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger);
     try {
-      return new ModelServable(new ConfiguredSession(session, spec.signature), spec.signature.maxBatchSize);
+      return modelServable(backend, spec);
     } catch (error) {
-      await session[Symbol.asyncDispose]();
+      await backend[Symbol.asyncDispose]();
       throw error;
     }
   }

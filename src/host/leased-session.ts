@@ -1,6 +1,7 @@
-import type { MillraceError } from '../base/errors.ts';
+import { MillraceError } from '../base/errors.ts';
 import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import type { QueueUse, ResponseTiming } from '../ipc/session.ts';
+import { readSharedInputs } from '../shared-memory/shared-tensors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { Lease } from './lease.ts';
 import type { HostServable } from './servable.ts';
@@ -30,7 +31,14 @@ export class LeasedSession implements HostSession, SessionOutput {
   }
 
   push(request: InferenceRequest): void {
-    this.#session.push(request);
+    let whole: InferenceRequest;
+    try {
+      whole = readSharedInputs(request);
+    } catch (error) {
+      this.#output.refuse(request, MillraceError.from(error));
+      return;
+    }
+    this.#session.push(whole);
   }
 
   halfClose(): void {

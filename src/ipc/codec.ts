@@ -5,10 +5,12 @@
  * length and its bytes; *parameters* are a varint count, then for each a string name, a kind byte and its value (0 false,
  * 1 true, 2 int64 LE, 3 string, 4 float64 LE, 5 uint64 LE, 6 JSON text as a string).
  *
- *     request   servable version id: strings, parameters, varint outputs × (string name, parameters), tensors, headers
+ *     request   servable version id: strings, parameters, varint outputs × (string name, parameters), tensors, headers, sharing
  *     response  servable version id: strings, parameters, tensors, headers
  *     tensors   varint count × (string name, byte index into DATATYPES, varint rank × varint dim, parameters, varint bytes)
  *     headers   varint count × (string name, string value); where there are none the head ends before it
+ *     sharing   varint count × (varint index among inputs, then outputs; string region; string file; string its device and inode,
+ *               `dev:ino`; varint byte in the file; varint bytes): what of them is in shared memory; where nothing is, the head ends before it
  *     error     string: JSON of reason, code, message, details
  *
  * A head begins with `loadId` in INFER and OPEN (which adds two varints: the credit for responses, in messages and bytes),
@@ -17,6 +19,7 @@
 import { MillraceError, type Code, type ErrorDetails, type Reason } from '../base/errors.ts';
 import { DATATYPES } from '../tensor/datatype.ts';
 import type { Headers, InferenceRequest, InferenceResponse, RequestedOutput } from '../tensor/inference.ts';
+import { sharesMemory, type SharedBytes } from '../tensor/shared-bytes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { padded } from './frame.ts';
 import { HeadReader, type HeadWriter } from './head.ts';
@@ -41,7 +44,9 @@ export function writeRequest(writer: HeadWriter, request: InferenceRequest): rea
     writer.parameters(output.parameters);
   }
   const tensors = writeTensors(writer, request.inputs);
-  if (request.headers !== undefined) writeHeaders(writer, request.headers);
+  const isShared = sharesMemory(request);
+  if (request.headers !== undefined || isShared) writeHeaders(writer, request.headers ?? {});
+  if (isShared) writeSharing(writer, request);
   return tensors;
 }
 
@@ -54,7 +59,39 @@ export function readRequest(body: Buffer, head: HeadReader, tensorsAt: number): 
   for (let left = head.varint(); left > 0; left--) outputs.push({ name: head.string(), parameters: head.parameters() });
   const inputs = readTensors(body, head, tensorsAt);
   const request: InferenceRequest = { servable, version, id, parameters, outputs, inputs };
-  return head.isAtEnd ? request : { ...request, headers: readHeaders(head) };
+  if (head.isAtEnd) return request;
+  const headers = readHeaders(head);
+  return head.isAtEnd ? { ...request, headers } : withSharing({ ...request, headers }, head);
+}
+
+function writeSharing(writer: HeadWriter, { inputs, outputs }: InferenceRequest): void {
+  const places = [...inputs, ...outputs].flatMap(({ shared }, index) =>
+    shared === undefined ? [] : [{ index, shared }],
+  );
+  writer.varint(places.length);
+  for (const { index, shared } of places) {
+    writer.varint(index);
+    writer.string(shared.region);
+    writer.string(shared.file?.path ?? '');
+    writer.string(shared.file?.id ?? '');
+    writer.varint((shared.file?.start ?? 0) + shared.offset);
+    writer.varint(shared.byteSize);
+  }
+}
+
+function withSharing(request: InferenceRequest, head: HeadReader): InferenceRequest {
+  const places = new Map<number, SharedBytes>();
+  for (let left = head.varint(); left > 0; left--) {
+    const index = head.varint();
+    const [region, path, id, start] = [head.string(), head.string(), head.string(), head.varint()];
+    places.set(index, { region, offset: 0, byteSize: head.varint(), file: { path, id, start } });
+  }
+  const { inputs, outputs } = request;
+  return {
+    ...request,
+    inputs: inputs.map((input, at) => ({ ...input, shared: places.get(at) })),
+    outputs: outputs.map((output, at) => ({ ...output, shared: places.get(inputs.length + at) })),
+  };
 }
 
 export function writeResponse(writer: HeadWriter, response: InferenceResponse): readonly Uint8Array[] {
@@ -152,10 +189,10 @@ export function readError(head: HeadReader): MillraceError {
   return new MillraceError(plain.reason, plain.message, { code: plain.code, details: plain.details });
 }
 
-/** Bytes that a request or response counts for in credits: its tensors and a little for the rest. */
+/** Bytes that a request or response counts for in credits: its tensors, shared ones too, and a little for the rest. */
 export function costOf(tensors: readonly Tensor[]): number {
   let bytes = 256;
-  for (const tensor of tensors) bytes += tensor.data.byteLength;
+  for (const { data, shared } of tensors) bytes += shared?.byteSize ?? data.byteLength;
   return bytes;
 }
 

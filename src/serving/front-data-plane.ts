@@ -2,6 +2,7 @@ import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Meter } from '../base/meter.ts';
+import { SharedMemoryRegions } from '../shared-memory/regions.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type {
   CallContext,
@@ -19,10 +20,11 @@ import type { HostPoolOptions } from './host-pool.ts';
 import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
 import { ModelRepository, type Entry } from './repository.ts';
 import { ResponseCache } from './response-cache.ts';
-import type { SessionQuota } from './servable-spec.ts';
+import type { ServableSpec, SessionQuota } from './servable-spec.ts';
 import { RequestsInFlight } from './requests-in-flight.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ServingSession } from './serving-session.ts';
+import { inferShared, SessionRegions } from './shared-inference.ts';
 import { graphOutcome, Telemetry, type ServableTelemetry } from './telemetry.ts';
 import { WantedServables, type WantedServablesOptions } from './wanted-servables.ts';
 
@@ -39,6 +41,10 @@ export interface FrontDataPlaneOptions extends WantedServablesOptions {
   readonly limits: ServingLimits;
   /** Responses that are remembered, of servables that say so. Default 0. */
   readonly cacheEntries?: number | undefined;
+  /** Where requests' tensors may be. Default: it is off. */
+  readonly sharedMemory?: SharedMemoryRegions | undefined;
+  /** Of their tensors, all together. Default 64 MiB. */
+  readonly cacheBytes?: number | undefined;
 }
 
 /** The data plane over host processes: admission, placement, metrics. */
@@ -48,6 +54,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   readonly #telemetry: Telemetry;
   readonly #runtimeMetrics: RuntimeMetrics;
   readonly #cache: ResponseCache;
+  readonly #sharedMemory: SharedMemoryRegions;
   readonly #batchers = new WeakMap<Deployment, Batcher>();
   readonly #logger: Logger;
   readonly #sessions = new OpenSessions();
@@ -81,7 +88,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       logger,
     );
     this.#wanted = new WantedServables(options, this.#repository, logger);
-    this.#cache = new ResponseCache(options.cacheEntries ?? 0);
+    this.#sharedMemory = options.sharedMemory ?? new SharedMemoryRegions({ isEnabled: false });
+    this.#cache = new ResponseCache(options.cacheEntries ?? 0, options.cacheBytes);
   }
 
   get watchedFiles(): readonly string[] {
@@ -183,7 +191,9 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     telemetry.started();
     graph?.current.add(1);
     try {
-      const response = await this.#answer(entry, deployment, request, context.cancellation);
+      const response = await inferShared(this.#sharedMemory, request, looksAtData(deployment.spec), (placed) =>
+        this.#answer(entry, deployment, placed, context.cancellation),
+      );
       const ns = Math.round((performance.now() - startedAt) * 1e6);
       telemetry.finished(context.interface, ns, 'success');
       graph?.accepted.add(1);
@@ -222,6 +232,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       metrics: telemetry.session('ModelInferStream', context.interface),
       stream: telemetry.stream(context.interface),
       quota: deployment.spec.kind === 'graph' ? deployment.spec.quota : this.#options.limits.session,
+      regions: new SessionRegions(this.#sharedMemory),
       onRefused: (id, error) => this.#logFailure(error, entry, id),
       onEnd: (error) => {
         this.#sessions.delete(session);
@@ -374,6 +385,12 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     if (isTheirs) this.#logger.debug(fields, message);
     else this.#logger.warn(fields, message);
   }
+}
+
+/** Requests are joined with others in the front, or remembered there. */
+function looksAtData(spec: ServableSpec): boolean {
+  if (spec.kind === 'runtime' && spec.batching !== undefined) return true;
+  return (spec.kind === 'runtime' || spec.kind === 'model') && spec.cachesResponses === true;
 }
 
 /** Triton's text (KServe sheet §2.5); why, and what to do instead, where it is a runtime's own code. */

@@ -1,10 +1,11 @@
 import type { Cancellation } from '../base/cancellation.ts';
-import type { MillraceError } from '../base/errors.ts';
+import { MillraceError } from '../base/errors.ts';
 import type { QueueUse, ResponseTiming, SessionPort, SessionProgress } from '../ipc/session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { ServableKind, Session, SessionSink, SessionSummary } from './data-plane.ts';
 import type { Entry } from './repository.ts';
 import type { SessionQuota } from './servable-spec.ts';
+import type { SessionRegions } from './shared-inference.ts';
 import { SessionTimers } from './session-timers.ts';
 import type { StreamMeter } from './stream-metrics.ts';
 import { graphOutcome, isNoOutcome, type ServableTelemetry, type SessionMetrics } from './telemetry.ts';
@@ -16,6 +17,8 @@ export interface ServingSessionParts {
   readonly metrics: SessionMetrics;
   readonly stream: StreamMeter;
   readonly quota: SessionQuota;
+  /** Looks its requests' shared memory up. */
+  readonly regions: SessionRegions;
   /** A request was refused; the session goes on. */
   onRefused(requestId: string, error: MillraceError): void;
   onEnd(error: MillraceError | undefined): void;
@@ -59,7 +62,14 @@ export class ServingSession implements Session, SessionSink {
 
   push(request: InferenceRequest): boolean {
     this.#timers.touch();
-    return this.#port?.push(request) ?? true;
+    let placed: InferenceRequest;
+    try {
+      placed = this.#parts.regions.place(request);
+    } catch (error) {
+      queueMicrotask(() => this.onRequestError(request.id, MillraceError.from(error)));
+      return true;
+    }
+    return this.#port?.push(placed) ?? true;
   }
 
   halfClose(): void {
@@ -112,6 +122,7 @@ export class ServingSession implements Session, SessionSink {
 
   onEnd(error: MillraceError | undefined): void {
     this.#timers.close();
+    this.#parts.regions.release();
     this.#countQueue(NOTHING);
     this.#forgetCancellation();
     const { metrics } = this.#parts;

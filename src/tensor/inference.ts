@@ -1,9 +1,12 @@
 import type { Parameters } from './parameters.ts';
+import type { SharedBytes } from './shared-bytes.ts';
 import type { Tensor } from './tensor.ts';
 
 export interface RequestedOutput {
   readonly name: string;
   readonly parameters?: Parameters | undefined;
+  /** Where its bytes go, in the place of the response. */
+  readonly shared?: SharedBytes | undefined;
 }
 
 /** Of the transport: HTTP headers or gRPC metadata, names in lower case. */

@@ -1,6 +1,7 @@
 import { MillraceError } from '../base/errors.ts';
 import { DATATYPE_BYTES, viewOf, type Datatype, type TypedArray } from './datatype.ts';
 import type { Parameters } from './parameters.ts';
+import type { SharedBytes } from './shared-bytes.ts';
 
 /**
  * Name, datatype, shape and the raw little-endian bytes, row-major without padding (KServe v2 "raw" form). BYTES elements
@@ -12,6 +13,8 @@ export interface Tensor {
   readonly shape: readonly number[];
   readonly data: Uint8Array;
   readonly parameters?: Parameters | undefined;
+  /** Where the bytes are or have gone, while `data` is empty. */
+  readonly shared?: SharedBytes | undefined;
 }
 
 /** What a servable expects or offers; −1 is a dimension of any size. */

@@ -24,6 +24,10 @@ function reasonOf(bytes: Buffer): string | undefined {
 
 const fp32 = { name: 'in', datatype: 'FP32', shape: [2] };
 const raw8 = Buffer.alloc(8);
+const shared = (bytes: string): Plain => ({
+  shared_memory_region: { string_param: 'r' },
+  shared_memory_byte_size: { int64_param: bytes },
+});
 const size = "[request id: <id_unknown>] input byte size mismatch for input 'in' for model 'M'. Expected 8, got 4";
 const FAULTS: readonly [string, Dialect, Plain, string, string][] = [
   ['byte size', 'triton', { inputs: [fp32], raw_input_contents: [Buffer.alloc(4)] }, 'WRONG_BYTE_SIZE', size],
@@ -149,31 +153,56 @@ const FAULTS: readonly [string, Dialect, Plain, string, string][] = [
   ],
   ['unset parameter', 'triton', { parameters: { p: {} } }, 'INVALID_PARAMETER', "parameter 'p' has no value"],
   [
-    'shared memory',
-    'triton',
+    'shared memory in the mlserver dialect',
+    'mlserver',
     { inputs: [{ ...fp32, parameters: { shared_memory_region: { string_param: 'r' } } }] },
-    'NOT_SUPPORTED',
-    'input "in": parameter "shared_memory_region": shared memory is not supported',
-  ],
-  [
-    'one input in shared memory beside one raw input',
-    'triton',
-    {
-      inputs: [
-        { ...fp32, parameters: { shared_memory_region: { string_param: 'r' } } },
-        { ...fp32, name: 'raw' },
-      ],
-      raw_input_contents: [raw8],
-    },
     'NOT_SUPPORTED',
     'input "in": parameter "shared_memory_region"',
   ],
   [
-    'output in shared memory',
+    'region without a size',
+    'triton',
+    { inputs: [{ ...fp32, parameters: { shared_memory_region: { string_param: 'r' } } }] },
+    'INVALID_PARAMETER',
+    "'shared_memory_byte_size' must be specified along with 'shared_memory_region' parameter for tensor 'in'",
+  ],
+  [
+    'size without a region',
+    'triton',
+    {
+      inputs: [{ ...fp32, parameters: { shared_memory_byte_size: { int64_param: '8' } } }],
+      raw_input_contents: [raw8],
+    },
+    'INVALID_PARAMETER',
+    "'shared_memory_byte_size' can not be specified without 'shared_memory_region' parameter for tensor 'in'",
+  ],
+  [
+    'region of an output without a size',
     'triton',
     { outputs: [{ name: 'y', parameters: { shared_memory_region: { string_param: 'r' } } }] },
-    'NOT_SUPPORTED',
-    'output "y": parameter "shared_memory_region"',
+    'INVALID_PARAMETER',
+    "parameter for tensor 'y'",
+  ],
+  [
+    'shared memory with contents',
+    'triton',
+    { inputs: [{ ...fp32, parameters: shared('8'), contents: { fp32_contents: [1, 2] } }] },
+    'CONTENTS_MIXED',
+    "unexpected 'content' provided when using shared memory for input tensor 'in'",
+  ],
+  [
+    'shared memory of another size',
+    'triton',
+    { inputs: [{ ...fp32, parameters: shared('12') }] },
+    'WRONG_BYTE_SIZE',
+    "input byte size mismatch for input 'in' for model 'M'. Expected 8, got 12",
+  ],
+  [
+    'negative size in shared memory',
+    'triton',
+    { inputs: [{ ...fp32, parameters: shared('-8') }] },
+    'INVALID_PARAMETER',
+    "parameter 'shared_memory_byte_size' of tensor 'in': an integer of 0 or more expected",
   ],
   [
     'classification',

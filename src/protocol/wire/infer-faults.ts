@@ -9,6 +9,7 @@ export type Dialect = 'triton' | 'ovms' | 'mlserver';
 /** What is wrong with a request, as data; `servable`, `requestId` and `input` name the place. */
 export type InferFault =
   | { readonly kind: 'mixed' }
+  | { readonly kind: 'sharedAndContents' }
   | { readonly kind: 'rawCount'; readonly raw: number; readonly inputs: number }
   | { readonly kind: 'noData' }
   | { readonly kind: 'duplicateInput' }
@@ -32,6 +33,7 @@ export interface FaultPlace {
 
 export const FAULT_REASONS = {
   mixed: 'CONTENTS_MIXED',
+  sharedAndContents: 'CONTENTS_MIXED',
   rawCount: 'MISSING_INPUT',
   noData: 'MISSING_INPUT',
   duplicateInput: 'DUPLICATE_INPUT',
@@ -59,6 +61,8 @@ const ovmsMixed =
 
 /** Texts that neither system has. */
 const OURS = {
+  sharedAndContents: ({ input, servable }) =>
+    `unexpected 'content' provided when using shared memory for input tensor '${input}' for model '${servable}'`,
   valueOutOfRange: ({ input }, { value, index, datatype }) =>
     `value ${value} at index ${index} of input '${input}' does not fit ${datatype}`,
   unsetParameter: (_, { parameter }) =>

@@ -3,11 +3,13 @@ import { checkBytes } from '../../tensor/bytes.ts';
 import { DATATYPE_BYTES, isDatatype, type Datatype } from '../../tensor/datatype.ts';
 import type { InferenceRequest, InferenceResponse, RequestedOutput } from '../../tensor/inference.ts';
 import type { Parameters } from '../../tensor/parameters.ts';
+import { NO_DATA } from '../../tensor/shared-bytes.ts';
 import { elementCount, type Tensor } from '../../tensor/tensor.ts';
 import { isEmptyContents, rawFromAnyContents } from './any-contents.ts';
 import { UNSET, type EnvelopeParameters, type InferEnvelope, type TensorEnvelope } from './infer-envelope.ts';
 import { FAULT_REASONS, faultText, type Dialect, type InferFault } from './infer-faults.ts';
 import { refuseRepeated, refuseUnsupported } from './refusals.ts';
+import { takeShared } from './shared-parameters.ts';
 import { rawFromContents } from './typed-contents.ts';
 
 /**
@@ -15,8 +17,8 @@ import { rawFromContents } from './typed-contents.ts';
  * form; raw bytes stay views into the message.
  */
 export function toInferenceRequest(envelope: InferEnvelope, dialect: Dialect): InferenceRequest {
-  // Before the data is looked at: an input in shared memory has none here.
-  for (const { name, parameters } of envelope.tensors) refuseUnsupported(`input "${name}"`, parameters);
+  const isMlserver = dialect === 'mlserver';
+  for (const { name, parameters } of envelope.tensors) refuseUnsupported(`input "${name}"`, parameters, isMlserver);
   return {
     servable: envelope.servable,
     version: envelope.version,
@@ -50,7 +52,7 @@ function tensorsOf(envelope: InferEnvelope, dialect: Dialect): readonly Tensor[]
   const { tensors } = envelope;
   const isRaw = envelope.raw.length > 0;
   if (isRaw && dialect !== 'mlserver') checkRaw(envelope, dialect);
-  const raw: readonly (Buffer | undefined)[] = isRaw && dialect === 'mlserver' ? rawByTensor(envelope) : envelope.raw;
+  const raw = isRaw ? rawByTensor(envelope, dialect) : [];
   if (tensors.length > 1) checkNames(envelope, dialect);
   const out: Tensor[] = [];
   for (let i = 0; i < tensors.length; i++) {
@@ -60,9 +62,12 @@ function tensorsOf(envelope: InferEnvelope, dialect: Dialect): readonly Tensor[]
   return out;
 }
 
-/** MLServer's rule: raw entries are for the tensors without contents, in order. */
-function rawByTensor({ tensors, raw }: InferEnvelope): (Buffer | undefined)[] {
+/** Raw entries are for the tensors that are not in shared memory; by MLServer's rule for those without contents. In order. */
+function rawByTensor({ tensors, raw }: InferEnvelope, dialect: Dialect): readonly (Buffer | undefined)[] {
   let next = 0;
+  if (dialect !== 'mlserver') {
+    return tensors.some(isShared) ? tensors.map((tensor) => (isShared(tensor) ? undefined : raw[next++])) : raw;
+  }
   return tensors.map(({ contents }) => {
     const isEmpty = contents === undefined || isEmptyContents(contents);
     return isEmpty ? raw[next++] : undefined;
@@ -83,11 +88,16 @@ function checkRaw(envelope: InferEnvelope, dialect: Dialect): void {
   for (const tensor of tensors) {
     if (tensor.contents !== undefined) throw fault(envelope, dialect, tensor.name, { kind: 'mixed' });
   }
-  const mismatch = dialect === 'ovms' ? raw.length !== tensors.length : raw.length < tensors.length;
+  const carried = tensors.some(isShared) ? tensors.filter((tensor) => !isShared(tensor)) : tensors;
+  const mismatch = dialect === 'ovms' ? raw.length !== carried.length : raw.length < carried.length;
   if (mismatch) {
-    const first = tensors[Math.min(raw.length, tensors.length - 1)]?.name ?? '';
-    throw fault(envelope, dialect, first, { kind: 'rawCount', raw: raw.length, inputs: tensors.length });
+    const first = carried[Math.min(raw.length, carried.length - 1)]?.name ?? '';
+    throw fault(envelope, dialect, first, { kind: 'rawCount', raw: raw.length, inputs: carried.length });
   }
+}
+
+function isShared({ parameters }: TensorEnvelope): boolean {
+  return parameters !== undefined && 'shared_memory_region' in parameters;
 }
 
 function toTensor(envelope: InferEnvelope, tensor: TensorEnvelope, raw: Buffer | undefined, dialect: Dialect): Tensor {
@@ -95,9 +105,16 @@ function toTensor(envelope: InferEnvelope, tensor: TensorEnvelope, raw: Buffer |
   const failed = (what: InferFault): MillraceError => fault(envelope, dialect, name, what);
   if (!isDatatype(datatype)) throw failed({ kind: 'unknownDatatype', datatype });
   checkShape(shape, datatype, failed);
-  const parameters = parametersOf(tensor.parameters, envelope, dialect, name);
+  const given = parametersOf(tensor.parameters, envelope, dialect, name);
+  const { shared, parameters } = takeShared(name, given);
 
   const count = elementCount(shape);
+  if (shared !== undefined) {
+    if (contents !== undefined) throw failed({ kind: 'sharedAndContents' });
+    const expected = datatype === 'BYTES' ? shared.byteSize : count * DATATYPE_BYTES[datatype];
+    if (shared.byteSize !== expected) throw failed({ kind: 'byteSize', expected, actual: shared.byteSize });
+    return { name, datatype, shape, data: NO_DATA, parameters, shared };
+  }
   let data: Uint8Array;
   if (raw !== undefined) {
     data = raw;
@@ -172,7 +189,8 @@ function requestedOutputs(envelope: InferEnvelope, dialect: Dialect): readonly R
   const names = new Set<string>();
   return envelope.outputs.map(({ name, parameters }) => {
     refuseRepeated(name, names);
-    refuseUnsupported(`output "${name}"`, parameters);
-    return { name, parameters: parametersOf(parameters, envelope, dialect, name) };
+    refuseUnsupported(`output "${name}"`, parameters, dialect === 'mlserver');
+    if (parameters === undefined) return { name };
+    return { name, ...takeShared(name, parametersOf(parameters, envelope, dialect, name)) };
   });
 }

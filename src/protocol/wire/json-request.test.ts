@@ -135,10 +135,16 @@ describe('decodeInferenceRequest', () => {
     ['data and binary', input({ parameters: { binary_data_size: 8 } }), 'CONTENTS_MIXED', 'exactly one of them'],
     ['binary without header', binaryInput(8), 'MALFORMED_REQUEST', 'no Inference-Header-Content-Length'],
     [
-      'shared memory',
+      'region without a size',
       input({ data: undefined, parameters: { shared_memory_region: 'r' } }),
-      'NOT_SUPPORTED',
-      'shared_memory_region',
+      'INVALID_PARAMETER',
+      "'shared_memory_byte_size' must be specified along with",
+    ],
+    [
+      'region beside data',
+      input({ parameters: { shared_memory_region: 'r', shared_memory_byte_size: 8 } }),
+      'CONTENTS_MIXED',
+      'both "shared_memory_region" and "data"',
     ],
     ['triton_ parameter', { ...input({}), parameters: { triton_x: 1 } }, 'INVALID_PARAMETER', "'triton_x'"],
     [

@@ -3,6 +3,7 @@ import { checkBytes } from '../../tensor/bytes.ts';
 import { DATATYPE_BYTES, DATATYPES, isDatatype, type Datatype } from '../../tensor/datatype.ts';
 import type { InferenceRequest, RequestedOutput } from '../../tensor/inference.ts';
 import type { Parameters } from '../../tensor/parameters.ts';
+import { NO_DATA } from '../../tensor/shared-bytes.ts';
 import {
   elementCount,
   expectedBytes,
@@ -30,6 +31,7 @@ import {
 } from './json-fields.ts';
 import { JsonReader, type JsonSlice } from './json-reader.ts';
 import { refuseRepeated, refuseUnsupported } from './refusals.ts';
+import { takeShared } from './shared-parameters.ts';
 
 /** Which outputs are answered behind the JSON instead of in it. */
 export type BinaryOutputs = 'all' | 'none' | ReadonlySet<string>;
@@ -199,13 +201,13 @@ function readOutput(
   if (name === undefined) throw missingField(`outputs[${index}]: "name"`);
   refuseRepeated(name, before);
   if (parameters === undefined) return { name };
-  refuseUnsupported(`output "${name}"`, parameters);
+  refuseUnsupported(`output "${name}"`, parameters, rules.dialect === 'mlserver');
   const isBinary = parameters['binary_data'];
   if (isBinary !== undefined && typeof isBinary !== 'boolean') {
     throw invalidParameter('binary_data', isBinary as bigint, 'a boolean');
   }
   if (isBinary === true) binary.add(name);
-  return { name, parameters: withoutKey(parameters, 'binary_data') };
+  return { name, ...takeShared(name, withoutKey(parameters, 'binary_data')) };
 }
 
 function toTensor(
@@ -217,7 +219,7 @@ function toTensor(
   isOnly: boolean,
   { dialect }: JsonRules,
 ): Tensor {
-  const { name, datatype, shape, parameters, data } = field;
+  const { name, datatype, shape, data } = field;
   if (name === undefined) throw missingField(`inputs[${index}]: "name"`);
   if (datatype === undefined) throw missingField(`input "${name}": "datatype"`);
   if (shape === undefined) throw missingField(`input "${name}": "shape"`);
@@ -228,7 +230,8 @@ function toTensor(
       { details: { tensor: name, actual: datatype } },
     );
   }
-  refuseUnsupported(`input "${name}"`, parameters);
+  refuseUnsupported(`input "${name}"`, field.parameters, dialect === 'mlserver');
+  const { shared, parameters } = takeShared(name, field.parameters);
   const count = countOf(name, datatype, shape);
   const size = parameters?.['binary_data_size'];
   if (data !== undefined && size !== undefined) {
@@ -237,6 +240,12 @@ function toTensor(
       `input "${name}" has both "data" and "binary_data_size", exactly one of them expected`,
       { details: { tensor: name } },
     );
+  }
+  if (shared !== undefined) {
+    if (data !== undefined || size !== undefined) throw sharedAndData(name, data === undefined);
+    const expected = expectedBytes(datatype, shape) ?? shared.byteSize;
+    if (shared.byteSize !== expected) throw wrongByteSize(name, servable, expected, shared.byteSize);
+    return { name, datatype, shape, data: NO_DATA, parameters, shared };
   }
   let bytes: Uint8Array;
   if (data === undefined) {
@@ -247,6 +256,15 @@ function toTensor(
   return own === undefined
     ? { name, datatype, shape, data: bytes }
     : { name, datatype, shape, data: bytes, parameters: own };
+}
+
+function sharedAndData(name: string, isBinary: boolean): MillraceError {
+  const other = isBinary ? 'binary_data_size' : 'data';
+  return new MillraceError(
+    'CONTENTS_MIXED',
+    `input "${name}" has both "shared_memory_region" and "${other}", exactly one of them expected`,
+    { details: { tensor: name } },
+  );
 }
 
 /** Elements of a shape, refused where its bytes would exceed every limit. */

@@ -69,6 +69,8 @@ function encodeMlserverOutput(tensor: Tensor, isBinary: boolean, parts: Uint8Arr
 
 function encodeOutput(tensor: Tensor, isBinary: boolean, parts: Uint8Array[]): string {
   const head = `{"name":${JSON.stringify(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(',')}]`;
+  // Neither data nor parameters, as Triton has it.
+  if (tensor.shared !== undefined) return `${head}}`;
   if (!isBinary) {
     const parameters = hasKeys(tensor.parameters) ? `,"parameters":${printParameters(tensor.parameters)}` : '';
     return `${head}${parameters},"data":[${printData(tensor)}]}`;

@@ -1,18 +1,23 @@
 import { MillraceError } from '../../base/errors.ts';
 
+const CLASSIFICATION = { classification: 'it is not supported; take the scores and sort them' } as const;
+
 /** Parameters of inputs and outputs that ask for what this server does not do, and what to do instead. */
 const UNSUPPORTED = {
-  shared_memory_region: 'shared memory is not supported; send the data in the request itself',
-  classification: 'it is not supported; take the scores and sort them',
+  triton: CLASSIFICATION,
+  mlserver: {
+    shared_memory_region: "it is no part of MLServer's protocol; send the data in the request itself",
+    ...CLASSIFICATION,
+  },
 } as const;
 
 /**
  * Throws NOT_SUPPORTED for a parameter that changes where or what the data is.
  * @param field `input "x"` or `output "y"`
  */
-export function refuseUnsupported(field: string, parameters: object | undefined): void {
+export function refuseUnsupported(field: string, parameters: object | undefined, isMlserver: boolean): void {
   if (parameters === undefined) return;
-  for (const [key, text] of Object.entries(UNSUPPORTED)) {
+  for (const [key, text] of Object.entries(UNSUPPORTED[isMlserver ? 'mlserver' : 'triton'])) {
     if (!(key in parameters)) continue;
     throw new MillraceError('NOT_SUPPORTED', `${field}: parameter "${key}": ${text}`, { details: { parameter: key } });
   }
