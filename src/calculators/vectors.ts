@@ -3,6 +3,7 @@ import { defineConcatenateVector } from './core/concatenate-vector.ts';
 import { defineSplitVector } from './core/split-vector.ts';
 import { loopCalculators, vectorCalculators } from './core/vector-calculators.ts';
 import * as types from './message-types.ts';
+import { renderData } from './vision/render-data.ts';
 import { imagePacket, tensorPacket, tensorsPacket } from './packet-types.ts';
 
 /** Loops, concatenation and the like for vectors of tensors, images and MediaPipe's messages, and for lists. */
@@ -19,6 +20,7 @@ export const messageVectorCalculators: readonly CalculatorDefinition[] = [
   ...loopCalculators('LandmarkListVector', types.landmarkList),
   ...vectorCalculators('NormalizedLandmarkList', types.normalizedLandmarkList),
   ...loopCalculators('NormalizedLandmarkListVector', types.normalizedLandmarkList),
+  ...vectorCalculators('RenderData', renderData),
   ...vectorCalculators('ClassificationList', types.classificationList),
   defineConcatenateVector('ConcatenateLandmarkListCalculator', types.landmark, types.landmarkList),
   defineConcatenateVector(

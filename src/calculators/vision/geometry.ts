@@ -13,15 +13,8 @@ export function rotationBetween(x0: number, y0: number, x1: number, y1: number, 
 
 export const radians = (degrees: number): number => (degrees * Math.PI) / 180;
 
-/** A rectangle with its fields as the 32-bit floats that MediaPipe keeps. */
 export function makeRect(xCenter: number, yCenter: number, width: number, height: number, rotation: number): Rect {
-  return {
-    xCenter: Math.fround(xCenter),
-    yCenter: Math.fround(yCenter),
-    width: Math.fround(width),
-    height: Math.fround(height),
-    rotation: Math.fround(rotation),
-  };
+  return { xCenter, yCenter, width, height, rotation };
 }
 
 /** A normalized rectangle in pixels of an image. */

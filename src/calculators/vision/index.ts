@@ -10,6 +10,7 @@ import { imageProperties } from './image-properties.ts';
 import { imageToTensor } from './image-to-tensor.ts';
 import { imageTransformation } from './image-transformation.ts';
 import { landmarkLetterboxRemoval, landmarkProjection, worldLandmarkProjection } from './landmark-projection.ts';
+import { landmarkVisibility } from './landmark-visibility.ts';
 import { landmarksSmoothing, visibilityCopy, visibilitySmoothing } from './landmarks-smoothing.ts';
 import { handLandmarksToRect, landmarksToDetection } from './landmarks-to-detection.ts';
 import { landmarksToRenderData } from './landmarks-to-render-data.ts';
@@ -43,6 +44,7 @@ export const visionCalculators: readonly NodeDefinition[] = [
   imageTransformation,
   landmarkLetterboxRemoval,
   landmarkProjection,
+  landmarkVisibility,
   landmarksRefinement,
   landmarksSmoothing,
   landmarksToDetection,
