@@ -67,13 +67,6 @@ export interface SequenceBatching {
   readonly isIterative: boolean;
 }
 
-/** Triton's `rate_limiter` of an instance group: it runs only while what it needs is free. */
-export interface RateLimit {
-  readonly resources: readonly { readonly name: string; readonly count: number }[];
-  /** 1 and 0: the highest; n is served 1/n as often. */
-  readonly priority: number;
-}
-
 /** What clients may ask of one model, whatever it could do. 0: no limit. */
 export interface RequestLimit {
   /** As many may come at once after a second without any. */

@@ -1,7 +1,7 @@
 import type { ExecutionProvider } from '../runtime/model-session.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
 import type { ServableKind } from './data-plane.ts';
-import type { DynamicBatching, RateLimit, RequestLimit, SequenceBatching } from './model-scheduling.ts';
+import type { DynamicBatching, RequestLimit, SequenceBatching } from './model-scheduling.ts';
 
 /** What every kind of servable has. All of a spec is plain JSON: it is sent to the hosts that load it. Paths are absolute. */
 interface SpecBase {
@@ -96,7 +96,6 @@ export interface ModelSpec extends SpecBase {
   readonly signature?: ModelSignature | undefined;
   readonly dynamicBatching?: DynamicBatching | undefined;
   readonly sequenceBatching?: SequenceBatching | undefined;
-  readonly rateLimit?: RateLimit | undefined;
   /** How many of the shared hosts load it; the graphs of the others reach it through the front. Undefined: all of them. */
   readonly instances?: number | undefined;
   readonly requestLimit?: RequestLimit | undefined;

@@ -1,5 +1,5 @@
 import type { ConfigFile } from './config-file.ts';
-import type { ConfigDataType, ModelConfig } from './model-config.ts';
+import type { ConfigDataType, EnsembleStep, ModelConfig } from './model-config.ts';
 
 /** What an ensemble must know of the models of its steps: their completed configurations. */
 export type FindConfig = (model: string, version: string) => ModelConfig | undefined;
@@ -57,13 +57,14 @@ function flowFaults(config: ModelConfig, ensemble: string): string[] {
   if (unwritten !== undefined) return [`ensemble output '${unwritten}' for ensemble '${ensemble}' is not used`];
   const unused = [...written].find((name) => !read.has(name) && !outputs.includes(name));
   if (unused !== undefined) return [`ensemble tensor '${unused}' is unused in ensemble '${ensemble}'`];
-  return cycleFaults(steps, inputs, ensemble);
+  return cycleFaults(steps, inputs, outputs, ensemble);
 }
 
 /** Steps that never run: what they wait for is written by nobody, or by a step that waits for them. */
 function cycleFaults(
-  steps: NonNullable<ModelConfig['ensemble_scheduling']>['step'],
+  steps: readonly EnsembleStep[],
   inputs: readonly string[],
+  outputs: readonly string[],
   ensemble: string,
 ): string[] {
   const known = new Set(inputs);
@@ -74,13 +75,33 @@ function cycleFaults(
     for (const { output_map: map } of ready) for (const tensor of Object.values(map)) known.add(tensor);
     waiting = waiting.filter((step) => !ready.includes(step));
   }
-  const [stuck] = waiting;
+  const stuck =
+    waiting.find(({ output_map: map }) => Object.values(map).some((name) => outputs.includes(name))) ?? waiting[0];
   if (stuck === undefined) return [];
-  const output = Object.values(stuck.output_map)[0] ?? '';
-  const missing = Object.values(stuck.input_map).find((tensor) => !known.has(tensor)) ?? '';
+  const written = Object.values(stuck.output_map);
+  const output = written.find((name) => outputs.includes(name)) ?? written[0];
+  const missing = unconnected(stuck, waiting, known);
   return [
     `output '${output}' for ensemble '${ensemble}' is not written: at least one of its depending tensors, '${missing}', is not connected`,
   ];
+}
+
+/** The tensor where the way back from a step that cannot run ends: nobody writes it, or a step that was passed before. */
+function unconnected(from: EnsembleStep, waiting: readonly EnsembleStep[], known: ReadonlySet<string>): string {
+  const passed = new Set<EnsembleStep>();
+  let step: EnsembleStep | undefined = from;
+  let tensor = '';
+  while (step !== undefined && !passed.has(step)) {
+    passed.add(step);
+    const missing: string | undefined = Object.values(step.input_map).find((name) => !known.has(name));
+    const writer: EnsembleStep | undefined = waiting.find(({ output_map: map }) =>
+      Object.values(map).includes(missing ?? ''),
+    );
+    if (writer !== undefined && passed.has(writer) && tensor !== '') break;
+    tensor = missing ?? tensor;
+    step = writer;
+  }
+  return tensor;
 }
 
 /** A tensor as one of the parts of an ensemble has it. */
@@ -110,10 +131,6 @@ export function stepFault(config: ModelConfig, ensemble: string, find: FindConfi
     if (most > 0 && config.max_batch_size > most) {
       return `ensemble ${ensemble} allows maximum batch size ${config.max_batch_size}, but it contains model ${model} which only allows maximum batch size to be ${most}`;
     }
-    const unmapped = known.input.find(({ name, optional }) => !optional && inputs[name] === undefined);
-    if (unmapped !== undefined) {
-      return `in ensemble ${ensemble}, input ${unmapped.name} in model ${model} is not mapped to any ensemble tensors`;
-    }
     for (const [map, tensors, text] of [
       [inputs, known.input, 'mapping to non-existing input'],
       [outputs, known.output, 'mapped from non-existing output'],
@@ -125,6 +142,10 @@ export function stepFault(config: ModelConfig, ensemble: string, find: FindConfi
         const fault = see(tensor, seenIn(known, model, found));
         if (fault !== undefined) return fault;
       }
+    }
+    const unmapped = known.input.find(({ name, optional }) => !optional && inputs[name] === undefined);
+    if (unmapped !== undefined) {
+      return `in ensemble ${ensemble}, input ${unmapped.name} in model ${model} is not mapped to any ensemble tensors`;
     }
   }
   return undefined;

@@ -1,10 +1,4 @@
-import type {
-  DynamicBatching,
-  QueuePolicy,
-  RateLimit,
-  SequenceBatching,
-  SequenceControl,
-} from '../../model-scheduling.ts';
+import type { DynamicBatching, QueuePolicy, SequenceBatching, SequenceControl } from '../../model-scheduling.ts';
 import type { ModelConfig } from './model-config.ts';
 import { toDatatype } from './tensors.ts';
 
@@ -104,11 +98,3 @@ function toControl(input: string, control: Control): SequenceControl {
 }
 
 const pair = ([no = 0, yes = 1]: readonly number[]): readonly [number, number] => [no, yes];
-
-/** What an instance of any of the groups needs; groups without a limiter need nothing. */
-export function toRateLimit({ instance_group: groups }: ModelConfig): RateLimit | undefined {
-  const limiter = groups.find((group) => group.rate_limiter !== undefined)?.rate_limiter;
-  if (limiter === undefined) return undefined;
-  const resources = limiter.resources.map(({ name, count }) => ({ name, count: count || 1 }));
-  return { resources, priority: limiter.priority };
-}

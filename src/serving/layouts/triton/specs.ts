@@ -6,10 +6,11 @@ import type { GraphSpec, ModelSpec, RuntimeSpec } from '../../servable-spec.ts';
 import type { EntryContext } from '../entry.ts';
 import { fingerprintOf } from '../fingerprint.ts';
 import { readGraphEntry } from '../graph-entry.ts';
+import { instancesOf } from '../model-scheduling-entry.ts';
 import { readRuntimeEntry } from '../runtime-entry.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { ModelVersion, RepositoryContext } from './model-folder.ts';
-import { toDynamicBatching, toRateLimit, toSequenceBatching } from './scheduling.ts';
+import { toDynamicBatching, toSequenceBatching } from './scheduling.ts';
 import { signatureOf } from './tensors.ts';
 import { readWarmup } from './warmup.ts';
 
@@ -19,18 +20,20 @@ export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: 
   const { name, version, config, path, files, file, folder } = model;
   // Of a file that cannot be read, the one that loads it says more.
   const isKnown = config.input.length > 0 && config.output.length > 0;
+  const dynamicBatching = toDynamicBatching(config);
+  const executionProviders = providersOf(config);
   const spec = {
     kind: 'model' as const,
     name,
     version,
     path,
-    executionProviders: providersOf(config),
+    executionProviders,
     intraOpThreads: threadsOf(model),
     runDeadlineMs,
     signature: isKnown ? signatureOf(config) : undefined,
-    dynamicBatching: toDynamicBatching(config),
+    dynamicBatching,
+    instances: await instancesOf(countOf(model), { dynamicBatching, executionProviders }, files),
     sequenceBatching: toSequenceBatching(config, (data) => join(folder, 'initial_state', data)),
-    rateLimit: toRateLimit(config),
     cachesResponses: config.response_cache?.enable === true,
     config: isKnown ? config : undefined,
     warmup: await readWarmup(file, config, folder),
@@ -44,8 +47,16 @@ function warnOfScheduling({ config, file }: ModelVersion, warn: RepositoryContex
     warn(`${file.place('sequence_batching')}: requests run one by one, and no control or state tensors are added`);
   }
   if (groups.some(({ rate_limiter: limiter }) => limiter !== undefined)) {
-    warn(`${file.place('instance_group.rate_limiter')}: it is not applied, as in Triton without --rate-limit`);
+    warn(
+      `${file.place('instance_group.rate_limiter')}: it is not applied, as in Triton without --rate-limit; instance_group.count says how many run at once`,
+    );
   }
+}
+
+/** How many instances are asked for; undefined where the groups do not say. */
+function countOf({ config, file }: ModelVersion): number | undefined {
+  if (!file.has('instance_group.count')) return undefined;
+  return config.instance_group.reduce((sum, { count }) => sum + count, 0);
 }
 
 function providersOf({ instance_group: groups, optimization }: ModelConfig): ExecutionProvider[] {

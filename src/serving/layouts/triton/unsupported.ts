@@ -24,7 +24,7 @@ export function unsupported(file: ConfigFile, server: Server): Unsupported {
   if (server === 'graph') refuseOfGraphs(file.config, refuse);
   warnOfWholes(file.config, server, warn);
   warnOfOptimization(file.config, warn);
-  for (const group of file.config.instance_group) warnOfGroup(group, server, warn);
+  for (const group of file.config.instance_group) warnOfGroup(group, warn);
   return { refused, warnings };
 }
 
@@ -138,13 +138,7 @@ function warnOfOptimization({ optimization }: ModelConfig, warn: Tell): void {
   }
 }
 
-function warnOfGroup(group: InstanceGroup, server: Server, warn: Tell): void {
-  if (server === 'onnx' && group.count > 1) {
-    warn(
-      'instance_group.count',
-      `${group.count} instances asked for; each host runs one inference at once (see the option hosts)`,
-    );
-  }
+function warnOfGroup(group: InstanceGroup, warn: Tell): void {
   if (group.gpus.some((id) => id !== 0))
     warn('instance_group.gpus', 'the first GPU is used; CUDA_VISIBLE_DEVICES chooses it');
   if (group.kind === 'KIND_MODEL') warn('instance_group.kind', 'KIND_MODEL given; it runs as KIND_AUTO');
