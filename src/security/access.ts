@@ -4,14 +4,19 @@ export const SCOPES = ['infer', 'manage', 'metrics', 'admin'] as const;
 /** `admin` stands for all. */
 export type Scope = (typeof SCOPES)[number];
 
+export type NameField = 'name' | 'model_name' | 'inference';
+
 /** What an RPC or a route asks of who calls it. */
 export interface Access {
   /** `open`: no token; `any`: one with any scope; else one with one of these scopes, or `admin`. */
   readonly needs: 'open' | 'any' | readonly Scope[];
   /** As what it counts among its token's calls while it runs. */
   readonly counts?: 'request' | 'session';
-  /** Of an RPC: the field of its request that names a servable. In REST it is the path's `:model`. */
-  readonly nameField?: number;
+  /**
+   * Of an RPC: the field of its request that names a servable; "" there is none in particular. `inference`: that of an
+   * inference request. In REST it is the path's `:model`.
+   */
+  readonly names?: NameField;
   /** It touches every servable, so tokens that are limited to some may not. */
   readonly concernsAll?: boolean;
 }
@@ -21,11 +26,11 @@ const ANY: Access = { needs: 'any' };
 const METRICS: Access = { needs: ['metrics'] };
 /** Reading about servables. */
 const READ: Access = { needs: ['infer', 'manage'] };
-const READ_ONE: Access = { ...READ, nameField: 1 };
-const STATISTICS: Access = { needs: ['infer', 'manage', 'metrics'], nameField: 1 };
-const REQUEST: Access = { needs: ['infer'], counts: 'request', nameField: 1 };
-const SESSION: Access = { needs: ['infer'], counts: 'session', nameField: 1 };
-const MANAGE_ONE: Access = { needs: ['manage'], nameField: 2 };
+const READ_ONE: Access = { ...READ, names: 'name' };
+const STATISTICS: Access = { needs: ['infer', 'manage', 'metrics'] };
+const REQUEST: Access = { needs: ['infer'], counts: 'request', names: 'inference' };
+const SESSION: Access = { needs: ['infer'], counts: 'session', names: 'inference' };
+const MANAGE_ONE: Access = { needs: ['manage'], names: 'model_name' };
 const MANAGE_ALL: Access = { needs: ['manage'], concernsAll: true };
 
 const KSERVE: Readonly<Record<string, Access>> = {
@@ -35,7 +40,7 @@ const KSERVE: Readonly<Record<string, Access>> = {
   ModelReady: READ_ONE,
   ModelMetadata: READ_ONE,
   ModelConfig: READ_ONE,
-  ModelStatistics: STATISTICS,
+  ModelStatistics: { ...STATISTICS, names: 'name' },
   ModelInfer: REQUEST,
   ModelStreamInfer: SESSION,
   RepositoryIndex: READ,
@@ -70,7 +75,7 @@ const MODEL_ROUTES: Readonly<Record<string, Access>> = {
   'GET /ready': READ,
   'GET /config': READ,
   'GET /graph': READ,
-  'GET /stats': { needs: ['infer', 'manage', 'metrics'] },
+  'GET /stats': STATISTICS,
   'GET /docs': READ,
   'GET /docs/dataplane.json': READ,
   'POST /infer': { needs: ['infer'], counts: 'request' },
@@ -85,7 +90,7 @@ export const REST_ACCESS: Readonly<Record<string, Access>> = {
   'GET /v2/health/ready': OPEN,
   'GET /v2': ANY,
   'GET /v2/models': READ,
-  'GET /v2/models/stats': { needs: ['infer', 'manage', 'metrics'] },
+  'GET /v2/models/stats': STATISTICS,
   ...behind('/v2/models/:model', MODEL_ROUTES),
   ...behind('/v2/models/:model/versions/:version', MODEL_ROUTES),
   'POST /v2/repository/index': READ,

@@ -1,13 +1,13 @@
 import { MillraceError } from '../base/errors.ts';
-import type { Access } from './access.ts';
+import type { Access, NameField } from './access.ts';
 import type { Bearer } from './bearer.ts';
 
 /** What one call may do, for as long as it runs. Disposing says that it is over; idempotent. */
 export interface Grant extends Disposable {
   /** Whether the caller may know of a servable: lists leave out those that it may not. */
   allows(servable: string): boolean;
-  /** Set: this field of each request names a servable, for `check`. */
-  readonly nameField: number | undefined;
+  /** Set: this field of each request names a servable, for `check`; "" there names none in particular. */
+  readonly names: NameField | undefined;
   /** @throws MillraceError PERMISSION_DENIED, the same whether there is such a servable or not */
   check(servable: string): void;
   /**
@@ -23,7 +23,7 @@ const nothing = (): void => {};
 /** Of calls that need no token. */
 export const OPEN_GRANT: Grant = {
   allows: () => true,
-  nameField: undefined,
+  names: undefined,
   check: nothing,
   enterRequest: () => nothing,
   [Symbol.dispose]: nothing,
@@ -39,7 +39,7 @@ export function visible<Named extends { readonly name: string }>(
 
 /** A call in the name of a token. */
 export class BearerGrant implements Grant {
-  readonly nameField: number | undefined;
+  readonly names: NameField | undefined;
   readonly #bearer: Bearer;
   readonly #end: (error: MillraceError) => void;
   readonly #leave: () => void;
@@ -48,7 +48,7 @@ export class BearerGrant implements Grant {
   constructor(bearer: Bearer, access: Access, end: (error: MillraceError) => void) {
     this.#bearer = bearer;
     this.#end = end;
-    this.nameField = bearer.isLimited ? access.nameField : undefined;
+    this.names = bearer.isLimited ? access.names : undefined;
     this.#leave = access.counts === undefined ? nothing : bearer.enter(access.counts);
     bearer.live.add(end);
   }

@@ -2,8 +2,12 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { Cancellation } from '../../base/cancellation.ts';
 import { MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { grpcAccess } from '../../security/access.ts';
+import type { Grant } from '../../security/grant.ts';
+import type { Guard } from '../../security/guard.ts';
 import type { Headers } from '../../tensor/inference.ts';
 import type { MessageParts } from '../wire/infer-codec.ts';
+import { servableName } from '../wire/servable-name.ts';
 import type { CallMeter, MethodMeter } from './call-metrics.ts';
 import type { CallListener, CallStatus, DirectCall } from './grpc-js-patches.ts';
 import { toCallError, toGrpcStatus } from './status.ts';
@@ -32,6 +36,8 @@ export interface CallParts {
   readonly live: Set<GrpcJsCall>;
   /** Undefined: calls are not counted. */
   readonly meter: CallMeter | undefined;
+  /** Undefined: no tokens are asked for. */
+  readonly guard: Guard | undefined;
 }
 
 /** What both kinds of call share: headers, deadline, how they end. */
@@ -45,6 +51,7 @@ export abstract class GrpcJsCall implements Call {
   readonly #startedAt: number;
   readonly #parts: CallParts;
   #metadata: Metadata | undefined;
+  #grant: Grant | undefined;
 
   constructor(call: DirectCall, path: string, parts: CallParts) {
     this.call = call;
@@ -56,6 +63,10 @@ export abstract class GrpcJsCall implements Call {
     parts.live.add(this);
     const deadline = call.getDeadline();
     this.deadlineMs = typeof deadline === 'number' ? deadline : deadline.getTime();
+  }
+
+  get grant(): Grant | undefined {
+    return this.#grant;
   }
 
   header(name: string): string | undefined {
@@ -74,11 +85,27 @@ export abstract class GrpcJsCall implements Call {
 
   onReceiveMetadata(metadata: Metadata): void {
     this.#metadata = metadata;
+    const { guard } = this.#parts;
+    if (guard === undefined) return;
+    const caller = { authorization: this.header('authorization'), address: this.call.peerAddress, call: this.path };
+    // Runtimes get a request's metadata; the token is none of theirs.
+    metadata.remove('authorization');
+    try {
+      this.#grant = guard.enter(grpcAccess(this.path), caller, (error) => this.stop(error));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** @throws MillraceError PERMISSION_DENIED where an inference request names a servable that the caller may not use */
+  protected checkMessage(message: Buffer): void {
+    if (this.#grant?.names === 'inference') this.#grant.check(servableName(message));
   }
 
   /** grpc-js calls it at the end of every call; only an end that was not ours is a cancellation. */
   onCancel(): void {
     this.#parts.live.delete(this);
+    this.#grant?.[Symbol.dispose]();
     if (this.ended) return;
     this.ended = true;
     const isLate = Date.now() >= this.deadlineMs - TIMER_SLACK_MS;
@@ -155,7 +182,7 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListen
 
   override onReceiveMetadata(metadata: Metadata): void {
     super.onReceiveMetadata(metadata);
-    this.call.startRead();
+    if (!this.ended) this.call.startRead();
   }
 
   onReceiveMessage(message: Buffer): void {
@@ -174,6 +201,7 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall, CallListen
       return;
     }
     try {
+      this.checkMessage(this.#request);
       const reply = this.#handler(this);
       // The handler has read it; an inference may take long, and the bytes need not be held here as well.
       this.#request = undefined;
@@ -214,6 +242,7 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall, CallList
 
   override onReceiveMetadata(metadata: Metadata): void {
     super.onReceiveMetadata(metadata);
+    if (this.ended) return;
     try {
       this.#listener = this.#handler(this);
     } catch (error) {
@@ -228,6 +257,7 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall, CallList
     if (this.ended) return;
     this.meter?.received();
     try {
+      this.checkMessage(message);
       this.#listener?.onMessage(message);
     } catch (error) {
       this.#abort(error);

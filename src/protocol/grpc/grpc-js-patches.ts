@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import {
   constants,
+  type Http2SecureServer,
   type Http2Server,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
@@ -10,6 +11,7 @@ import { Server, status, type Metadata, type ServerOptions } from '@grpc/grpc-js
 import { BaseServerInterceptingCall } from '@grpc/grpc-js/build/src/server-interceptors.js';
 import type { BufferPool } from '../../base/buffer-pool.ts';
 import { MillraceError, type Reason } from '../../base/errors.ts';
+import type { Tls } from '../../security/tls.ts';
 import { partsSize, type MessageParts } from '../wire/infer-codec.ts';
 import { FrameDecoder } from './frame-decoder.ts';
 import { FRAME_BYTES } from './transport.ts';
@@ -102,6 +104,12 @@ export class DirectCall extends BaseCall {
     super(stream, headers, null, handler, options);
     this.#pool = pool;
     this.decoder = new FrameDecoder(this.maxReceiveMessageSize, pool);
+  }
+
+  /** IP address of the client; "" once it is gone. */
+  get peerAddress(): string {
+    const { session } = this.stream;
+    return session === undefined || session.destroyed ? '' : (session.socket.remoteAddress ?? '');
   }
 
   /** Bytes written and not yet taken by HTTP/2. */
@@ -226,11 +234,14 @@ export interface Windows {
 export class DirectServer extends BaseServer {
   readonly #windows: Windows;
   readonly #pool: BufferPool | undefined;
+  readonly #tls: Tls | undefined;
   readonly #sessions = new Set<ServerHttp2Session>();
 
-  constructor(options: ServerOptions, windows: Windows, pool: BufferPool | undefined) {
+  /** @param tls undefined: not encrypted */
+  constructor(options: ServerOptions, windows: Windows, pool: BufferPool | undefined, tls: Tls | undefined) {
     super(options);
     this.#pool = pool;
+    this.#tls = tls;
     this.#windows = windows;
     this.commonServerOptions.settings = {
       ...this.commonServerOptions.settings,
@@ -247,6 +258,8 @@ export class DirectServer extends BaseServer {
 
   override createHttp2Server(credentials: unknown): Http2Server {
     const server = super.createHttp2Server(credentials);
+    // grpc-js would set neither the least version nor, later, other certificates.
+    if (this.#tls !== undefined) server.once('close', this.#tls.serve(server as unknown as Http2SecureServer));
     server.on('session', (session: ServerHttp2Session) => {
       session.setLocalWindowSize(this.#windows.connectionBytes);
       this.#sessions.add(session);

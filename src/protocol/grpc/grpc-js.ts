@@ -2,6 +2,9 @@ import { ServerCredentials, setLogger } from '@grpc/grpc-js';
 import type { BufferPool } from '../../base/buffer-pool.ts';
 import { MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { grpcAccess } from '../../security/access.ts';
+import type { Guard } from '../../security/guard.ts';
+import type { Tls } from '../../security/tls.ts';
 import { GrpcJsStreamCall, GrpcJsUnaryCall, type CallParts } from './grpc-js-calls.ts';
 import type { CallMeter } from './call-metrics.ts';
 import { checkGrpcJsVersion, DirectServer, type DirectCall, type Windows } from './grpc-js-patches.ts';
@@ -33,6 +36,10 @@ export interface TransportOptions {
   readonly pool: BufferPool | undefined;
   /** Counts calls; undefined: nobody does. */
   readonly meter?: CallMeter | undefined;
+  /** Undefined: not encrypted. */
+  readonly tls?: Tls | undefined;
+  /** Asks calls for tokens; undefined: nobody does. */
+  readonly guard?: Guard | undefined;
 }
 
 export interface Transport extends AsyncDisposable {
@@ -55,10 +62,12 @@ export async function openGrpcJs(options: TransportOptions, methods: Methods, lo
     },
     WINDOWS,
     options.pool,
+    options.tls,
   );
-  const { writeHighWaterBytes, meter } = options;
-  const parts: CallParts = { logger, writeHighWaterBytes, live: new Set(), meter };
+  const { writeHighWaterBytes, meter, guard } = options;
+  const parts: CallParts = { logger, writeHighWaterBytes, live: new Set(), meter, guard };
   for (const [path, method] of Object.entries(methods)) {
+    grpcAccess(path);
     server.handle(path, (call) => startCall(call, path, method, parts));
   }
   const port = await bind(server, options);
@@ -97,10 +106,16 @@ function startCall(call: DirectCall, path: string, method: Method, parts: CallPa
   );
 }
 
-function bind(server: DirectServer, { host, port }: TransportOptions): Promise<number> {
+function credentialsOf(tls: Tls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const { cert, key, clientCa = null } = tls.material;
+  return ServerCredentials.createSsl(clientCa, [{ cert_chain: cert, private_key: key }], tls.asksClients);
+}
+
+function bind(server: DirectServer, { host, port, tls }: TransportOptions): Promise<number> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, credentialsOf(tls), (error, bound) => {
       if (error === null) resolve(bound);
       else if (error.message.includes('EADDRINUSE')) {
         reject(

@@ -1,7 +1,10 @@
 import type { BufferPool } from '../../base/buffer-pool.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Meter } from '../../base/meter.ts';
+import type { Guard } from '../../security/guard.ts';
+import type { Tls } from '../../security/tls.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
+import { noControls, type ServerControls } from '../../serving/server-controls.ts';
 import { EXTENSIONS } from '../wire/extensions.ts';
 import { createCallMeter } from './call-metrics.ts';
 import { openGrpcJs, type Transport } from './grpc-js.ts';
@@ -11,11 +14,13 @@ import { Messages, MLSERVER_PROTOS, readDescriptorSet, TRITON_PROTOS } from './m
 import { mlserverMethods } from './mlserver/methods.ts';
 import { modelConfigHandler } from './model-config.ts';
 import { reflectionMethods } from './reflection.ts';
+import { repositoryMethods } from './repository.ts';
 import { serverMethods, type ServerIdentity } from './server.ts';
+import { settingMethods } from './settings.ts';
+import { sharedMemoryMethods } from './shared-memory.ts';
 import { statisticsHandler } from './statistics.ts';
 import { streamInferHandler } from './stream-infer.ts';
 import type { Methods } from './transport.ts';
-import { unimplementedMethods } from './unimplemented.ts';
 
 export interface GrpcOptions {
   readonly host: string;
@@ -35,8 +40,14 @@ export interface GrpcOptions {
   readonly extensions?: readonly string[] | undefined;
   /** Default "triton". */
   readonly dialect?: GrpcDialect | undefined;
+  /** What clients may set of the server. Default: nothing. */
+  readonly controls?: ServerControls | undefined;
   /** Counts calls by MLServer's names; undefined: they are not counted. */
   readonly meter?: Meter | undefined;
+  /** Undefined: not encrypted. */
+  readonly tls?: Tls | undefined;
+  /** Asks calls for tokens; undefined: everybody may do everything. */
+  readonly guard?: Guard | undefined;
 }
 
 /**
@@ -63,6 +74,8 @@ export async function listenGrpc(options: GrpcOptions, dataPlane: DataPlane, log
       maxMessageBytes: options.maxMessageBytes ?? 2 ** 30,
       writeHighWaterBytes: options.writeHighWaterBytes ?? 4 * 2 ** 20,
       meter: meter === undefined ? undefined : createCallMeter(meter, methods),
+      tls: options.tls,
+      guard: options.guard,
     },
     methods,
     logger,
@@ -72,9 +85,12 @@ export async function listenGrpc(options: GrpcOptions, dataPlane: DataPlane, log
 function triton(options: GrpcOptions, dataPlane: DataPlane): Methods {
   const messages = new Messages(TRITON_PROTOS);
   const service = '/inference.GRPCInferenceService/';
+  const { sharedMemory, trace, log } = options.controls ?? noControls();
   return {
-    ...unimplementedMethods(),
     ...serverMethods(messages, dataPlane, identityOf(options)),
+    ...repositoryMethods(messages, dataPlane),
+    ...sharedMemoryMethods(messages, sharedMemory),
+    ...settingMethods(messages, trace, log),
     ...healthMethods(messages, dataPlane),
     ...reflectionMethods(messages, readDescriptorSet(TRITON_PROTOS)),
     [`${service}ModelInfer`]: { kind: 'unary', handler: inferHandler(dataPlane) },

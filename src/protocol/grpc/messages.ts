@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { loadSync, type MessageTypeDefinition, type PackageDefinition } from '@grpc/proto-loader';
+import type { Grant } from '../../security/grant.ts';
 import { malformedProto } from '../wire/proto-reader.ts';
 import type { MessageParts } from '../wire/infer-codec.ts';
 import { FRAME_BYTES, type StreamCall, type UnaryCall, type UnaryHandler } from './transport.ts';
@@ -83,7 +84,11 @@ export class Messages {
   ): UnaryHandler {
     const decode = this.decoder<Request>(`${name}Request`);
     const encode = this.encoder<Response>(`${name}Response`);
-    return async (call) => encode(await handler(decode(call.request), call));
+    return async (call) => {
+      const request = decode(call.request);
+      checkName(call.grant, request);
+      return encode(await handler(request, call));
+    };
   }
 
   #type(name: string): MessageTypeDefinition<object, object> {
@@ -91,6 +96,13 @@ export class Messages {
     if (type === undefined || !('serialize' in type)) throw new TypeError(`protos/ has no message ${name}`);
     return type as MessageTypeDefinition<object, object>;
   }
+}
+
+/** As the handler will read it: another decoder might take a crafted message for something else. */
+function checkName(grant: Grant | undefined, request: object): void {
+  if (grant?.names === undefined) return;
+  const name: unknown = (request as Readonly<Record<string, unknown>>)[grant.names];
+  if (typeof name === 'string' && name !== '') grant.check(name);
 }
 
 /** Serves a stream whose messages are answered one by one, at once; ends with the client's half-close. */

@@ -82,15 +82,17 @@ export class ModelStream implements Conversation {
     this.#unanswered++;
     this.#unansweredBytes += messageBytes;
     let request: InferenceRequest;
+    let leave: (() => void) | undefined;
     try {
       this.#refuseSessions(envelope);
       request = toInferenceRequest(envelope, 'triton');
+      leave = this.#call.grant?.enterRequest();
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
       this.#settle(slot, encodeStreamError(envelope.id, error.message, FRAME_BYTES));
       return;
     }
-    this.#infer(request, slot);
+    this.#infer(request, slot, leave);
     this.#regulateReading();
   }
 
@@ -104,9 +106,11 @@ export class ModelStream implements Conversation {
     this.#regulateReading();
   }
 
-  #infer(request: InferenceRequest, slot: Slot): void {
+  /** @param leave called when it is over */
+  #infer(request: InferenceRequest, slot: Slot, leave: (() => void) | undefined): void {
     this.#dataPlane
       .infer(request, this.#context)
+      .finally(leave)
       .then(
         (response) => this.#answer(slot, encodeStreamResponse(final(response), FRAME_BYTES)),
         (error: unknown) => this.#failed(request.id, slot, error),

@@ -1,3 +1,4 @@
+import { visible } from '../../security/grant.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
 import type { ModelMetadataRequest__Output } from '../wire/generated/inference/ModelMetadataRequest.ts';
@@ -49,8 +50,8 @@ export function serverMethods(messages: Messages, dataPlane: DataPlane, identity
     '/inference.GRPCInferenceService/RepositoryIndex': unary(
       messages.unary(
         'inference.RepositoryIndex',
-        ({ ready }: RepositoryIndexRequest__Output): RepositoryIndexResponse => ({
-          models: repositoryIndex(dataPlane.list(), ready),
+        ({ ready }: RepositoryIndexRequest__Output, { grant }): RepositoryIndexResponse => ({
+          models: repositoryIndex(visible(grant, dataPlane.list()), ready),
         }),
       ),
     ),

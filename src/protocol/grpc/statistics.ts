@@ -1,3 +1,4 @@
+import { visible } from '../../security/grant.ts';
 import type { DataPlane, Duration, ServableStatistics } from '../../serving/data-plane.ts';
 import type { ModelStatistics } from '../wire/generated/inference/ModelStatistics.ts';
 import type { ModelStatisticsRequest__Output } from '../wire/generated/inference/ModelStatisticsRequest.ts';
@@ -9,12 +10,15 @@ const NONE: Duration = { count: 0, ns: 0 };
 
 /** ModelStatistics: of one servable, one version of it, or (no name) all. */
 export function statisticsHandler(messages: Messages, dataPlane: DataPlane): UnaryHandler {
-  return messages.unary('inference.ModelStatistics', async ({ name, version }: ModelStatisticsRequest__Output) => {
-    const response: ModelStatisticsResponse = {
-      model_stats: (await dataPlane.statistics(name, version)).map(modelStatistics),
-    };
-    return response;
-  });
+  return messages.unary(
+    'inference.ModelStatistics',
+    async ({ name, version }: ModelStatisticsRequest__Output, { grant }) => {
+      const response: ModelStatisticsResponse = {
+        model_stats: visible(grant, await dataPlane.statistics(name, version)).map(modelStatistics),
+      };
+      return response;
+    },
+  );
 }
 
 function modelStatistics(statistics: ServableStatistics): ModelStatistics {

@@ -1,5 +1,6 @@
 import { CODES, MillraceError, REASONS, type Code, type ErrorDetails, type Reason } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { challengeOf } from '../../security/guard.ts';
 
 /** Reasons whose gRPC code is not the catalogue's: gRPC itself answers bytes that are no message with INTERNAL. */
 const GRPC_CODES: Partial<Record<Reason, Code>> = { MALFORMED_REQUEST: 'INTERNAL' };
@@ -21,6 +22,8 @@ export function toGrpcStatus(error: MillraceError): GrpcStatus {
   const trailers: Record<string, string> = { 'millrace-reason': error.reason };
   const details = asciiJson(error.details);
   if (details !== undefined && details !== '{}') trailers['millrace-details'] = details;
+  const challenge = challengeOf(error);
+  if (challenge !== undefined) trailers['www-authenticate'] = challenge;
   return { code: CODES[code], details: sendable(error.message), trailers };
 }
 

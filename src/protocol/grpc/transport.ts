@@ -1,5 +1,6 @@
 import type { Cancellation } from '../../base/cancellation.ts';
 import type { MillraceError } from '../../base/errors.ts';
+import type { Grant } from '../../security/grant.ts';
 import type { Headers } from '../../tensor/inference.ts';
 import type { MessageParts } from '../wire/infer-codec.ts';
 
@@ -10,12 +11,17 @@ export const FRAME_BYTES = 5;
 export interface Call {
   /** The first value of a request header; names are lower case. Undefined where absent. */
   header(name: string): string | undefined;
-  /** All request headers that are text, names in lower case; several values of one name joined by ", ". */
+  /**
+   * All request headers that are text, names in lower case; several values of one name joined by ", ". Without
+   * `authorization` where tokens are asked for.
+   */
   headers(): Headers;
   /** Milliseconds since the epoch; Infinity without a deadline. */
   readonly deadlineMs: number;
   /** Cancelled when the client is gone, the deadline has passed or a stream ended with an error; not when it ended well. */
   readonly cancellation: Cancellation;
+  /** What this call may do; undefined: everything, since no tokens are asked for. */
+  readonly grant?: Grant | undefined;
 }
 
 export interface UnaryCall extends Call {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { visible, type Grant } from '../../security/grant.ts';
 import type { DataPlane, ServableState } from '../../serving/data-plane.ts';
 import type { RestParts } from './parts.ts';
 import { ConfigStatus, failures, jsonSchema } from './schemas.ts';
@@ -17,7 +18,7 @@ export async function configRoutes(app: FastifyInstance, { dataPlane }: RestPart
   app.get(
     '/v1/config',
     { schema: { summary: 'State of every servable', tags: ['config'], response: { 200: ok, ...failures } } },
-    async () => configStatus(dataPlane),
+    async ({ grant }) => configStatus(dataPlane, grant),
   );
   app.post(
     '/v1/config/reload',
@@ -28,16 +29,16 @@ export async function configRoutes(app: FastifyInstance, { dataPlane }: RestPart
         response: { 200: ok, 201: ok, ...failures },
       },
     },
-    async (_, reply) => {
+    async ({ grant }, reply) => {
       const hasChanged = await dataPlane.reload();
-      return reply.code(hasChanged ? 201 : 200).send(configStatus(dataPlane));
+      return reply.code(hasChanged ? 201 : 200).send(configStatus(dataPlane, grant));
     },
   );
 }
 
-function configStatus(dataPlane: DataPlane): object {
+function configStatus(dataPlane: DataPlane, grant: Grant | undefined): object {
   const byName = new Map<string, object[]>();
-  for (const { name, version, kind, state, reason } of dataPlane.list()) {
+  for (const { name, version, kind, state, reason } of visible(grant, dataPlane.list())) {
     const versions = byName.get(name) ?? [];
     byName.set(name, versions);
     const isBrokenGraph = kind === 'graph' && state === 'unavailable';

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../base/errors.ts';
+import { visible, type Grant } from '../../security/grant.ts';
 import type { Duration, ServableMetadata, ServableStatistics } from '../../serving/data-plane.ts';
 import { modelConfig } from './model-config.ts';
 import type { RestParts } from './parts.ts';
@@ -51,14 +52,16 @@ export async function metadataRoutes(app: FastifyInstance, { dataPlane }: RestPa
 /** What else there is to know of servables: list, configuration, graph, statistics. */
 export async function modelRoutes(app: FastifyInstance, { dataPlane }: RestParts): Promise<void> {
   const route = routesOf(app);
-  const statistics = async (name: string, version: string): Promise<object> => ({
-    model_stats: (await dataPlane.statistics(name, version)).map(toModelStats),
+  const statistics = async (name: string, version: string, grant?: Grant): Promise<object> => ({
+    model_stats: visible(grant, await dataPlane.statistics(name, version)).map(toModelStats),
   });
 
-  route('/v2/models', 'Names of all servables', jsonSchema(ModelList), () => ({
-    models: [...new Set(dataPlane.list().map((servable) => servable.name))],
+  route('/v2/models', 'Names of all servables', jsonSchema(ModelList), ({ grant }) => ({
+    models: [...new Set(visible(grant, dataPlane.list()).map((servable) => servable.name))],
   }));
-  route('/v2/models/stats', 'Statistics of all servables', jsonSchema(ModelStats), () => statistics('', ''));
+  route('/v2/models/stats', 'Statistics of all servables', jsonSchema(ModelStats), ({ grant }) =>
+    statistics('', '', grant),
+  );
   for (const path of MODEL_PATHS) {
     route(`${path}/config`, "Configuration in Triton's form", jsonSchema(ModelConfig), (request) => {
       const { servable, version } = modelOf(request);

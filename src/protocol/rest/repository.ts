@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { MillraceError } from '../../base/errors.ts';
+import { visible } from '../../security/grant.ts';
 import type { JsonValue } from '../wire/json-reader.ts';
 import { parseJson } from '../wire/json-reader.ts';
 import { repositoryIndex } from '../wire/repository-index.ts';
@@ -19,7 +20,7 @@ export async function repositoryRoutes(app: FastifyInstance, { dataPlane }: Rest
   app.post('/v2/repository/index', { schema }, async (request) => {
     const body = bodyOf(request);
     const { ready } = body.length === 0 ? {} : parseIndexRequest(parseJson(body));
-    return repositoryIndex(dataPlane.list(), ready === true);
+    return repositoryIndex(visible(request.grant, dataPlane.list()), ready === true);
   });
 }
 

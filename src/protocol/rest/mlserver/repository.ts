@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../../base/errors.ts';
+import { visible } from '../../../security/grant.ts';
 import { repositoryIndex } from '../../wire/repository-index.ts';
 import { bodyOf } from '../body.ts';
 import type { RestParts } from '../parts.ts';
@@ -18,7 +19,7 @@ export async function mlserverRepositoryRoutes(app: FastifyInstance, { dataPlane
   app.post('/v2/repository/index', { schema: index }, async (request, reply) => {
     const wanted = readIndexRequest(bodyOf(request));
     if (typeof wanted !== 'boolean') return refuse(reply, unprocessable([wanted]));
-    return repositoryIndex(dataPlane.list(), wanted).map(({ version, ...entry }) =>
+    return repositoryIndex(visible(request.grant, dataPlane.list()), wanted).map(({ version, ...entry }) =>
       version === '' ? entry : { name: entry.name, version, state: entry.state, reason: entry.reason },
     );
   });
