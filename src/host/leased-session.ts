@@ -18,12 +18,17 @@ export class LeasedSession implements HostSession, SessionOutput {
   #isHeld = true;
 
   /** @throws MillraceError when the session cannot start */
-  constructor(lease: Lease<HostServable>, first: InferenceRequest, output: SessionOutput) {
+  constructor(
+    lease: Lease<HostServable>,
+    first: InferenceRequest,
+    output: SessionOutput,
+    open: (servable: HostServable, output: SessionOutput) => HostSession = (servable, own) => servable.open(first, own),
+  ) {
     this.#lease = lease;
     this.#output = output;
     lease.acquire();
     try {
-      this.#session = lease.resource.open(first, this);
+      this.#session = open(lease.resource, this);
     } catch (error) {
       this.#release();
       throw error;

@@ -1,5 +1,6 @@
 import type { ErrorDetails, Reason } from '../../base/errors.ts';
-import type { FrameResult, HostReport, StatusUpdate } from './report.ts';
+import type { FrameResult } from '../../media/sinks/results/result-record.ts';
+import type { HostReport, StatusUpdate } from './report.ts';
 import type { ModelConfiguration, PipelineRequest } from './pipeline-schema.ts';
 import type { Operation } from './states.ts';
 import type { DetectorInfo } from './detector-info.ts';

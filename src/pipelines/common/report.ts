@@ -93,28 +93,3 @@ export interface HostReport {
   /** Results per second over the last 30 of them; 0 when none came for long. */
   readonly throughput: number;
 }
-
-/** A result as it leaves the pipeline: one frame of one source. */
-export interface FrameResult {
-  readonly source_id: number;
-  readonly frame_id: number;
-  /** ms since the epoch, fractions kept. */
-  readonly captured_at_ms: number;
-  readonly width: number;
-  readonly height: number;
-  readonly predictions: readonly Prediction[];
-  /** What the servable answered besides detections: JSON by output. */
-  readonly outputs?: Readonly<Record<string, unknown>>;
-}
-
-/** A thing that was found; x and y are the box's centre, in pixels of the frame (sheet §5). */
-export interface Prediction {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-  readonly confidence: number;
-  readonly class: string;
-  readonly class_id: number;
-  readonly detection_id: string;
-}

@@ -1,0 +1,154 @@
+import { encodeJpeg } from './encode-jpeg.ts';
+import { MillraceError } from '../../base/errors.ts';
+import type { HostSession, SessionOutput } from '../../ipc/host-handler.ts';
+import type { FrameResult } from '../../media/sinks/results/result-record.ts';
+import type { PipelineCommand, PipelineMessage, PipelineProgram } from '../../pipelines/common/messages.ts';
+import type { StatusUpdate } from '../../pipelines/common/report.ts';
+import { JsonParameter } from '../../tensor/parameters.ts';
+import type { InferenceRequest } from '../../tensor/inference.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { annotated } from './annotate.ts';
+import type { FrameInference } from './frame-inference.ts';
+import { PipelineRun, type PipelineListener } from './pipeline-run.ts';
+import type { OpenSource, SourceFrame } from './source-runner.ts';
+
+const REPORT_MS = 250;
+/** Results that wait for the front; more drop the oldest. */
+const MAX_WAITING = 256;
+/** Pictures are made at most this often. */
+const FRAME_MS = 90;
+
+/** A pipeline as a session of its host: requests are commands, responses are results and news. */
+export class PipelineSession implements HostSession, PipelineListener {
+  readonly #program: PipelineProgram;
+  readonly #output: SessionOutput;
+  readonly #run: PipelineRun;
+  readonly #reporting: NodeJS.Timeout;
+  #lastReport = '';
+  #wantsResults: boolean;
+  #wantsFrames = false;
+  /** Messages that the front has no room for. */
+  #waiting: { readonly message: PipelineMessage; readonly outputs: readonly Tensor[] }[] = [];
+  #isReportDue = false;
+  #isEncoding = false;
+  #lastFrameAtMs = -Infinity;
+  #isOver = false;
+
+  constructor(program: PipelineProgram, inference: FrameInference, output: SessionOutput, open?: OpenSource) {
+    this.#program = program;
+    this.#output = output;
+    this.#wantsResults = program.pipeline.sinks.some(({ type }) => type === 'memory');
+    this.#run = new PipelineRun(program, inference, this, open);
+    this.#reporting = setInterval(() => this.#report(), REPORT_MS);
+    // The beginning of the run tells of its states before this is done.
+    queueMicrotask(() => this.#report());
+    void this.#run.finished.then(() => this.#finish());
+  }
+
+  push(request: InferenceRequest): void {
+    this.#output.taken(request);
+    const given = request.parameters?.['command'];
+    const command = JSON.parse(given instanceof JsonParameter ? given.text : 'null') as PipelineCommand;
+    try {
+      const answer = this.#obey(command);
+      this.#report();
+      this.#send({ type: 'reply', ...(answer !== undefined && { answer }) }, [], request.id);
+    } catch (error) {
+      const { reason, message, details } = MillraceError.from(error);
+      this.#report();
+      this.#send({ type: 'reply', error: { reason, message, details } }, [], request.id);
+    }
+  }
+
+  halfClose(): void {
+    void this.#run.close();
+  }
+
+  /** The front is gone, or wants no more of it. */
+  abort(): void {
+    this.#isOver = true;
+    clearInterval(this.#reporting);
+    void this.#run.close();
+  }
+
+  onRoom(): void {
+    while (!this.#output.isFull) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      this.#send(next.message, next.outputs);
+    }
+  }
+
+  onUpdate(update: StatusUpdate): void {
+    this.#send({ type: 'update', update });
+    if (this.#isReportDue) return;
+    this.#isReportDue = true;
+    queueMicrotask(() => {
+      this.#isReportDue = false;
+      this.#report();
+    });
+  }
+
+  onResults(sequence: number, results: readonly FrameResult[]): void {
+    if (!this.#wantsResults) return;
+    const message: PipelineMessage = { type: 'results', sequence, results };
+    if (!this.#output.isFull && this.#waiting.length === 0) return this.#send(message);
+    if (this.#waiting.length >= MAX_WAITING) this.#waiting.shift();
+    this.#waiting.push({ message, outputs: [] });
+  }
+
+  onFrame(each: SourceFrame, result: FrameResult | undefined): void {
+    if (!this.#wantsFrames || this.#isEncoding || this.#output.isFull) return;
+    const now = performance.now();
+    if (now - this.#lastFrameAtMs < FRAME_MS) return;
+    this.#lastFrameAtMs = now;
+    this.#isEncoding = true;
+    const picture = result === undefined ? each.frame : annotated(each.frame, result.predictions);
+    encodeJpeg(picture)
+      .then((data) => {
+        const jpeg: Tensor = { name: 'jpeg', datatype: 'UINT8', shape: [data.length], data };
+        this.#send({ type: 'frame', source_id: each.sourceId, frame_id: each.frameId }, [jpeg]);
+      })
+      .catch(() => {}) // a picture less
+      .finally(() => (this.#isEncoding = false));
+  }
+
+  #obey(command: PipelineCommand): 'done' | 'already' | undefined {
+    switch (command.type) {
+      case 'operate':
+        return this.#run.operate(command.operation);
+      case 'patch':
+        this.#run.configure(command.model_configuration, command.max_fps);
+        return undefined;
+      case 'watch':
+        this.#wantsFrames = command.frames;
+        this.#wantsResults = command.results;
+        return undefined;
+    }
+  }
+
+  #report(): void {
+    if (this.#isOver || this.#output.isFull) return;
+    const report = this.#run.report();
+    const text = JSON.stringify(report);
+    if (text === this.#lastReport) return;
+    this.#lastReport = text;
+    this.#send({ type: 'report', report });
+  }
+
+  #send(message: PipelineMessage, outputs: readonly Tensor[] = [], id = ''): void {
+    if (this.#isOver) return;
+    const parameters = { message: new JsonParameter(JSON.stringify(message)) };
+    const { model_id: servable } = this.#program.pipeline;
+    this.#output.respond({ servable, version: '', id, parameters, outputs });
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    for (const { message, outputs } of this.#waiting.splice(0)) this.#send(message, outputs);
+    this.#report();
+    this.#isOver = true;
+    clearInterval(this.#reporting);
+    this.#output.end(undefined);
+  }
+}

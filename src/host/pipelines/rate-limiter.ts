@@ -1,0 +1,45 @@
+/** What a limited pipeline does with a batch that comes too early: live sources lose it, files wait (sheet §3). */
+export type RateMode = 'drop' | 'wait';
+
+/** A rate of 0 or below stands for this. */
+const LOWEST_FPS = 0.01;
+
+/** Keeps the starts of batches apart. */
+export class RateLimiter {
+  #intervalMs: number;
+  readonly #now: () => number;
+  /** When the next batch may start. */
+  #nextAtMs = -Infinity;
+
+  /** @param perSecond null: no limit */
+  constructor(perSecond: number | null, now: () => number = () => performance.now()) {
+    this.#intervalMs = intervalOf(perSecond);
+    this.#now = now;
+  }
+
+  set rate(perSecond: number | null) {
+    this.#intervalMs = intervalOf(perSecond);
+    this.#nextAtMs = Math.min(this.#nextAtMs, this.#now() + this.#intervalMs);
+  }
+
+  /**
+   * Asks for the next batch to start.
+   * @returns ms to wait before it does; undefined: it is dropped
+   */
+  admit(mode: RateMode): number | undefined {
+    const now = this.#now();
+    if (this.#intervalMs === 0) return 0;
+    if (now >= this.#nextAtMs) {
+      this.#nextAtMs = now + this.#intervalMs;
+      return 0;
+    }
+    if (mode === 'drop') return undefined;
+    const waitMs = this.#nextAtMs - now;
+    this.#nextAtMs += this.#intervalMs;
+    return waitMs;
+  }
+}
+
+function intervalOf(perSecond: number | null): number {
+  return perSecond === null ? 0 : 1000 / Math.max(perSecond, LOWEST_FPS);
+}

@@ -1,0 +1,97 @@
+import type { BufferPolicy } from '../../media/sources/frame-buffer.ts';
+import type { SourceOptions } from '../../media/sources/ffmpeg-source.ts';
+import { parseSourceAddress } from '../../media/sources/source-address.ts';
+import { referencesOf, type PipelineRequest } from '../../pipelines/common/pipeline-schema.ts';
+import type { PipelineProgram } from '../../pipelines/common/messages.ts';
+
+/** How one source of a pipeline is opened, and how reports name that. */
+export interface SourcePlan {
+  readonly reference: string;
+  readonly options: SourceOptions;
+  /** Frames that it gave before a host was lost. */
+  readonly startFrame: number;
+  namesOf(isLive: boolean | undefined): {
+    readonly filling: string | undefined;
+    readonly consumption: string | undefined;
+    readonly buffer_size: number;
+  };
+}
+
+type Filling = NonNullable<PipelineRequest['source_buffer_filling_strategy']>;
+type Consumption = NonNullable<PipelineRequest['source_buffer_consumption_strategy']>;
+
+const EAGER_SIZE = 2;
+const LAZY_SIZE = 8;
+
+/**
+ * `ADAPTIVE_…` drop by the fullness of the buffer alone, as Roboflow's with `VIDEO_SOURCE_ADAPTIVE_BACKPRESSURE`: their
+ * estimate of a camera's pace loses 16 frames of 17 of one that declares more than it gives (sheet §3).
+ */
+const WHEN_FULL: Readonly<Record<Filling, BufferPolicy['whenFull']>> = {
+  WAIT: 'wait',
+  DROP_OLDEST: 'drop_oldest',
+  ADAPTIVE_DROP_OLDEST: 'drop_oldest',
+  DROP_LATEST: 'drop_newest',
+  ADAPTIVE_DROP_LATEST: 'drop_newest',
+};
+
+export function planSources({ pipeline, startFrames }: PipelineProgram): SourcePlan[] {
+  return referencesOf(pipeline).map((reference, index) => {
+    const { source_buffer_filling_strategy: filling, source_buffer_consumption_strategy: consumption } = pipeline;
+    // Before it is connected, what its reference says; a video over HTTP may turn out to be a file.
+    const seemsLive = !isFile(reference) || pipeline.realtime;
+    const chosen = strategies(filling, consumption, seemsLive);
+    const capacity = pipeline.buffer_size ?? (chosen.consumption === 'EAGER' ? EAGER_SIZE : LAZY_SIZE);
+    const buffer: BufferPolicy = {
+      capacity,
+      whenFull: WHEN_FULL[chosen.filling],
+      take: chosen.consumption === 'EAGER' ? 'newest' : 'next',
+    };
+    const isGiven = filling !== undefined || consumption !== undefined || pipeline.buffer_size !== undefined;
+    return {
+      reference,
+      startFrame: startFrames[index] ?? 0,
+      options: {
+        pixels: 'rgb24',
+        isRealtime: pipeline.realtime,
+        ...(isGiven && { buffer }),
+        ...sizeOf(pipeline, index),
+        connectTimeoutMs: pipeline.connect_timeout_ms,
+        stallTimeoutMs: pipeline.stall_timeout_ms,
+        maxReconnects: pipeline.max_reconnects,
+      },
+      namesOf: (isLive) => {
+        if (isLive === undefined) return { filling: undefined, consumption: undefined, buffer_size: capacity };
+        const names = isGiven ? chosen : strategies(filling, consumption, isLive);
+        const size = isGiven ? capacity : isLive ? EAGER_SIZE : 4;
+        return { ...names, buffer_size: size };
+      },
+    };
+  });
+}
+
+function strategies(
+  filling: Filling | undefined,
+  consumption: Consumption | undefined,
+  isLive: boolean,
+): { readonly filling: Filling; readonly consumption: Consumption } {
+  return {
+    filling: filling ?? (isLive ? 'ADAPTIVE_DROP_OLDEST' : 'WAIT'),
+    consumption: consumption ?? (isLive ? 'EAGER' : 'LAZY'),
+  };
+}
+
+function isFile(reference: string): boolean {
+  try {
+    return parseSourceAddress(reference).kind === 'file';
+  } catch {
+    return true;
+  }
+}
+
+function sizeOf({ video_source_properties: given }: PipelineRequest, index: number): Pick<SourceOptions, 'size'> {
+  const properties = Array.isArray(given) ? given[index] : given;
+  const [width, height] = [Number(properties?.['frame_width']), Number(properties?.['frame_height'])];
+  const isSize = [width, height].every((side) => Number.isInteger(side) && side >= 1 && side <= 16_384);
+  return isSize ? { size: { width, height } } : {};
+}

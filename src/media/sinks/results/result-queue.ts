@@ -1,0 +1,88 @@
+import { messageOf } from '../../../base/errors.ts';
+import type { ResultRecord, ResultSink, ResultSinkCounts } from './result-record.ts';
+
+/** What a kind of sink implements; {@link ResultQueue} calls `write` once at a time. */
+export interface ResultDriver {
+  readonly type: string;
+  /** Without credentials. */
+  readonly target: string;
+  /** Rejects where the record is lost; the next one is tried all the same. */
+  write(record: ResultRecord): Promise<void>;
+  /** Writes under way may be given up. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** The queue before a sink: what is slow or broken costs its own results, and nobody else's. */
+export class ResultQueue implements ResultSink {
+  readonly #driver: ResultDriver;
+  readonly #capacity: number;
+  readonly #onError: (message: string) => void;
+  readonly #waiting: ResultRecord[] = [];
+  #pumping: Promise<void> | undefined;
+  #isClosed = false;
+  #delivered = 0;
+  #failed = 0;
+  #dropped = 0;
+  #lastError: string | undefined;
+
+  /** @param onError told of each failure that is another than the one before */
+  constructor(driver: ResultDriver, capacity: number, onError: (message: string) => void = () => {}) {
+    this.#driver = driver;
+    this.#capacity = capacity;
+    this.#onError = onError;
+  }
+
+  get type(): string {
+    return this.#driver.type;
+  }
+
+  get target(): string {
+    return this.#driver.target;
+  }
+
+  get counts(): ResultSinkCounts {
+    const [delivered, failed, dropped] = [this.#delivered, this.#failed, this.#dropped];
+    return { delivered, failed, dropped, waiting: this.#waiting.length, lastError: this.#lastError };
+  }
+
+  deliver(record: ResultRecord): void {
+    if (this.#isClosed) return;
+    if (this.#waiting.length >= this.#capacity) {
+      this.#waiting.shift();
+      this.#dropped++;
+    }
+    this.#waiting.push(record);
+    this.#pumping ??= this.#pump();
+  }
+
+  async finish(withinMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, withinMs)));
+    await Promise.race([this.#pumping, limit]);
+    clearTimeout(timer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#dropped += this.#waiting.length;
+    this.#waiting.length = 0;
+    await this.#driver.close();
+    await this.#pumping;
+  }
+
+  async #pump(): Promise<void> {
+    for (let record = this.#waiting.shift(); record !== undefined; record = this.#waiting.shift()) {
+      try {
+        await this.#driver.write(record);
+        this.#delivered++;
+        this.#lastError = undefined;
+      } catch (error) {
+        this.#failed++;
+        const message = messageOf(error);
+        if (message !== this.#lastError && !this.#isClosed) this.#onError(message);
+        this.#lastError = message;
+      }
+    }
+    this.#pumping = undefined;
+  }
+}

@@ -1,0 +1,96 @@
+import { createHmac } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { MillraceError, messageOf } from '../../../base/errors.ts';
+import { hideCredentials } from '../../ffmpeg/redact.ts';
+import { resultJson } from './payload.ts';
+import type { ResultDriver } from './result-queue.ts';
+import type { ResultRecord } from './result-record.ts';
+
+export interface WebhookOptions {
+  readonly url: string;
+  readonly secret: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Tries after the first one. */
+  readonly retries: number;
+  readonly timeoutMs: number;
+  readonly onlyDetections: boolean;
+}
+
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 10_000;
+
+/**
+ * One POST per frame. Statuses 408, 425, 429 and 5xx, and connections that fail, are tried again, with waits that double.
+ * With a secret the header `X-Millrace-Signature` is `sha256=` and the HMAC of the body in hex; `X-Millrace-Delivery` is the
+ * same for all tries of a result.
+ */
+export class WebhookResults implements ResultDriver {
+  readonly type = 'webhook';
+  readonly target: string;
+  readonly #options: WebhookOptions;
+  readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #closing = new AbortController();
+
+  constructor(options: WebhookOptions) {
+    this.#options = options;
+    this.target = hideCredentials(options.url);
+    const url = new URL(options.url);
+    const { username, password } = url;
+    // fetch refuses URLs with credentials.
+    const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    this.#headers = username === '' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+    url.username = url.password = '';
+    this.#url = url.href;
+  }
+
+  async write(record: ResultRecord): Promise<void> {
+    const { onlyDetections, retries } = this.#options;
+    if (onlyDetections && record.result.predictions.length === 0) return;
+    const body = JSON.stringify(resultJson(record));
+    const id = `${record.pipelineId}-${record.sequence}`;
+    for (let tries = 0, waitMs = FIRST_WAIT_MS; ; tries++, waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+      const fault = await this.#post(body, id);
+      if (fault === undefined) return;
+      if (!fault.mayPass || tries >= retries || this.#closing.signal.aborted) {
+        throw new MillraceError('SINK_FAILED', `sink webhook: ${this.target}: ${fault.text}`);
+      }
+      await delay(waitMs * (0.8 + 0.4 * Math.random()), undefined, { signal: this.#closing.signal }).catch(() => {});
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    return Promise.resolve();
+  }
+
+  async #post(body: string, id: string): Promise<{ text: string; mayPass: boolean } | undefined> {
+    const { secret, headers, timeoutMs } = this.#options;
+    const signature =
+      secret === undefined
+        ? {}
+        : { 'x-millrace-signature': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}` };
+    try {
+      const response = await fetch(this.#url, {
+        method: 'POST',
+        body,
+        headers: {
+          'content-type': 'application/json',
+          'x-millrace-delivery': id,
+          ...this.#headers,
+          ...signature,
+          ...headers,
+        },
+        redirect: 'manual',
+        signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeoutMs)]),
+      });
+      await response.body?.cancel();
+      if (response.ok) return undefined;
+      const { status } = response;
+      return { text: `status ${status}`, mayPass: status >= 500 || [408, 425, 429].includes(status) };
+    } catch (error) {
+      const { cause } = error as { readonly cause?: unknown };
+      return { text: messageOf(cause ?? error), mayPass: true };
+    }
+  }
+}
