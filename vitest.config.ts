@@ -12,7 +12,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          include: ['test/system/**/*.test.ts', 'test/conformance/**/*.test.ts'],
+          include: ['test/system/**/*.test.ts', 'test/conformance/**/*.test.ts', 'test/media/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -18,8 +18,6 @@ export interface FfmpegSinkOptions {
   readonly endedByItself?: () => Error;
 }
 
-/** Frames that a child takes before what it writes to must have been opened; its pipe and buffers hold some. */
-const FRAMES_WHEN_CONNECTED = 15;
 const FINISH_MS = 15_000;
 
 /** One ffmpeg or ffplay after another, fed with frames; while none is there, frames are dropped and counted. */
@@ -29,8 +27,6 @@ export class FfmpegSink implements SinkDriver {
   #player: Player | undefined;
   #isAborted = false;
   #wasConnected = false;
-  /** Taken by this player. */
-  #taken = 0;
   #retryAtMs = 0;
   droppedLost = 0;
   reconnections = 0;
@@ -56,7 +52,7 @@ export class FfmpegSink implements SinkDriver {
       await this.#lost(error as MillraceError);
       return;
     }
-    if (++this.#taken < FRAMES_WHEN_CONNECTED) return;
+    if (!this.#player.isConnected) return;
     this.#wasConnected = true;
     this.#backOff.succeeded();
   }
@@ -73,7 +69,6 @@ export class FfmpegSink implements SinkDriver {
   #open(frame: SinkFrame): Player {
     const { label, process, stallMs } = this.#options;
     if (this.#retryAtMs > 0) this.reconnections++;
-    this.#taken = 0;
     return new Player({ ...process(frame), label, stallMs, finishMs: FINISH_MS }, frame);
   }
 
@@ -81,6 +76,7 @@ export class FfmpegSink implements SinkDriver {
     const { maxReconnects, retryFirst, onEvent, endedByItself } = this.#options;
     if (this.#isAborted) return;
     const hadPlayer = this.#player !== undefined;
+    this.#wasConnected ||= this.#player?.isConnected === true;
     this.#player = undefined;
     this.droppedLost++;
     if (endedByItself !== undefined && hadPlayer && isGoodEnd(error)) throw endedByItself();

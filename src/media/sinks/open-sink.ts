@@ -26,7 +26,8 @@ const STALL_MS = 10_000;
 
 const HEAD = ['-hide_banner', '-loglevel', 'error'];
 const INPUT = ['-probesize', '32', '-analyzeduration', '0', '-f', 'nut', '-i', 'pipe:0'];
-const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p'];
+/** Without B frames: no delay, and times that need no edit list, which a file written in fragments has not. */
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-bf', '0'];
 /** Played however the writer ends: each fragment is complete. */
 const FRAGMENTED = ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'];
 
@@ -71,7 +72,7 @@ function fileProcess(
         '-vf',
         `scale=${width}:${height}:force_original_aspect_ratio=decrease,pad=${even(width)}:${even(height)}:(ow-iw)/2:(oh-ih)/2,setsar=1`,
       ],
-      ...['-vsync', 'vfr', '-enc_time_base', '1/90000'],
+      ...['-vsync', 'vfr'],
       ...codecOf(path),
       ...['-y', `file:${path}`],
     ],
@@ -79,7 +80,7 @@ function fileProcess(
 }
 
 function codecOf(path: string): string[] {
-  const h264 = [...H264, '-preset', 'veryfast', '-g', '60'];
+  const h264 = ['-enc_time_base', '1/90000', ...H264, '-preset', 'veryfast', '-g', '60'];
   switch (extname(path).toLowerCase()) {
     case '.mp4':
     case '.m4v':
@@ -89,7 +90,8 @@ function codecOf(path: string): string[] {
     case '.ts':
       return [...h264, '-flush_packets', '1'];
     default:
-      return []; // ffmpeg's own choice for the format
+      // ffmpeg's own choice for the format; some of its codecs know no finer times.
+      return ['-enc_time_base', '1/1000'];
   }
 }
 
@@ -102,7 +104,7 @@ function streamProcess(url: string, isPaced: boolean): PlayerProcess {
       ...INPUT,
       ...['-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2,setsar=1', '-vsync', 'passthrough', '-enc_time_base', '1/90000'],
       ...[...H264, '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '30'],
-      ...['-f', 'rtsp', '-rtsp_transport', 'tcp', '-muxdelay', '0.1', url],
+      ...['-progress', 'pipe:1', '-f', 'rtsp', '-rtsp_transport', 'tcp', '-muxdelay', '0.1', url],
     ],
   };
 }

@@ -24,6 +24,8 @@ export class Player {
   readonly #shape: Omit<Picture, 'data'>;
   #lastUs = -1;
   #isStuck = false;
+  /** It reports a frame in its output (`-progress pipe:1`), so that has been opened. */
+  isConnected = false;
 
   /** @throws MillraceError FFMPEG_MISSING */
   constructor(options: PlayerOptions, { width, height, format }: Omit<Picture, 'data'>) {
@@ -31,7 +33,9 @@ export class Player {
     this.#shape = { width, height, format };
     const { program, args, env = {} } = options;
     this.#child = new MediaProcess({ program, args, env, hasInput: true, parentDeath: 'TERM' });
-    this.#child.stdout.resume();
+    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (/^frame=\s*[1-9]/m.test(text)) this.isConnected = true;
+    });
     this.#child.stdin.write(nutHead(this.#shape));
   }
 

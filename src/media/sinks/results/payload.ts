@@ -90,4 +90,3 @@ export function localTime(ms: number): string {
   const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
   return `${day}T${time}${fraction === 0 ? '' : `.${String(fraction).padStart(6, '0')}`}`;
 }
-
