@@ -7,7 +7,7 @@ import type { TensorSpec } from '../tensor/tensor.ts';
  * What the front sends to have a servable loaded: the part of its `ServableSpec` that a host needs. The two are declared
  * apart because a host knows nothing of the front; `test/contracts/host-spec.test.ts` compares them.
  */
-export type HostSpec = GraphLoad | ModelLoad | RuntimeLoad | EnsembleLoad;
+export type HostSpec = GraphLoad | ModelLoad | RuntimeLoad | EnsembleLoad | RemoteModelLoad;
 
 interface Load {
   readonly name: string;
@@ -66,6 +66,14 @@ export interface ModelLoad extends Load {
 export interface ModelBatching extends BatchingOptions {
   /** Rows in one batch; undefined: the `maxBatchSize` of the signature. */
   readonly maxBatchSize?: number | undefined;
+}
+
+/** A model that another host loads, for graphs to run from here. */
+export interface RemoteModelLoad extends Load {
+  readonly kind: 'remote';
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly provider?: string | undefined;
 }
 
 export interface ModelSignature {

@@ -16,14 +16,16 @@ import type { GraphLoad, HostSpec, ModelLoad, RuntimeLoad } from './host-spec.ts
 import { Lease } from './lease.ts';
 import { LeasedSession } from './leased-session.ts';
 import { modelServable, ModelServable } from './model-servable.ts';
+import { RemoteModelSession, type RemoteModels } from './remote-model-session.ts';
+import { openPipeline } from './pipelines/open-pipeline.ts';
 import { loadRuntimeServable } from './runtime/load-runtime-servable.ts';
 import { HostMeter } from './runtime/runtime-meter.ts';
 import { Turns } from './runtime/turns.ts';
 import type { HostServable } from './servable.ts';
 import { warmUp } from './warm-up.ts';
 
-/** Announces model runs to the supervisor. */
-export interface RunAnnouncer {
+/** The front, as its host talks to it unasked. */
+export interface FrontLink extends RemoteModels {
   /** As of `RunMonitor`. */
   runStarted(deadlineMs: number): Promise<void> | undefined;
   runEnded(loadId: number, timing: RunTiming): void;
@@ -43,7 +45,7 @@ const PATIENCE_MS = 1000;
 /** Everything that one host process serves. */
 export class Host implements HostHandler {
   readonly #logger: Logger;
-  readonly #announcer: RunAnnouncer;
+  readonly #front: FrontLink;
   readonly #loaded = new Map<number, Lease<HostServable>>();
   /** The generations of each model, the newest last, for graphs: by name and version. */
   readonly #models = new Map<string, readonly Lease<HostServable>[]>();
@@ -61,8 +63,8 @@ export class Host implements HostHandler {
   /** Load ids of models that came with a graph; the front does not know them. */
   #nextOwnId = -1;
 
-  constructor(announcer: RunAnnouncer, logger: Logger) {
-    this.#announcer = announcer;
+  constructor(front: FrontLink, logger: Logger) {
+    this.#front = front;
     this.#logger = logger;
   }
 
@@ -75,7 +77,7 @@ export class Host implements HostHandler {
 
   load(loadId: number, spec: unknown): Promise<object> {
     const { kind } = spec as HostSpec;
-    if (kind !== 'model') this.#lives.set(loadId, new Cancellation());
+    if (kind !== 'model' && kind !== 'remote') this.#lives.set(loadId, new Cancellation());
     const loading = this.#loading.then(() => this.#load(loadId, spec as HostSpec));
     const settled = loading.then(nothing, nothing);
     // Users' code may take its time, or for ever; nothing but itself waits for a graph or a runtime.
@@ -111,6 +113,10 @@ export class Host implements HostHandler {
 
   open(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession {
     return new LeasedSession(this.#find(loadId), first, output);
+  }
+
+  openPipeline(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession {
+    return new LeasedSession(this.#find(loadId), first, output, (servable, own) => openPipeline(servable, first, own));
   }
 
   /** Resolves when everything has closed, also what was unloaded before. */
@@ -149,7 +155,8 @@ export class Host implements HostHandler {
     });
     this.#loaded.set(loadId, lease);
     const key = `${spec.name}/${spec.version}`;
-    if (spec.kind === 'model') this.#models.set(key, [...(this.#models.get(key) ?? []), lease]);
+    if (spec.kind === 'model' || spec.kind === 'remote')
+      this.#models.set(key, [...(this.#models.get(key) ?? []), lease]);
     return servable.description;
   }
 
@@ -161,6 +168,8 @@ export class Host implements HostHandler {
         return this.#loadRuntime(loadId, spec);
       case 'graph':
         return this.#loadGraphAlone(spec);
+      case 'remote':
+        return Promise.resolve(new ModelServable(new RemoteModelSession(loadId, spec, this.#front)));
       case 'ensemble':
         return Promise.resolve(loadEnsemble(spec, () => this.#modelService()));
     }
@@ -168,10 +177,10 @@ export class Host implements HostHandler {
 
   async #loadModel(loadId: number, spec: ModelLoad): Promise<HostServable> {
     const monitor: RunMonitor = {
-      runStarted: (deadlineMs) => this.#announcer.runStarted(deadlineMs),
+      runStarted: (deadlineMs) => this.#front.runStarted(deadlineMs),
       runEnded: (timing) => {
         const counts = timing !== noTiming && !this.#warming.has(loadId);
-        this.#announcer.runEnded(counts ? Math.max(0, loadId) : 0, timing);
+        this.#front.runEnded(counts ? Math.max(0, loadId) : 0, timing);
       },
     };
     const intraOpThreads = spec.intraOpThreads ?? this.#intraOpThreads;
@@ -188,7 +197,7 @@ export class Host implements HostHandler {
     const life = this.#lives.get(loadId) ?? new Cancellation();
     if (life.error !== undefined) throw life.error;
     const logger = this.#logger.child({ servable: spec.name });
-    const meter = new HostMeter((updates) => this.#announcer.metered(loadId, updates));
+    const meter = new HostMeter((updates) => this.#front.metered(loadId, updates));
     const parts = { logger, meter, turns: this.#turns, lookAhead: this.#streamLookAhead };
     return loadRuntimeServable(spec, parts, life);
   }

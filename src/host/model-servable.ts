@@ -47,7 +47,7 @@ export class ModelServable implements HostServable {
     checkInputs(request.servable, this.session.inputs, request.inputs, request.id, this.#maxBatchSize > 0);
     checkRequestedOutputs(request, this.session.outputs);
     const isWanted = (): boolean => cancellation.error === undefined;
-    const outputs = await this.session.run(request.inputs, isWanted, callerOf(request));
+    const outputs = await this.session.run(request.inputs, isWanted, callerOf(request, cancellation));
     if (cancellation.error !== undefined) throw cancellation.error;
     const { name, version } = this.session;
     return { servable: name, version, id: request.id, outputs: selectOutputs(request, outputs) };

@@ -1,18 +1,18 @@
+import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { RunCaller } from '../runtime/model-session.ts';
 import type { InferenceRequest } from '../tensor/inference.ts';
 import { Uint64, type ParameterValue } from '../tensor/parameters.ts';
 
-const NOBODY: RunCaller = {};
-
 /**
  * What a request says of its turn: `priority` and `timeout` (µs) (KServe sheet §1.4).
  * @throws MillraceError INVALID_PARAMETER
  */
-export function callerOf({ id, parameters }: InferenceRequest): RunCaller {
+export function callerOf({ id, parameters }: InferenceRequest, cancellation: Cancellation): RunCaller {
   const { priority, timeout } = parameters ?? {};
-  if (priority === undefined && timeout === undefined) return id === '' ? NOBODY : { requestId: id };
-  return { requestId: id, priority: wholeNumber('priority', priority), timeoutUs: wholeNumber('timeout', timeout) };
+  const caller: RunCaller = { requestId: id, signal: () => cancellation.signal };
+  if (priority === undefined && timeout === undefined) return caller;
+  return { ...caller, priority: wholeNumber('priority', priority), timeoutUs: wholeNumber('timeout', timeout) };
 }
 
 function wholeNumber(name: string, value: ParameterValue | undefined): number | undefined {

@@ -16,6 +16,8 @@ export function serveHost(open: OpenStream, logger: Logger, onClose: () => void)
       runStarted: (deadlineMs) => server.runStarted(deadlineMs),
       runEnded: (loadId, timing) => server.runEnded(loadId, timing),
       metered: (loadId, updates) => server.metered(loadId, updates),
+      infer: (loadId, request, cancellation) => server.infer(loadId, request, cancellation),
+      released: (loadId) => server.released(loadId),
     },
     logger,
   );

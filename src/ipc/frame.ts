@@ -13,6 +13,12 @@ export const PROTOCOL_VERSION = 1;
 export const HEADER_BYTES = 12;
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
 
+/**
+ * Channels up from here are opened by the host: INFER, RESPONSE, END and ABORT go the other way round there, for models that
+ * are on another host.
+ */
+export const FIRST_HOST_CHANNEL = 0x8000_0000;
+
 export const FLAG_FIRST = 1;
 export const FLAG_LAST = 2;
 
@@ -52,6 +58,8 @@ export const MESSAGE = {
    * increments, a gauge's last one is its value, a histogram's are observations.
    */
   METRICS: 41,
+  /** The host has no use any more for a model of another host, which it was told to UNLOAD. Channel 0: varint loadId. */
+  RELEASED: 42,
 } as const;
 
 export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];

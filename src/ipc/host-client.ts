@@ -4,12 +4,14 @@ import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import { TransientMap } from '../base/transient-map.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { openBody, readError, readResponse, readResponseTiming, writeRequest } from './codec.ts';
+import { openBody, readError, readRequest, readResponse, readResponseTiming, writeRequest } from './codec.ts';
 import { Connection, fromStream } from './connection.ts';
-import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
-import type { HeadReader, HeadWriter } from './head.ts';
+import { FIRST_HOST_CHANNEL, MESSAGE, PROTOCOL_VERSION } from './frame.ts';
+import type { HeadReader } from './head.ts';
+import { IncomingCalls, type Infer } from './incoming-calls.ts';
+import { OutgoingCalls } from './outgoing-calls.ts';
 import { readProgress } from './progress-tally.ts';
-import { abortChannel, givesBack, RemoteSession } from './remote-session.ts';
+import { RemoteSession } from './remote-session.ts';
 import type { MetricUpdate } from './metric-update.ts';
 import type { RunTiming } from './run-timing.ts';
 import type { ResponseTiming, SessionLimits, SessionPort, SessionSink } from './session.ts';
@@ -27,6 +29,12 @@ export interface HostEvents {
   onRunEnded(loadId: number, timing: RunTiming): void;
   /** A runtime measured something itself. */
   onMetrics(loadId: number, updates: readonly MetricUpdate[]): void;
+  /** A graph of the host runs a model that is on another one. */
+  onCall?: Infer;
+  /** The host has no use any more for a model that is on another one, which it was told to unload. */
+  onReleased?(loadId: number): void;
+  /** A fault in `onCall` that is not the host's to hear. */
+  onFault?(error: unknown): void;
 }
 
 /** The front's end of the protocol with one host. */
@@ -35,7 +43,9 @@ export class HostClient {
   readonly #events: HostEvents;
   readonly #limits: SessionLimits;
   readonly #pool: BufferPool | undefined;
-  readonly #unary = new TransientMap<number, Waiting<InferenceResponse>>();
+  readonly #calls: OutgoingCalls;
+  /** Of models that are on other hosts. */
+  readonly #hostsCalls: IncomingCalls;
   readonly #sessions = new TransientMap<number, RemoteSession>();
   /** Answers in JSON, by channel: welcome and loads. */
   readonly #replies = new Map<number, Waiting<unknown>>();
@@ -55,6 +65,10 @@ export class HostClient {
       pool,
     );
     this.#pool = pool;
+    const parts = { connection: this.#connection, newChannel: () => this.#newChannel(), pool };
+    this.#calls = new OutgoingCalls(parts);
+    const infer: Infer = (...call) => events.onCall?.(...call) ?? Promise.reject(nobodyAnswers());
+    this.#hostsCalls = new IncomingCalls(this.#connection, infer, (fault) => events.onFault?.(fault), pool);
   }
 
   /** Its connection has ended; whether the process has too, is heard later. */
@@ -69,12 +83,12 @@ export class HostClient {
 
   /** Calls and sessions under way: what placement compares. */
   get callCount(): number {
-    return this.#unary.size + this.#sessions.size;
+    return this.#calls.size + this.#sessions.size;
   }
 
   /** Unary calls under way. */
   get unaryCount(): number {
-    return this.#unary.size;
+    return this.#calls.size;
   }
 
   /** Greets the host with its settings; settles when it is ready for loads. */
@@ -100,31 +114,7 @@ export class HostClient {
   }
 
   infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
-    return new Promise((resolve, reject) => {
-      if (this.#lost !== undefined) return reject(this.#lost);
-      const channel = this.#newChannel();
-      const forget = cancellation.onCancel((error) => {
-        if (!this.#unary.delete(channel)) return;
-        abortChannel(this.#connection, channel, error);
-        reject(error);
-      });
-      if (cancellation.error !== undefined) return reject(cancellation.error);
-      this.#unary.set(channel, {
-        resolve: (response) => {
-          forget();
-          resolve(response);
-        },
-        reject: (error) => {
-          forget();
-          reject(error);
-        },
-      });
-      const write = (writer: HeadWriter): readonly Uint8Array[] => {
-        writer.varint(loadId);
-        return writeRequest(writer, request);
-      };
-      this.#connection.send(MESSAGE.INFER, channel, write, givesBack(this.#pool, request));
-    });
+    return this.#calls.infer(loadId, request, cancellation);
   }
 
   /**
@@ -182,9 +172,9 @@ export class HostClient {
 
   #newChannel(): number {
     do {
-      this.#nextChannel = this.#nextChannel >= 0xffff_fff0 ? 1 : this.#nextChannel + 1;
+      this.#nextChannel = this.#nextChannel >= FIRST_HOST_CHANNEL - 1 ? 1 : this.#nextChannel + 1;
     } while (
-      this.#unary.has(this.#nextChannel) ||
+      this.#calls.has(this.#nextChannel) ||
       this.#sessions.has(this.#nextChannel) ||
       this.#replies.has(this.#nextChannel)
     );
@@ -203,6 +193,14 @@ export class HostClient {
         return this.#sessions.get(channel)?.refuse(head.string(), readError(head));
       case MESSAGE.END:
         return this.#receiveEnd(channel, head);
+      case MESSAGE.INFER: {
+        const loadId = head.varint();
+        return void this.#hostsCalls.answer(channel, loadId, readRequest(body, head, tensorsAt));
+      }
+      case MESSAGE.ABORT:
+        return this.#hostsCalls.cancel(channel, readError(head));
+      case MESSAGE.RELEASED:
+        return this.#events.onReleased?.(head.varint());
       case MESSAGE.RUN_STARTED:
         return this.#events.onRunStarted(head.varint());
       case MESSAGE.RUN_ENDED:
@@ -221,19 +219,16 @@ export class HostClient {
   }
 
   #receiveResponse(channel: number, timing: ResponseTiming | undefined, response: InferenceResponse): void {
-    const waiting = this.#unary.get(channel);
-    if (waiting === undefined) return this.#sessions.get(channel)?.respond(response, timing);
-    this.#unary.delete(channel);
-    waiting.resolve(response);
+    if (!this.#calls.respond(channel, response)) this.#sessions.get(channel)?.respond(response, timing);
   }
 
   #receiveEnd(channel: number, head: HeadReader): void {
     const error = head.byte() === 0 ? undefined : readError(head);
-    const waiting = this.#unary.get(channel) ?? this.#replies.get(channel);
+    if (this.#calls.fail(channel, error)) return;
+    const waiting = this.#replies.get(channel);
     if (waiting === undefined) return this.#sessions.get(channel)?.end(error);
-    this.#unary.delete(channel);
     this.#replies.delete(channel);
-    waiting.reject(error ?? new MillraceError('INTERNAL', 'the host ended a call without a response'));
+    waiting.reject(error ?? new MillraceError('INTERNAL', 'the host ended a load without an answer'));
   }
 
   #lose(): void {
@@ -246,8 +241,9 @@ export class HostClient {
         details: { whileLoading: true },
       }),
     );
-    for (const waiting of [...this.#unary.values(), ...queued]) waiting.reject(error);
-    this.#unary.clear();
+    this.#calls.lose(error);
+    this.#hostsCalls.cancelAll(error);
+    for (const waiting of queued) waiting.reject(error);
     this.#replies.clear();
     for (const session of this.#sessions.values()) session.end(error);
   }
@@ -262,4 +258,8 @@ function readTiming(head: HeadReader): RunTiming {
     inferNs: head.varint(),
     outputNs: head.varint(),
   };
+}
+
+function nobodyAnswers(): MillraceError {
+  return new MillraceError('INTERNAL', 'a host asked for a model on another one, and none is known');
 }

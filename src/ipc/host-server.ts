@@ -1,22 +1,30 @@
 import { MillraceError } from '../base/errors.ts';
-import { Cancellation } from '../base/cancellation.ts';
+import type { Cancellation } from '../base/cancellation.ts';
 import { TransientMap } from '../base/transient-map.ts';
-import type { InferenceRequest } from '../tensor/inference.ts';
-import { openBody, readError, readRequest, writeError, writeResponse, writeResponseTiming } from './codec.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { openBody, readError, readRequest, readResponse, readResponseTiming } from './codec.ts';
 import { Connection, type OpenStream } from './connection.ts';
-import { MESSAGE, PROTOCOL_VERSION } from './frame.ts';
+import { FIRST_HOST_CHANNEL, MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
 import type { HostHandler, HostSession } from './host-handler.ts';
+import { endChannel, IncomingCalls } from './incoming-calls.ts';
 import type { MetricUpdate } from './metric-update.ts';
+import { OutgoingCalls } from './outgoing-calls.ts';
 import type { RunTiming } from './run-timing.ts';
 import { SessionChannel } from './session-channel.ts';
+
+/** Runs of models on other hosts that may be under way at once; more wait in the host, and their graphs with them. */
+const OWN_CALLS = { maxMessages: 256, maxBytes: 64 * 2 ** 20 };
 
 /** The host's end of the protocol. */
 export class HostServer {
   readonly #connection: Connection;
   readonly #handler: HostHandler;
   readonly #onFault: (error: unknown) => void;
-  readonly #unary = new TransientMap<number, Cancellation>();
+  readonly #calls: IncomingCalls;
+  /** Of models that are on other hosts. */
+  readonly #ownCalls: OutgoingCalls;
+  #nextOwnChannel = FIRST_HOST_CHANNEL;
   readonly #sessions = new TransientMap<number, SessionChannel>();
 
   /** @param onFault told of every error that is not ours to send, for the log */
@@ -31,6 +39,9 @@ export class HostServer {
         onClose();
       },
     );
+    this.#calls = new IncomingCalls(this.#connection, (...call) => handler.infer(...call), onFault);
+    const newChannel = (): number => this.#newOwnChannel();
+    this.#ownCalls = new OutgoingCalls({ connection: this.#connection, newChannel, limits: OWN_CALLS });
   }
 
   /**
@@ -62,6 +73,23 @@ export class HostServer {
     });
   }
 
+  /** Runs a model that is on another host, by the number that the front gave it. */
+  infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
+    return this.#ownCalls.infer(loadId, request, cancellation);
+  }
+
+  /** Nothing here uses a model of another host any more. */
+  released(loadId: number): void {
+    this.#connection.send(MESSAGE.RELEASED, 0, (writer) => writer.varint(loadId));
+  }
+
+  #newOwnChannel(): number {
+    do {
+      this.#nextOwnChannel = this.#nextOwnChannel >= 0xffff_fff0 ? FIRST_HOST_CHANNEL : this.#nextOwnChannel + 1;
+    } while (this.#ownCalls.has(this.#nextOwnChannel));
+    return this.#nextOwnChannel;
+  }
+
   #receive(type: number, channel: number, body: Buffer): void {
     const { head, tensorsAt } = openBody(body);
     switch (type) {
@@ -69,7 +97,7 @@ export class HostServer {
         return this.#sessions.get(channel)?.push(readRequest(body, head, tensorsAt));
       case MESSAGE.INFER: {
         const loadId = head.varint();
-        return void this.#infer(channel, loadId, readRequest(body, head, tensorsAt));
+        return void this.#calls.answer(channel, loadId, readRequest(body, head, tensorsAt));
       }
       case MESSAGE.OPEN:
         return this.#open(channel, body, head, tensorsAt, (...opening) => this.#handler.open(...opening));
@@ -82,8 +110,13 @@ export class HostServer {
       case MESSAGE.HALF_CLOSE:
         return this.#sessions.get(channel)?.halfClose();
       case MESSAGE.ABORT:
-        this.#unary.get(channel)?.cancel(readError(head));
+        this.#calls.cancel(channel, readError(head));
         return this.#sessions.get(channel)?.abort(readError(openBody(body).head));
+      case MESSAGE.RESPONSE:
+        readResponseTiming(head);
+        return void this.#ownCalls.respond(channel, readResponse(body, head, tensorsAt));
+      case MESSAGE.END:
+        return void this.#ownCalls.fail(channel, head.byte() === 0 ? undefined : readError(head));
       case MESSAGE.PING:
         return this.#connection.send(MESSAGE.PONG, 0);
       case MESSAGE.UNLOAD:
@@ -119,35 +152,11 @@ export class HostServer {
       // Should the next load end this process, the front must know that this one did not.
       this.#connection.flush();
     } catch (error) {
-      this.#end(channel, error);
+      endChannel(this.#connection, channel, error, this.#onFault);
     }
   }
 
-  /** A response that cannot be encoded is a fault of its servable: it ends the call, never the host. */
-  async #infer(channel: number, loadId: number, request: InferenceRequest): Promise<void> {
-    const cancellation = new Cancellation();
-    this.#unary.set(channel, cancellation);
-    try {
-      const response = await this.#handler.infer(loadId, request, cancellation);
-      if (cancellation.error !== undefined) return;
-      this.#connection.send(MESSAGE.RESPONSE, channel, (writer) => {
-        writeResponseTiming(writer, undefined);
-        return writeResponse(writer, response);
-      });
-    } catch (error) {
-      if (cancellation.error === undefined) this.#end(channel, error);
-    } finally {
-      this.#unary.delete(channel);
-    }
-  }
-
-  #open(
-    channel: number,
-    body: Buffer,
-    head: HeadReader,
-    tensorsAt: number,
-    openIn: HostHandler['open'],
-  ): void {
+  #open(channel: number, body: Buffer, head: HeadReader, tensorsAt: number, openIn: HostHandler['open']): void {
     const loadId = head.varint();
     const limits = { maxMessages: head.varint(), maxBytes: head.varint() };
     const first = readRequest(body, head, tensorsAt);
@@ -164,18 +173,10 @@ export class HostServer {
     return session;
   }
 
-  #end(channel: number, cause: unknown): void {
-    const error = MillraceError.from(cause);
-    if (error !== cause) this.#onFault(cause);
-    this.#connection.send(MESSAGE.END, channel, (writer) => {
-      writer.byte(1);
-      writeError(writer, error);
-    });
-  }
-
   #abortAll(): void {
     const error = new MillraceError('SHUTTING_DOWN', 'the server is gone');
-    for (const cancellation of this.#unary.values()) cancellation.cancel(error);
+    this.#calls.cancelAll(error);
+    this.#ownCalls.lose(error);
     for (const session of this.#sessions.values()) session.abort(error);
   }
 }

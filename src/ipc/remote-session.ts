@@ -1,6 +1,7 @@
 import type { BufferPool } from '../base/buffer-pool.ts';
 import type { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { costOf, writeError, writeRequest } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { MESSAGE } from './frame.ts';
@@ -20,11 +21,11 @@ export interface RemoteSessionParts {
   readonly isPaced: boolean;
 }
 
-/** What to do when a request's tensors were sent: their memory is the pool's again, if it was. */
-export function givesBack(pool: BufferPool | undefined, request: InferenceRequest): (() => void) | undefined {
+/** What to do when tensors were sent: their memory is the pool's again, if it was. */
+export function givesBack(pool: BufferPool | undefined, tensors: readonly Tensor[]): (() => void) | undefined {
   if (pool === undefined) return undefined;
   return () => {
-    for (const tensor of request.inputs) pool.give(tensor.data);
+    for (const tensor of tensors) pool.give(tensor.data);
   };
 }
 
@@ -70,7 +71,7 @@ export class RemoteSession implements SessionPort {
     this.#messages++;
     this.#bytes += costOf(request.inputs);
     const write = (writer: HeadWriter): readonly Uint8Array[] => writeRequest(writer, request);
-    this.#connection.send(MESSAGE.PUSH, this.#channel, write, givesBack(this.#pool, request));
+    this.#connection.send(MESSAGE.PUSH, this.#channel, write, givesBack(this.#pool, request.inputs));
     this.#isFull = this.#isAtLimit;
     return !this.#isFull;
   }

@@ -2,6 +2,7 @@ import type { BufferPool } from '../base/buffer-pool.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { HostClient } from './host-client.ts';
+import type { Infer } from './incoming-calls.ts';
 import type { LaunchedHost, Launcher } from './launcher.ts';
 import type { MetricUpdate } from './metric-update.ts';
 import type { RunTiming } from './run-timing.ts';
@@ -40,6 +41,10 @@ export interface SupervisorEvents {
   onRun(loadId: number, timing: RunTiming): void;
   /** A runtime measured something itself. */
   onMetrics?(loadId: number, updates: readonly MetricUpdate[]): void;
+  /** As of `HostEvents`. */
+  onCall?: Infer;
+  /** As of `HostEvents`. */
+  onReleased?(loadId: number): void;
   /**
    * It is gone with all its calls and sessions; a replacement comes unless the supervisor was closed.
    * @param neverStarted its program could not even be started
@@ -102,6 +107,9 @@ export class Supervisor implements AsyncDisposable {
         if (loadId !== 0) this.#events.onRun(loadId, timing);
       },
       onMetrics: (loadId: number, updates: readonly MetricUpdate[]) => this.#events.onMetrics?.(loadId, updates),
+      ...(this.#events.onCall && { onCall: this.#events.onCall }),
+      onReleased: (loadId: number) => this.#events.onReleased?.(loadId),
+      onFault: (error: unknown) => this.#logger.error({ error: messageOf(error) }, 'fault in a call of a host'),
     };
     const client: HostClient = new HostClient(host.stream, this.#options.limits, events, this.#options.pool);
     this.#client = client;

@@ -2,6 +2,7 @@ import { MillraceError } from '../base/errors.ts';
 import type { ServableDescription } from '../ipc/description.ts';
 import type { HostClient } from '../ipc/host-client.ts';
 import type { HostSlot } from './host-pool.ts';
+import { RequestRate } from './request-rate.ts';
 import type { ServableSpec } from './servable-spec.ts';
 
 const SHORT_QUEUE_MS = 5;
@@ -20,6 +21,8 @@ export class Deployment {
   readonly spec: ServableSpec;
   readonly loadId: number;
   readonly slots: readonly HostSlot[];
+  /** Limits clients' requests, where its entry does. */
+  readonly rate: RequestRate | undefined;
   readonly #states = new Map<HostSlot, Settled>();
   /** Hosts that ended in a row while they loaded it. */
   readonly #losses = new Map<HostSlot, number>();
@@ -35,6 +38,8 @@ export class Deployment {
     this.spec = spec;
     this.loadId = loadId;
     this.slots = slots;
+    const limit = spec.kind === 'model' ? spec.requestLimit : undefined;
+    this.rate = limit && new RequestRate(spec.name, limit);
     for (const slot of slots) this.#states.set(slot, 'loading');
   }
 
@@ -138,9 +143,17 @@ export class Deployment {
     this.#serviceMs += (latencyMs / queued - this.#serviceMs) * SERVICE_WEIGHT;
   }
 
-  /** No new calls; the hosts free it when its sessions have ended. */
-  retire(): void {
+  /**
+   * No new calls; the hosts free it when its sessions have ended.
+   * @param unused settles when no graph of another host uses it any more
+   */
+  retire(unused?: Promise<void>): void {
     this.#isRetired = true;
+    if (unused === undefined) this.#unload();
+    else void unused.then(() => this.#unload());
+  }
+
+  #unload(): void {
     for (const slot of this.slots) slot.client?.unload(this.loadId);
   }
 

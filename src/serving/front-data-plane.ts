@@ -110,8 +110,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     return this.#wanted.load(name);
   }
 
-  unload(name: string): Promise<void> {
-    return this.#wanted.unload(name);
+  unload(name: string, withDependents = false): Promise<void> {
+    return this.#wanted.unload(name, withDependents);
   }
 
   isLive(): boolean {
@@ -184,7 +184,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     }
     if (deployment?.pickForCall() === undefined) throw this.#unavailable(entry);
     this.#checkAccepting();
-    const bytes = this.#inFlight.admit(request);
+    const leave = deployment.rate?.admit();
+    const bytes = this.#inFlight.admit(request, leave);
     const telemetry = this.#telemetry.of(entry);
     const graph = entry.kind === 'graph' ? telemetry.session('ModelInfer', context.interface) : undefined;
     const startedAt = performance.now();
@@ -211,6 +212,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     } finally {
       graph?.current.add(-1);
       this.#inFlight.release(bytes);
+      leave?.();
       this.#wakeIfIdle();
     }
   }

@@ -1,5 +1,6 @@
 import type { Logger } from '../base/logger.ts';
 import type { HostClient } from '../ipc/host-client.ts';
+import type { Infer } from '../ipc/incoming-calls.ts';
 import type { LaunchedHost, Launcher } from '../ipc/launcher.ts';
 import type { MetricUpdate } from '../ipc/metric-update.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
@@ -13,19 +14,36 @@ export interface HostSlotEvents {
   onRun(loadId: number, timing: RunTiming): void;
   /** A runtime measured something itself. */
   onMetrics(slot: HostSlot, loadId: number, updates: readonly MetricUpdate[]): void;
+  /** A graph of a host runs a model that is on another one. */
+  onCall: Infer;
+  /** A host has no use any more for a model of another one. */
+  onReleased(slot: HostSlot, loadId: number): void;
+}
+
+interface HostPlace {
+  readonly name: string;
+  readonly program: HostProgram;
+  readonly launch: Launcher;
 }
 
 /** A place for a host process; who is in it changes when one dies. */
 export class HostSlot implements AsyncDisposable {
   readonly name: string;
+  readonly language: HostProgram['language'];
   readonly #supervisor: Supervisor;
   #client: HostClient | undefined;
 
-  constructor(name: string, launch: Launcher, options: SupervisorOptions, events: HostSlotEvents, logger: Logger) {
+  constructor(
+    { name, program, launch }: HostPlace,
+    options: Omit<SupervisorOptions, 'name'>,
+    events: HostSlotEvents,
+    logger: Logger,
+  ) {
     this.name = name;
+    this.language = program.language;
     this.#supervisor = new Supervisor(
       launch,
-      options,
+      { ...options, name },
       {
         onUp: (client) => {
           this.#client = client;
@@ -37,6 +55,8 @@ export class HostSlot implements AsyncDisposable {
         },
         onRun: (loadId, timing) => events.onRun(loadId, timing),
         onMetrics: (loadId, updates) => events.onMetrics(this, loadId, updates),
+        onCall: (...call) => events.onCall(...call),
+        onReleased: (loadId) => events.onReleased(this, loadId),
       },
       logger,
     );
@@ -96,6 +116,8 @@ export class HostPool implements AsyncDisposable {
   readonly shared: readonly HostSlot[];
   /** With the number of servables that have them. */
   readonly #own = new Map<HostSlot, number>();
+  /** Shared hosts with the number of models that only some of them load. */
+  readonly #some = new Map<HostSlot, number>();
   /** Hosts by program and group. */
   readonly #groups = new Map<string, HostSlot[]>();
   readonly #options: HostPoolOptions;
@@ -107,6 +129,28 @@ export class HostPool implements AsyncDisposable {
     this.#events = events;
     this.#logger = logger;
     this.shared = Array.from({ length: options.shared }, (_, i) => this.#slot(`host ${i}`, JAVASCRIPT));
+  }
+
+  /** Every host that runs our own program. */
+  get javascript(): readonly HostSlot[] {
+    return [...this.shared, ...this.#own.keys()].filter(({ language }) => language === 'javascript');
+  }
+
+  /** As many of the shared hosts, those with the fewest models that not all of them load. */
+  acquireSome(count: number): readonly HostSlot[] {
+    if (count >= this.shared.length) return this.shared;
+    const taken = this.shared.toSorted((a, b) => this.#modelsOf(a) - this.#modelsOf(b)).slice(0, count);
+    for (const slot of taken) this.#some.set(slot, this.#modelsOf(slot) + 1);
+    return taken;
+  }
+
+  /** Gives back what `acquireSome` gave. */
+  releaseSome(slots: readonly HostSlot[]): void {
+    for (const slot of slots) this.#some.set(slot, this.#modelsOf(slot) - 1);
+  }
+
+  #modelsOf(slot: HostSlot): number {
+    return this.#some.get(slot) ?? 0;
   }
 
   /** Hosts apart from the shared ones; each is released by itself, with `releaseOwn`. */
@@ -152,6 +196,6 @@ export class HostPool implements AsyncDisposable {
 
   #slot(name: string, program: HostProgram): HostSlot {
     const launch: Launcher = () => this.#options.launch(program);
-    return new HostSlot(name, launch, { ...this.#options.supervision, name }, this.#events, this.#logger);
+    return new HostSlot({ name, program, launch }, this.#options.supervision, this.#events, this.#logger);
   }
 }

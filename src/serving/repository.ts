@@ -9,6 +9,7 @@ import type { ServableKind, ServableState, ServableStatus } from './data-plane.t
 import { Deployment } from './deployment.ts';
 import { HostPool, type HostPoolOptions, type HostSlot } from './host-pool.ts';
 import { limitCalls, limitLoad, ownHosts } from './own-hosts.ts';
+import { ModelMirrors } from './model-mirrors.ts';
 import type { BrokenServable, LoadedServables, ServableSpec } from './servable-spec.ts';
 import { areDecimal, findVersion, inOrder } from './versions.ts';
 
@@ -58,6 +59,7 @@ export class ModelRepository implements AsyncDisposable {
   readonly #entries = new Map<string, Map<string, Entry>>();
   readonly #events: RepositoryEvents;
   readonly #byLoadId = new Map<number, Entry>();
+  readonly #mirrors = new ModelMirrors(() => this.#pool.javascript);
   #nextLoadId = 1;
   #waiters: (() => void)[] = [];
   #isClosed = false;
@@ -69,6 +71,8 @@ export class ModelRepository implements AsyncDisposable {
       options,
       {
         onUp: (slot, client) => this.#loadAll(slot, client),
+        onCall: (...call) => this.#mirrors.infer(...call),
+        onReleased: (slot, loadId) => this.#mirrors.released(slot, loadId),
         onDown: (slot, reason, neverStarted) => this.#down(slot, reason, neverStarted),
         onRun: (loadId, timing) => {
           const entry = this.#byLoadId.get(loadId);
@@ -175,11 +179,16 @@ export class ModelRepository implements AsyncDisposable {
   #deploy(entry: Entry, spec: ServableSpec): void {
     this.#retire(entry.next);
     const loadId = this.#nextLoadId++;
-    const own = ownHosts(spec);
-    const slots = own === undefined ? this.#pool.shared : this.#pool.acquireOwn(own);
-    entry.next = new Deployment(spec, loadId, slots);
+    entry.next = new Deployment(spec, loadId, this.#slotsFor(spec));
+    const { slots } = entry.next;
     this.#byLoadId.set(loadId, entry);
     for (const slot of slots) if (slot.client !== undefined) this.#load(entry, entry.next, slot, slot.client);
+  }
+
+  #slotsFor(spec: ServableSpec): readonly HostSlot[] {
+    if (spec.kind === 'model') return this.#pool.acquireSome(spec.instances ?? Infinity);
+    const own = ownHosts(spec);
+    return own === undefined ? this.#pool.shared : this.#pool.acquireOwn(own);
   }
 
   /** @returns whether it was loaded, or is new */
@@ -252,9 +261,10 @@ export class ModelRepository implements AsyncDisposable {
 
   #retire(deployment: Deployment | undefined): void {
     if (deployment === undefined) return;
-    deployment.retire();
+    deployment.retire(this.#mirrors.retire(deployment));
     this.#byLoadId.delete(deployment.loadId);
     if (deployment.slots === this.#pool.shared) return;
+    if (deployment.spec.kind === 'model') return this.#pool.releaseSome(deployment.slots);
     for (const slot of deployment.slots) void this.#releaseWhenIdle(slot);
   }
 
@@ -267,6 +277,13 @@ export class ModelRepository implements AsyncDisposable {
 
   /** Specs are loaded in the order of the calls: models before the graphs that name them. */
   #load(entry: Entry, deployment: Deployment, slot: HostSlot, client: HostClient): void {
+    if (this.#awaitsModels(deployment, slot)) {
+      this.#waiters.push(() => {
+        const isWanted = deployment === entry.next || deployment === entry.current;
+        if (isWanted && slot.client === client) this.#load(entry, deployment, slot, client);
+      });
+      return;
+    }
     const guard = this.#pool.isShared(slot) ? undefined : limitLoad(deployment.spec, slot, client);
     void deployment.load(slot, client).then((isLoaded) => {
       clearTimeout(guard);
@@ -276,6 +293,14 @@ export class ModelRepository implements AsyncDisposable {
         if (!this.#pool.isShared(slot)) limitCalls(deployment.spec, slot);
       } else this.#logger.error({ ...fields, reason: deployment.reason }, 'servable failed to load');
       this.#settle(entry);
+    });
+  }
+
+  /** A graph, while a model that its host will only be told of is still loading on another one. */
+  #awaitsModels({ spec, slots }: Deployment, slot: HostSlot): boolean {
+    if (spec.kind === 'model' || spec.kind === 'runtime') return false;
+    return this.entries().some(({ next }) => {
+      return next?.spec.kind === 'model' && !next.isSettled && slots.includes(slot) && !next.slots.includes(slot);
     });
   }
 
@@ -300,6 +325,7 @@ export class ModelRepository implements AsyncDisposable {
     entry.next = undefined;
     this.#retire(old);
     const { provider, warnings } = deployment.description ?? {};
+    if (deployment.spec.kind === 'model' && deployment.spec.instances !== undefined) this.#mirrors.add(deployment);
     if (deployment.description !== undefined) this.#events.onReady(entry, deployment.description);
     const fields = { servable: entry.name, version: entry.version, kind: entry.kind, provider };
     this.#logger.info(fields, old === undefined ? 'servable ready' : 'servable reloaded');
@@ -308,6 +334,7 @@ export class ModelRepository implements AsyncDisposable {
   }
 
   #loadAll(slot: HostSlot, client: HostClient): void {
+    this.#mirrors.onUp(slot, client);
     const entries = this.entries().toSorted((a, b) => KIND_ORDER[a.kind] - KIND_ORDER[b.kind]);
     for (const entry of entries) {
       for (const deployment of [entry.current, entry.next]) {
@@ -318,6 +345,7 @@ export class ModelRepository implements AsyncDisposable {
 
   #down(slot: HostSlot, reason: string, neverStarted: boolean): void {
     this.#events.onHostLost(slot);
+    this.#mirrors.onDown(slot);
     for (const entry of this.entries()) {
       entry.current?.down(slot, reason, neverStarted);
       entry.next?.down(slot, reason, neverStarted);

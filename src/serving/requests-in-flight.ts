@@ -23,19 +23,22 @@ export class RequestsInFlight {
 
   /**
    * A single request is taken however big it is.
+   * @param onRefused called before it throws
    * @returns what to release when it has ended
    * @throws MillraceError LIMIT_REACHED
    */
-  admit(request: InferenceRequest): number {
+  admit(request: InferenceRequest, onRefused?: () => void): number {
     const { maxRequestsInFlight, maxBytesInFlight } = this.#limits;
     const bytes = costOf(request.inputs);
     if (this.#count >= maxRequestsInFlight) {
+      onRefused?.();
       throw new MillraceError(
         'LIMIT_REACHED',
         `${maxRequestsInFlight} requests are in flight, which is the limit (max_requests_in_flight)`,
       );
     }
     if (this.#count > 0 && this.#bytes + bytes > maxBytesInFlight) {
+      onRefused?.();
       throw new MillraceError(
         'LIMIT_REACHED',
         `${this.#bytes} bytes are in flight, ${bytes} more would pass the limit of ${maxBytesInFlight} (max_bytes_in_flight)`,

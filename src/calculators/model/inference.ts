@@ -75,7 +75,7 @@ export const inference = defineCalculator({
         const tensors = gather(inWires, context.inputPorts);
         checkInputs(name, inputs, tensors);
         try {
-          const results = await session.run(tensors, () => !context.isCancelled);
+          const results = await session.run(tensors, () => !context.isCancelled, { signal: () => context.signal });
           scatter(results, outWires, context.outputPorts);
         } catch (error) {
           if (!context.isCancelled) throw error; // else it has failed before, and that is the fault to tell

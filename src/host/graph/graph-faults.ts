@@ -6,6 +6,14 @@ const PREFIXES = {
   GRAPH_START_FAILED: 'Failed to start mediapipe graph - ',
 } as const;
 
+/** Of a model that the graph runs: it may work the next time, so it is no fault of the graph's. */
+const UNAVAILABLE: ReadonlySet<Reason> = new Set<Reason>([
+  'HOST_LOST',
+  'QUEUE_FULL',
+  'QUEUE_TIMEOUT',
+  'SERVABLE_NOT_READY',
+]);
+
 const REASONS_OF_FAULTS = {
   timestamp: 'TIMESTAMP_NOT_INCREASING',
   type: 'WRONG_DATATYPE',
@@ -36,6 +44,13 @@ export function runFault(error: unknown): MillraceError {
   if (error.cause instanceof MillraceError && error.cause.reason === 'CANCELLED') return error.cause;
   if (error.cause instanceof MillraceError && error.cause.reason === 'CALL_TIMED_OUT') {
     return new MillraceError('CALL_TIMED_OUT', error.message, { cause: error });
+  }
+  if (error.cause instanceof MillraceError && UNAVAILABLE.has(error.cause.reason)) {
+    const { reason, details } = error.cause;
+    return new MillraceError(reason, `Mediapipe execution failed. MP status - UNAVAILABLE: ${error.message}`, {
+      details,
+      cause: error,
+    });
   }
   if (error.code === 'CANCELLED') return new MillraceError('CANCELLED', error.message, { cause: error });
   if (error.fault === 'queue') {

@@ -5,6 +5,7 @@ import { conversionHint, isModelFile, MODEL_EXTENSIONS } from '../../base/model-
 import type { BrokenServable, ModelSpec } from '../servable-spec.ts';
 import type { EntryContext, EntryResult } from './entry.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import { instancesOf, toDynamicBatching, toRequestLimit } from './model-scheduling-entry.ts';
 import { toExecutionProviders, toParallelism } from './ovms-device.ts';
 import { GRAPH_ONLY_KEYS, type ModelEntry, type VersionPolicy } from './ovms-schema.ts';
 
@@ -23,6 +24,8 @@ export async function readModelEntry(entry: ModelEntry, context: EntryContext): 
     executionProviders: toExecutionProviders(entry.target_device),
     intraOpThreads,
     runDeadlineMs: entry.run_deadline_ms ?? context.runDeadlineMs,
+    dynamicBatching: toDynamicBatching(entry.batching),
+    requestLimit: toRequestLimit(entry.rate_limit),
   };
   const basePath = resolve(context.folder, requiredBasePath(entry));
   const specs: ModelSpec[] = [];
@@ -31,7 +34,8 @@ export async function readModelEntry(entry: ModelEntry, context: EntryContext): 
   for (const { version, place } of await findVersions(basePath, entry, context)) {
     try {
       const { path, files } = await modelFiles(place);
-      const spec = { kind: 'model' as const, name: entry.name, version, path, ...settings };
+      const instances = await instancesOf(entry.instances, settings, files);
+      const spec = { kind: 'model' as const, name: entry.name, version, path, ...settings, instances };
       specs.push({ ...spec, files, fingerprint: await fingerprintOf(spec, files) });
     } catch (error) {
       watched.push(place);

@@ -100,8 +100,77 @@ const graphKeys = {
   max_queued_packets: limit('max_queued_packets', 'packets'),
 };
 
+const count = (least: number) =>
+  z
+    .int()
+    .min(least)
+    .max(2 ** 31 - 1);
+
+/** What only a model may say, beyond OVMS's keys. */
+const ownModelKeys = {
+  batching: strictObject({
+    max_batch_size: count(1).meta({
+      description: 'Rows in one run, at most; a request with more runs alone. Required.',
+    }),
+    preferred_batch_sizes: z.array(count(1)).optional().meta({
+      description: 'A run has the largest of these sizes that there are requests for, else as much as there is.',
+    }),
+    max_queue_delay_us: count(0).optional().meta({
+      description:
+        'How long the oldest request waits for others while the model is free. Default 0: what comes during a run makes the next one.',
+      unit: 'microseconds',
+    }),
+    preserve_ordering: z.boolean().optional().meta({
+      description: 'Answers come in the order of the requests, whatever their shapes and priorities. Default false.',
+    }),
+    priority_levels: count(0).optional().meta({
+      description: 'Priorities that requests may give (parameter `priority`); 1 is served first. Default 0: none.',
+    }),
+    default_priority_level: count(1).optional().meta({
+      description: 'Of a request that gives none, or one that there is not. Default the last.',
+    }),
+    max_queue_size: count(0).optional().meta({
+      description:
+        'Requests that may wait at each priority; one more is refused with UNAVAILABLE. Default 0: no limit.',
+    }),
+    default_timeout_us: count(0).optional().meta({
+      description: 'Longest wait of a request. Default 0: no limit.',
+      unit: 'microseconds',
+    }),
+    allow_timeout_override: z.boolean().optional().meta({
+      description: "A request's parameter `timeout` (microseconds) may shorten its wait. Default true.",
+    }),
+    timeout_action: z.enum(['reject', 'delay']).optional().meta({
+      description: '`reject` (default): UNAVAILABLE. `delay`: behind all that came in time.',
+    }),
+  })
+    .optional()
+    .meta({
+      description:
+        "Requests of all clients, streams and graphs run as one, with the rows of all: an object with `max_batch_size` and others, see [models.md](models.md). The first dimension of each of the model's tensors must be dynamic.",
+      ours: true,
+    }),
+  instances: count(1).optional().meta({
+    description:
+      'How many hosts load the model; graphs of the others reach it through the front. Default: every host where its files have at most 64 MiB, 1 where they have more, where it batches and where it is for a GPU.',
+    unit: 'hosts',
+    ours: true,
+  }),
+  rate_limit: strictObject({
+    max_requests_per_second: z.number().positive().optional(),
+    max_concurrent_requests: count(1).optional(),
+  })
+    .optional()
+    .meta({
+      description:
+        '`max_requests_per_second` (a second without any lets as many come at once) and `max_concurrent_requests` of clients; what is beyond is refused with RESOURCE_EXHAUSTED (REST: 429). Runs in graphs do not count.',
+      ours: true,
+    }),
+};
+
 /** What only a model may say. */
 const modelKeys = {
+  ...ownModelKeys,
   model_version_policy: versionPolicy.optional().meta({
     description:
       'Which numbered sub-folders are served. Default the highest; the highest served is the default version.',
@@ -202,10 +271,10 @@ export const ovmsFileSchema = strictObject({
   })
     .optional()
     .meta({ description: '`metrics.enable` is the option metrics_enable; every metric is served, whatever the list.' }),
-  pipeline_config_list: z
-    .array(z.unknown())
-    .optional()
-    .meta({ description: 'Refused: write the pipeline as a graph.' }),
+  pipeline_config_list: z.array(z.unknown()).optional().meta({
+    description:
+      "OVMS's pipelines of models: each is served as an ensemble. Custom nodes and demultiplexing are refused: write a graph.",
+  }),
   custom_loader_config_list: z.array(z.unknown()).optional().meta({ description: 'Refused unless empty.' }),
   custom_node_library_config_list: z.array(z.unknown()).optional().meta({ description: 'Refused unless empty.' }),
 });
@@ -213,6 +282,7 @@ export const ovmsFileSchema = strictObject({
 export type GraphEntry = z.infer<typeof graphEntrySchema>;
 export type ModelEntry = z.infer<typeof modelEntrySchema>;
 export type RuntimeEntry = z.infer<typeof runtimeEntrySchema>;
+export type BatchingEntry = NonNullable<ModelEntry['batching']>;
 export type VersionPolicy = z.infer<typeof versionPolicy>;
 
 /** Keys of an entry that make no sense where the entry is a graph. */

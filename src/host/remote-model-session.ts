@@ -1,0 +1,70 @@
+import { Cancellation } from '../base/cancellation.ts';
+import { MillraceError } from '../base/errors.ts';
+import type { ModelSession, RunCaller } from '../runtime/model-session.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import type { Parameters } from '../tensor/parameters.ts';
+import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
+import type { RemoteModelLoad } from './host-spec.ts';
+
+/** The way to a model of another host, through the front. */
+export interface RemoteModels {
+  infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse>;
+  /** Nothing here uses it any more. */
+  released(loadId: number): void;
+}
+
+/** A model that another host has loaded: its runs go there and back through the front. */
+export class RemoteModelSession implements ModelSession {
+  readonly name: string;
+  readonly version: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly provider: string;
+  readonly #loadId: number;
+  readonly #models: RemoteModels;
+
+  constructor(loadId: number, { name, version, inputs, outputs, provider }: RemoteModelLoad, models: RemoteModels) {
+    this.#loadId = loadId;
+    this.name = name;
+    this.version = version;
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.provider = provider ?? '';
+    this.#models = models;
+  }
+
+  async run(
+    inputs: readonly Tensor[],
+    isWanted: () => boolean = () => true,
+    caller: RunCaller = {},
+  ): Promise<Tensor[]> {
+    const cancellation = new Cancellation();
+    const cancel = (): void => {
+      cancellation.cancel(new MillraceError('CANCELLED', 'nobody waits for the result of the run any more'));
+    };
+    if (!isWanted()) cancel();
+    const signal = caller.signal?.();
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      const { name: servable, version } = this;
+      const request = { servable, version, id: caller.requestId ?? '', parameters: parametersOf(caller), inputs };
+      const response = await this.#models.infer(this.#loadId, { ...request, outputs: [] }, cancellation);
+      return [...response.outputs];
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#models.released(this.#loadId);
+    return Promise.resolve();
+  }
+}
+
+function parametersOf({ priority, timeoutUs }: RunCaller): Parameters | undefined {
+  if (priority === undefined && timeoutUs === undefined) return undefined;
+  return {
+    ...(priority === undefined ? {} : { priority: BigInt(priority) }),
+    ...(timeoutUs === undefined ? {} : { timeout: BigInt(timeoutUs) }),
+  };
+}
