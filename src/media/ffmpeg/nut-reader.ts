@@ -8,8 +8,6 @@ export interface NutFrame {
 
 export interface NutReaderOptions {
   readonly onFrame: (frame: NutFrame) => void;
-  /** Memory for a frame. Default: fresh. */
-  readonly allocate?: (bytes: number) => Buffer;
   /** A frame that is larger is a fault. */
   readonly maxFrameBytes: number;
 }
@@ -29,7 +27,7 @@ interface TimeBase {
 }
 
 /** Thrown, and caught by the reader: the bytes so far end within an element. */
-const NEED_MORE = Symbol('need more');
+const NEED_MORE = new Error('need more');
 
 /**
  * Reads a NUT file with one video stream as it comes through a pipe (format: see `nut-format.ts`). Bytes of frames are
@@ -165,7 +163,7 @@ export class NutReader {
     // What many frames begin with is left out of short ones.
     const elided = (size > LONG_PACKET ? undefined : this.#elisions[headerIdx]) ?? Buffer.alloc(0);
     this.#lastPts = pts;
-    const data = (this.#options.allocate ?? Buffer.allocUnsafeSlow)(size);
+    const data = Buffer.allocUnsafeSlow(size);
     const { num, den } = this.#timeBase;
     const frame = { data, filled: elided.copy(data), timestampUs: Math.round((pts * num * 1e6) / den) };
     if (frame.filled === size) this.#emit(frame);
