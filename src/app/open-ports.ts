@@ -5,6 +5,9 @@ import type { PrometheusMeter } from '../observability/meter.ts';
 import { listenGrpc, type GrpcListener } from '../protocol/grpc/listen-grpc.ts';
 import { listenMetrics, listenRest, type RestListener } from '../protocol/rest/index.ts';
 import type { DataPlane } from '../serving/data-plane.ts';
+import type { Tls } from '../security/tls.ts';
+import { hasTls } from './open-doors.ts';
+import type { Security } from './security.ts';
 import type { StartOptions } from './server.ts';
 
 /** What the server listens on. */
@@ -20,15 +23,22 @@ export interface OpenPorts {
   readonly listeners: readonly { drain(): Promise<void> }[];
 }
 
+/** What the ports serve, and with what. */
+export interface PortParts extends Security {
+  readonly dataPlane: DataPlane;
+  readonly meter: PrometheusMeter;
+  /** Memory for big messages. */
+  readonly pool: BufferPool | undefined;
+}
+
 /** Opens every port that the settings name; `opened` closes them. PORT_IN_USE when one is taken. */
 export async function openPorts(
   options: StartOptions,
-  dataPlane: DataPlane,
-  meter: PrometheusMeter,
-  pool: BufferPool | undefined,
+  { dataPlane, meter, pool, tls, guard }: PortParts,
   opened: Closer,
 ): Promise<OpenPorts> {
   const { settings, logger, mlserver: as } = options;
+  const tlsOf = (kind: Parameters<typeof hasTls>[1]): Tls | undefined => (hasTls(settings, kind) ? tls : undefined);
   const identity = {
     serverName: as?.serverName,
     serverVersion: as?.serverVersion ?? (await packageVersion()),
@@ -37,9 +47,9 @@ export async function openPorts(
   const openGrpc = async (port: number, dialect: 'triton' | 'mlserver'): Promise<GrpcListener> => {
     const { grpcBindAddress: host, grpcMaxMessageBytes: maxMessageBytes } = settings;
     const counts = dialect === 'mlserver' ? meter : undefined;
-    return opened.use(
-      await listenGrpc({ host, port, maxMessageBytes, pool, ...identity, dialect, meter: counts }, dataPlane, logger),
-    );
+    const protection = { tls: tlsOf('grpc'), guard };
+    const grpcOptions = { host, port, maxMessageBytes, pool, ...identity, dialect, meter: counts, ...protection };
+    return opened.use(await listenGrpc(grpcOptions, dataPlane, logger));
   };
   const grpc = await openGrpc(settings.port, 'triton');
   const mlserver = settings.mlserverPort === undefined ? undefined : await openGrpc(settings.mlserverPort, 'mlserver');
@@ -50,6 +60,7 @@ export async function openPorts(
       {
         host: settings.restBindAddress,
         port: settings.restPort,
+        tls: tlsOf('rest'),
         maxJsonBytes: settings.restMaxJsonBytes,
         maxBinaryBytes: settings.restMaxBinaryBytes,
         corsOrigins: settings.allowedOrigins,
@@ -58,7 +69,7 @@ export async function openPorts(
         cors: settings.allowedOrigins.length > 0 ? undefined : as?.cors,
         metricsPath,
       },
-      { dataPlane, metrics: page, logger, meter: as && meter },
+      { dataPlane, metrics: page, logger, meter: as && meter, guard },
     ),
   );
   const { metricsPort } = settings;
@@ -66,7 +77,14 @@ export async function openPorts(
   const hasOwnPort =
     page !== undefined && metricsPort !== undefined && (metricsPort === 0 || metricsPort !== rest.port);
   const metrics = hasOwnPort
-    ? opened.use(await listenMetrics({ host: settings.restBindAddress, port: metricsPort, metricsPath }, page, logger))
+    ? opened.use(
+        await listenMetrics(
+          { host: settings.restBindAddress, port: metricsPort, tls: tlsOf('metrics'), metricsPath },
+          page,
+          logger,
+          guard,
+        ),
+      )
     : undefined;
   const listeners = [grpc, mlserver, rest, metrics].filter((listener) => listener !== undefined);
   return { grpc, rest, mlserver, metrics, listeners };

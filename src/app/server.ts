@@ -10,7 +10,9 @@ import type { LoadedServables } from '../serving/servable-spec.ts';
 import { SharedMemoryRegions } from '../shared-memory/regions.ts';
 import { hostLauncher } from './host-launcher.ts';
 import type { MlserverOptions } from './mlserver-options.ts';
+import { warnOfOpenDoors } from './open-doors.ts';
 import { openPorts } from './open-ports.ts';
+import { openSecurity } from './security.ts';
 import { watchFiles } from './watcher.ts';
 
 /** Memory for big messages that is kept for the next ones. */
@@ -48,13 +50,14 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   await using opened = new Closer();
   warnOfOpenDoors(settings, logger);
   const meter = createPrometheusMeter();
+  const security = await openSecurity(settings, meter, logger, opened);
   // A host in this process would go on looking at memory that was given back.
   const pool = settings.hosts === 0 ? undefined : new BufferPool(MAX_POOLED_BYTES);
   const sharedMemory = new SharedMemoryRegions({ isEnabled: settings.sharedMemory });
   opened.defer(() => sharedMemory[Symbol.dispose]());
   const planeOptions = { ...(await dataPlaneOptions(options, pool)), sharedMemory };
   const dataPlane = opened.use(new FrontDataPlane(planeOptions, meter, logger));
-  const ports = await openPorts(options, dataPlane, meter, pool, opened);
+  const ports = await openPorts(options, { dataPlane, meter, pool, ...security }, opened);
   const readAtMs = Date.now();
   await orAborted(dataPlane.start(), signal);
   if (settings.strict) refuseFailedLoads(dataPlane);
@@ -150,14 +153,6 @@ function watchConfiguration(
   opened.defer(() => watch[Symbol.dispose]());
 }
 
-function warnOfOpenDoors({ grpcBindAddress, restBindAddress, strict }: Settings, logger: Logger): void {
-  const open = [grpcBindAddress, restBindAddress].filter((address) => !isLoopback(address));
-  if (open.length === 0) return;
-  const message = `listening on ${open.join(' and ')} without TLS or token: everyone who reaches it can use it; put a proxy that has both in front`;
-  if (strict) throw new MillraceError('CONFIG_INVALID', `${message}; refused because of --strict`);
-  logger.warn({ addresses: open }, message);
-}
-
 function refuseFailedLoads(dataPlane: FrontDataPlane): void {
   const failed = dataPlane.list().filter(({ state }) => state === 'unavailable');
   if (failed.length === 0) return;
@@ -167,8 +162,4 @@ function refuseFailedLoads(dataPlane: FrontDataPlane): void {
     `${faults.length === 1 ? 'a servable' : `${faults.length} servables`} did not load; refused because of --strict: ${faults.join('; ')}`,
     { details: { servables: failed.map(({ name }) => name) } },
   );
-}
-
-function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || address.startsWith('127.');
 }

@@ -110,9 +110,15 @@ function portsLine(settings: Settings, server: Awaited<ReturnType<StartServer>>)
   const { grpcBindAddress, restBindAddress } = settings;
   const asMlserver =
     mlserverPort === undefined ? '' : ` (MLServer's dialect on ${address(grpcBindAddress, mlserverPort)})`;
-  const metrics = metricsPort === undefined ? '' : `, metrics http://${address(restBindAddress, metricsPort)}`;
-  const rest = `REST http://${address(restBindAddress, restPort)}`;
-  return `gRPC ${address(grpcBindAddress, grpcPort)}${asMlserver}, ${rest}${metrics}`;
+  const scheme = (kind: 'rest' | 'metrics'): string => (isEncrypted(settings, kind) ? 'https' : 'http');
+  const metrics =
+    metricsPort === undefined ? '' : `, metrics ${scheme('metrics')}://${address(restBindAddress, metricsPort)}`;
+  const rest = `REST ${scheme('rest')}://${address(restBindAddress, restPort)}`;
+  return `gRPC ${isEncrypted(settings, 'grpc') ? 'with TLS ' : ''}${address(grpcBindAddress, grpcPort)}${asMlserver}, ${rest}${metrics}`;
+}
+
+function isEncrypted({ tlsCert, tlsListeners }: Settings, kind: Settings['tlsListeners'][number]): boolean {
+  return tlsCert !== undefined && tlsListeners.includes(kind);
 }
 
 /** Each name once; a servable may have several versions. */

@@ -28,6 +28,7 @@ interface FieldSchema {
   readonly default?: unknown;
   readonly defaultText?: string;
   readonly enum?: readonly string[];
+  readonly items?: { readonly enum?: readonly string[] };
   readonly minimum?: number;
   readonly maximum?: number;
   readonly synonyms?: Readonly<Record<string, string>>;
@@ -94,7 +95,9 @@ function expectation(field: FieldSchema): string {
   if (field.enum !== undefined) return field.enum.join(', ');
   if (field.type === 'boolean') return 'true or false';
   if (field.type === 'string') return 'a text';
-  if (field.type === 'array') return 'a list of texts (separated by commas outside the file)';
+  if (field.type === 'array') {
+    return `a list of ${field.items?.enum?.join(', ') ?? 'texts'} (separated by commas outside the file)`;
+  }
   if (field.type === 'object') return 'a JSON object of texts, numbers and booleans';
   const noun = field.type === 'integer' ? 'a whole number' : 'a number';
   const { minimum, maximum } = field;

@@ -1,3 +1,4 @@
+import { dirname, resolve as resolvePath } from 'node:path';
 import { MillraceError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { environmentName, isOptionName, OPTIONS, type Option } from './option.ts';
@@ -59,7 +60,7 @@ export function resolveSettings(sources: SettingSources): ResolvedSettings {
     else if (parsed.data !== undefined) values[name] = parsed.data;
     origins.set(name, origin);
   }
-  faults.push(...contradictions(given));
+  faults.push(...contradictions(given), ...tlsFaults(given));
   const [first] = faults;
   if (first !== undefined) {
     throw new MillraceError('CONFIG_INVALID', faults.map(({ message }) => message).join('; '), {
@@ -95,13 +96,20 @@ function fromFile(file: SettingSources['file'], faults: Fault[]): Entries {
       faults.push({ kind: 'file', message: `${path}: ${place}: unknown key "${key}"${didYouMean(key, known)}` });
     } else if (option.isFileless) {
       faults.push({ kind: 'file', message: `${text}: only as --${key} or ${environmentName(option.name)}` });
-    } else entries.push([option.name, { value: canonical(option, value), origin: { kind: 'file', text } }]);
+    } else {
+      // As the paths of servables: from where the file is.
+      const isPath = option.unit === 'file' && typeof value === 'string';
+      const meant = isPath ? resolvePath(dirname(path), value) : canonical(option, value);
+      entries.push([option.name, { value: meant, origin: { kind: 'file', text } }]);
+    }
   }
   return entries;
 }
 
 /** What Kubernetes sets for a service called "millrace" or "millrace-…"; not ours. */
 const KUBERNETES = /^MILLRACE_(.+_)?(SERVICE_(HOST|PORT)(_.*)?|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)$/;
+/** Of `millrace infer` and its like, which may run in the same shell. */
+const CLIENT_TOKEN = 'MILLRACE_TOKEN';
 const KUBERNETES_LINK = /^MILLRACE_(.+_)?PORT$/;
 
 function fromEnvironment(
@@ -113,6 +121,7 @@ function fromEnvironment(
   const known = [...OPTIONS.keys()].map(environmentName);
   for (const [variable, text] of Object.entries(environment)) {
     if (text === undefined || !variable.startsWith('MILLRACE_') || KUBERNETES.test(variable)) continue;
+    if (variable === CLIENT_TOKEN) continue;
     const name = variable.slice('MILLRACE_'.length).toLowerCase();
     if (KUBERNETES_LINK.test(variable) && /^(tcp|udp|sctp):\/\//.test(text)) {
       const service = variable.slice(0, -'_PORT'.length).toLowerCase().replaceAll('_', '-');
@@ -175,6 +184,21 @@ function wrongValue(option: Option, value: unknown, { kind, text }: Origin): Fau
 
 function show(value: unknown): string {
   return JSON.stringify(value);
+}
+
+/** A certificate has its key, and what else is for TLS needs both. */
+function tlsFaults(given: ReadonlyMap<OptionName, Given>): Fault[] {
+  const faults: Fault[] = [];
+  const needs = (name: OptionName, other: OptionName): void => {
+    const origin = given.get(name)?.origin;
+    if (origin === undefined || given.has(other)) return;
+    faults.push({ kind: origin.kind, message: `${origin.text}: needs ${other} too` });
+  };
+  needs('tls_cert', 'tls_key');
+  needs('tls_key', 'tls_cert');
+  needs('tls_client_ca', 'tls_cert');
+  needs('tls_listeners', 'tls_cert');
+  return faults;
 }
 
 /** One servable from flags, a repository, or a file: only one of them, and the flags of the one servable only with it. */

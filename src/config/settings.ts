@@ -177,13 +177,43 @@ const limits = {
   }),
 };
 
+const security = {
+  tls_cert: z.string().min(1).optional().meta({
+    description:
+      "The server's certificate and those that lead to its authority, PEM; with tls_key. Read again when the file changes.",
+    unit: 'file',
+  }),
+  tls_key: z.string().min(1).optional().meta({
+    description: 'The key of tls_cert, PEM, without a passphrase.',
+    unit: 'file',
+  }),
+  tls_client_ca: z.string().min(1).optional().meta({
+    description: 'Authorities of clients, PEM: every client must show a certificate of one of them (mTLS).',
+    unit: 'file',
+  }),
+  tls_listeners: z
+    .array(z.enum(['grpc', 'rest', 'metrics']))
+    .default(['grpc', 'rest', 'metrics'])
+    .meta({
+      description:
+        'Which ports tls_cert is for: grpc (port and mlserver_port), rest (rest_port), metrics (metrics_port). The others are plain.',
+      unit: 'listeners',
+    }),
+  token_file: z.string().min(1).optional().meta({
+    description:
+      'Tokens, made with millrace token: every call but health needs one. Read again when it changes. Without it everybody may do everything.',
+    unit: 'file',
+  }),
+};
+
 const operation = {
   shutdown_grace_s: seconds.default(30).meta({
     description: 'On SIGTERM, how long running requests and streams may take to end before they are aborted.',
     unit: 'seconds',
   }),
   file_system_poll_wait_seconds: seconds.default(1).meta({
-    description: "How often the configuration and the servables' files are looked at for changes; 0: never.",
+    description:
+      "How often the configuration and the servables' files are looked at for changes; 0: never. Certificates and tokens too, each second where it is 0.",
     unit: 'seconds',
   }),
   log_level: z
@@ -216,11 +246,19 @@ export const OPTION_GROUPS = {
   Listening: listening,
   Hosts: hosts,
   Limits: limits,
+  Security: security,
   Operation: operation,
 } as const;
 
 /** Every option of the server, once: types, validation, `--help` and `docs/config.md` derive from it. */
-export const settingsSchema = z.strictObject({ ...source, ...listening, ...hosts, ...limits, ...operation });
+export const settingsSchema = z.strictObject({
+  ...source,
+  ...listening,
+  ...hosts,
+  ...limits,
+  ...security,
+  ...operation,
+});
 
 /** Settings under the names that files, environment and flags use. */
 export type NamedSettings = z.infer<typeof settingsSchema>;
