@@ -291,9 +291,9 @@ test('a specification is plain JSON', async () => {
   expect(JSON.parse(JSON.stringify(specs))).toEqual(specs.map((spec) => JSON.parse(JSON.stringify(spec)) as unknown));
 });
 
-test('pipelines are listed as unavailable; native libraries and unknown keys stop the file', async () => {
+test('a pipeline that cannot be is listed as unavailable; native libraries and unknown keys stop the file', async () => {
   const loaded = await load({ pipeline_config_list: [{ name: 'p', inputs: [] }], custom_loader_config_list: [] });
-  expect(loaded.broken).toMatchObject([{ name: 'p', kind: 'graph' }]);
+  expect(loaded.broken).toMatchObject([{ name: 'p', kind: 'ensemble' }]);
   await expect(load({ custom_node_library_config_list: [{ name: 'l' }] })).rejects.toThrow('write a runtime');
   await expect(load({ model_config_lists: [] })).rejects.toThrow('did you mean "model_config_list"?');
   await expect(load([])).rejects.toMatchObject({ reason: 'CONFIG_INVALID' });

@@ -10,6 +10,7 @@ import { readJsonFile } from './json-file.ts';
 import { readModelEntry } from './model-entry.ts';
 import { graphEntrySchema, modelEntrySchema, ovmsFileSchema, runtimeEntrySchema } from './ovms-schema.ts';
 import type { GraphEntry, ModelEntry } from './ovms-schema.ts';
+import { pipelineEntrySchema, readPipelineEntry } from './ovms-pipeline.ts';
 import { readRuntimeEntry } from './runtime-entry.ts';
 import { moduleFiles } from './user-code.ts';
 
@@ -37,7 +38,7 @@ export async function loadOvmsConfig(path: string, options: LoadOptions = {}): P
   await reader.readModels(file.model_config_list ?? []);
   await reader.readGraphs(file.mediapipe_config_list ?? []);
   await reader.readRuntimes(file.runtimes ?? []);
-  reader.refusePipelines(file.pipeline_config_list ?? []);
+  await reader.readPipelines(file.pipeline_config_list ?? []);
   return { ...(await reader.loaded()), server: serverSection(file) };
 }
 
@@ -159,11 +160,18 @@ class EntryReader {
     }
   }
 
-  refusePipelines(entries: readonly unknown[]): void {
+  /** Of models alone they are ensembles; what else they may have is refused, with what to write instead. */
+  async readPipelines(entries: readonly unknown[]): Promise<void> {
     for (const [i, entry] of entries.entries()) {
       const where = this.#place(`pipeline_config_list[${i}]`);
-      this.#add(
-        brokenEntry('graph', nameOf(entry, where), where, 'pipelines (DAG) are not served; write it as a graph'),
+      const { data, reason } = parse(pipelineEntrySchema, entry);
+      if (data === undefined) {
+        this.#add(brokenEntry('ensemble', nameOf(entry, where), where, reason));
+        continue;
+      }
+      const models = this.#results.flatMap(({ specs }) => specs).filter((spec) => spec.kind === 'model');
+      await this.#try('ensemble', data.name, where, [], async () =>
+        this.#add(whole(where, await readPipelineEntry(data, models))),
       );
     }
   }

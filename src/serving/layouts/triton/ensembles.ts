@@ -1,9 +1,9 @@
 import { messageOf } from '../../../base/errors.ts';
 import type { BrokenServable, EnsembleSpec } from '../../servable-spec.ts';
+import { ensembleGraph, type EnsembleStep } from '../ensemble-graph.ts';
 import { fingerprintOf } from '../fingerprint.ts';
-import { scheduleFaults, stepFault } from './ensemble-checks.ts';
-import { ensembleGraph } from './ensemble-graph.ts';
-import type { ModelConfig } from './model-config.ts';
+import { scheduleFaults, stepFault, stepVersion } from './ensemble-checks.ts';
+import type { EnsembleStep as ConfigStep, ModelConfig } from './model-config.ts';
 import type { ModelFolder, ModelVersion } from './model-folder.ts';
 import { NAMES } from './platform.ts';
 import { signatureOf } from './tensors.ts';
@@ -33,7 +33,9 @@ async function ensembleSpec(model: ModelVersion, folders: readonly ModelFolder[]
   refuseOthers(model, folders);
   const fault = stepFault(config, name, (step, wanted) => findVersion(folders, step, wanted)?.config);
   if (fault !== undefined) throw new Error(`${file.place('ensemble_scheduling.step')}: ${fault}`);
-  const graph = ensembleGraph(config, (step, wanted) => ensembleOf(folders, step, wanted));
+  const own = ({ name: each }: { readonly name: string }) => ({ name: each, tensor: each });
+  const steps = flatSteps(config.ensemble_scheduling?.step ?? [], folders, 0);
+  const graph = ensembleGraph(config.input.map(own), config.output.map(own), steps);
   const spec = {
     kind: 'ensemble' as const,
     name,
@@ -45,6 +47,31 @@ async function ensembleSpec(model: ModelVersion, folders: readonly ModelFolder[]
     config,
   };
   return { ...spec, files, fingerprint: await fingerprintOf(spec, files) };
+}
+
+/** Ensembles within ensembles; more is a circle. */
+const MAX_DEPTH = 32;
+
+/**
+ * Steps of models alone: those of an ensemble within take its place, and its tensors the names that the outer one gives them.
+ * @throws Error for ensembles that contain each other
+ */
+function flatSteps(steps: readonly ConfigStep[], folders: readonly ModelFolder[], depth: number): EnsembleStep[] {
+  if (depth > MAX_DEPTH) throw new Error('the ensemble contains itself');
+  return steps.flatMap((step, i) => {
+    const { model_name: model, input_map: inputs, output_map: outputs } = step;
+    const version = stepVersion(step.model_version);
+    const inner = ensembleOf(folders, model, version);
+    if (inner === undefined) return [{ model, version, inputs, outputs }];
+    const outer = (tensor: string): string => inputs[tensor] ?? outputs[tensor] ?? JSON.stringify([depth, i, tensor]);
+    const renamed = (map: Readonly<Record<string, string>>) =>
+      Object.fromEntries(Object.entries(map).map(([name, tensor]) => [name, outer(tensor)]));
+    return flatSteps(inner.ensemble_scheduling?.step ?? [], folders, depth + 1).map((each) => ({
+      ...each,
+      inputs: renamed(each.inputs),
+      outputs: renamed(each.outputs),
+    }));
+  });
 }
 
 /** Steps that a graph's inference nodes cannot run. */
