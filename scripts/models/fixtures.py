@@ -54,6 +54,30 @@ def slow(size=1024, rows=512, repeats=80):
     save("slow", nodes, [value("INPUT", T.FLOAT, [rows, size])], [value("OUTPUT", T.FLOAT, [rows, size])], constants)
 
 
+def steady(size=192, turns=600):
+    """[n, m] passed through, beside a chain of products of matrices whose time (tens of ms) does not depend on n."""
+    body = helper.make_graph(
+        [node("MatMul", ["matrix", "factor"], ["matrix_next"]), node("Identity", ["on"], ["on_next"])],
+        "body",
+        [value("turn", T.INT64, []), value("on", T.BOOL, []), value("matrix", T.FLOAT, [size, size])],
+        [value("on_next", T.BOOL, []), value("matrix_next", T.FLOAT, [size, size])],
+    )
+    constants = [
+        numpy_helper.from_array(np.array([size, size], np.int64), "sides"),
+        numpy_helper.from_array(np.array(turns, np.int64), "turns"),
+        numpy_helper.from_array(np.float32(1e-30), "nearly_nothing"),
+    ]
+    cell = helper.make_tensor("cell_value", T.FLOAT, [1], [1 / size])
+    nodes = [
+        node("ConstantOfShape", ["sides"], ["factor"], value=cell),
+        node("Loop", ["turns", "", "factor"], ["turned"], body=body),
+        node("ReduceMean", ["turned"], ["mean"], keepdims=0),
+        node("Mul", ["mean", "nearly_nothing"], ["nothing"]),
+        node("Add", ["INPUT", "nothing"], ["OUTPUT"]),
+    ]
+    save("steady", nodes, [value("INPUT", T.FLOAT, ["n", "m"])], [value("OUTPUT", T.FLOAT, ["n", "m"])], constants)
+
+
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     datatypes = {
@@ -71,6 +95,7 @@ def main():
     save("dynamic", [node("ReduceMean", ["image"], ["mean"], axes=[2, 3], keepdims=0)],
          [value("image", T.FLOAT, dynamic)], [value("mean", T.FLOAT, ["batch", 3])])
     slow()
+    steady()
     save("unknown_operator", [node("Frobnicate", ["INPUT"], ["OUTPUT"])], [value("INPUT", T.FLOAT, [1])],
          [value("OUTPUT", T.FLOAT, [1])], check=False)
     (FOLDER / "truncated.onnx").write_bytes(added.read_bytes()[:60])

@@ -76,7 +76,8 @@ export async function readGraphEntry(
 }
 
 /**
- * A graph with a host of its own takes the models that it names with it, and is another when they are.
+ * A graph with a host of its own takes the models that it names with it, and is another when they are; but not those that only
+ * some hosts load, which it runs there.
  * @param names of the models that its file names
  */
 export async function withOwnModels(
@@ -85,7 +86,9 @@ export async function withOwnModels(
   all: readonly ServableSpec[],
 ): Promise<ServableSpec> {
   if (spec.kind !== 'graph' || spec.isolation !== 'own') return spec;
-  const models = all.filter((other) => other.kind === 'model').filter(({ name }) => names.includes(name));
+  const models = all
+    .filter((other) => other.kind === 'model')
+    .filter(({ name, instances }) => names.includes(name) && instances === undefined);
   const parts = [spec.fingerprint, ...models.map(({ fingerprint }) => fingerprint)];
   return models.length === 0 ? spec : { ...spec, models, fingerprint: await fingerprintOf(parts, []) };
 }
