@@ -7,6 +7,7 @@ import type { Parameters } from '../../tensor/parameters.ts';
 import { Uint64 } from '../../tensor/parameters.ts';
 import type { Lease } from '../lease.ts';
 import { packetFault, startFault } from './graph-faults.ts';
+import { EncodedImage } from './image-packets.ts';
 import { packetBytes } from './packet-bytes.ts';
 import type { GraphScripts } from './graph-scripts.ts';
 import { pathOf, type NewestPath } from './newest-path.ts';
@@ -27,7 +28,12 @@ export interface GraphProgram {
   readonly inputs: ReadonlyMap<string, InputPort>;
   /** Set when the graph takes whole requests. */
   readonly request: InputPort | undefined;
-  readonly outputs: readonly { readonly name: string; readonly form: Form }[];
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly form: Form;
+    /** No packet means that nothing was found. */
+    readonly sparse?: boolean;
+  }[];
   readonly automaticTimestamps: AutomaticTimestamps;
   /** Graph inputs of which, in a session, the newest packet wins while the graph is busy. */
   readonly newestInputs: ReadonlySet<string>;
@@ -148,7 +154,7 @@ export function startRun(run: GraphRun, parameters: Parameters | undefined): voi
 }
 
 /**
- * The packets of a request, all checked, none pushed.
+ * The packets of a request, all checked, none pushed; images that came as files are still to be decoded (`decodePackets`).
  * @throws MillraceError about the first input that is not as it should be; nothing was pushed
  */
 export function packetsOf(program: GraphProgram, request: InferenceRequest): PendingPacket[] {
@@ -166,7 +172,8 @@ export function packetsOf(program: GraphProgram, request: InferenceRequest): Pen
         details: { tensor: tensor.name },
       });
     }
-    packets.push({ stream: tensor.name, value: packetValue(port, tensor) });
+    const isFile = port.form === 'image' && tensor.datatype === 'BYTES';
+    packets.push({ stream: tensor.name, value: isFile ? EncodedImage.of(tensor) : packetValue(port, tensor) });
   }
   return packets;
 }

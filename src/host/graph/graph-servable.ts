@@ -3,6 +3,7 @@ import type { Cancellation } from '../../base/cancellation.ts';
 import { messageOf, MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { builtinCalculators } from '../../calculators/index.ts';
+import { TensorPacketType } from '../../calculators/packet-types.ts';
 import { pythonExecutor } from '../../calculators/script/python-executor.ts';
 import { scriptCalculator } from '../../calculators/script/script-calculator.ts';
 import {
@@ -53,7 +54,11 @@ export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger:
   const program = createProgram(
     { name, version, graph, automaticTimestamps, newestInputs, quota, takeModels, scripts, shared, traces },
     graph.inputStreams.map((port) => ({ name: port.name, form: formOf(port), type: port.type })),
-    graph.outputStreams.map((port) => ({ name: port.name, form: formOf(port) })),
+    graph.outputStreams.map((port) => ({
+      name: port.name,
+      form: formOf(port),
+      sparse: port.type instanceof TensorPacketType && port.type.sparse,
+    })),
   );
   const { models, release } = takeModels();
   try {

@@ -2,6 +2,7 @@ import { MillraceError } from '../../base/errors.ts';
 import { Timestamp, type GraphRun } from '../../graph/index.ts';
 import type { HostSession, SessionOutput } from '../../ipc/host-handler.ts';
 import type { QueueUse } from '../../ipc/session.ts';
+import type { Image } from '../../media/image.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import { FixedSidePackets } from './fixed-side-packets.ts';
 import { runFault } from './graph-faults.ts';
@@ -14,8 +15,10 @@ import {
   startRun,
   type GraphProgram,
 } from './graph-program.ts';
+import { checkEncodings, decodePackets, encodeResponse, encodingOf, isEncoded } from './image-packets.ts';
 import { isWorkedOff } from './newest-path.ts';
 import type { Form } from './ports.ts';
+import { ResponseOrder } from './response-order.ts';
 import { SessionClock } from './session-clock.ts';
 import { TakenRequests } from './taken-requests.ts';
 import { WaitingRequests, type WaitingRequest } from './waiting-requests.ts';
@@ -31,6 +34,9 @@ export class GraphSession implements HostSession {
   readonly #clock: SessionClock;
   readonly #taken: TakenRequests;
   readonly #sidePackets: FixedSidePackets;
+  /** What responses ask for that answer no request that is known. */
+  readonly #firstOutputs: Pick<InferenceRequest, 'outputs'>;
+  readonly #responses: ResponseOrder;
   /** For room in the graph; credits bound them. */
   readonly #waiting: WaitingRequests = new WaitingRequests();
   /** Pushed so far, refused ones included. */
@@ -40,6 +46,7 @@ export class GraphSession implements HostSession {
   /** In the graph, as far as it is told. */
   #droppedInGraph = 0;
   #isWaitingForRoom = false;
+  #isDecoding = false;
   /** The graph works on what it was given: inputs of which the newest packet wins are held back. */
   #isBusy = false;
   #busyUntil: bigint = Timestamp.Unset;
@@ -48,6 +55,8 @@ export class GraphSession implements HostSession {
   #isHalfClosed = false;
   /** The graph refused a packet: what it was given before drains, then this ends the session. */
   #fault: MillraceError | undefined;
+  /** An image that could not be encoded: no response comes after it. */
+  #imageFault: MillraceError | undefined;
   #isOver = false;
 
   /** @throws MillraceError when the graph cannot start */
@@ -56,6 +65,14 @@ export class GraphSession implements HostSession {
     this.#output = output;
     this.#clock = new SessionClock(program.automaticTimestamps);
     this.#sidePackets = new FixedSidePackets(program.graph, first.parameters);
+    this.#firstOutputs = { outputs: first.outputs };
+    this.#responses = new ResponseOrder(
+      (error) => {
+        this.#imageFault = MillraceError.from(error);
+        this.#run.cancel(this.#imageFault);
+      },
+      () => this.onRoom(),
+    );
     const parameters = {
       first: first.parameters,
       at: (timestamp: bigint) => this.#taken.find(timestamp)?.parameters,
@@ -113,11 +130,12 @@ export class GraphSession implements HostSession {
   abort(error: MillraceError): void {
     this.#isOver = true;
     this.#waiting.clear();
+    this.#responses.clear();
     this.#run.cancel(error);
   }
 
   onRoom(): void {
-    this.#run.setOutputBlocked(false);
+    if (!this.#output.isFull && !this.#responses.isFull) this.#run.setOutputBlocked(false);
   }
 
   /** Packets and bytes in the graph's queues and in front of them. */
@@ -133,6 +151,7 @@ export class GraphSession implements HostSession {
   #examine(request: InferenceRequest, index: number): WaitingRequest {
     this.#clock.timestampOf(request.parameters);
     this.#sidePackets.check(request.parameters);
+    checkEncodings(request, this.#program.outputs);
     const packets = packetsOf(this.#program, request);
     const { newestInputs } = this.#program;
     const newest =
@@ -176,10 +195,32 @@ export class GraphSession implements HostSession {
     for (let next = this.#waiting.first; next !== undefined && !this.#isOver; next = this.#waiting.first) {
       if (this.#run.isThrottled()) return this.#waitForRoom();
       if (this.#isBusy && next.newest.length > 0) return;
+      if (isEncoded(next.packets)) return this.#decode(next);
       this.#waiting.shift();
       this.#take(next);
     }
     if (this.#isHalfClosed && !this.#isOver) this.#run.closeAllPacketSources();
+  }
+
+  /** Its images, while it waits; a newer request may take its place meanwhile. */
+  #decode(next: WaitingRequest): void {
+    if (this.#isDecoding) return;
+    this.#isDecoding = true;
+    decodePackets(next.packets)
+      .then(
+        (packets) => {
+          if (this.#waiting.has(next)) this.#waiting.replace(next, { ...next, packets });
+        },
+        (error: unknown) => {
+          if (!this.#waiting.has(next)) return;
+          this.#waiting.remove(next);
+          this.#refuse(next.request, next.index, MillraceError.from(error));
+        },
+      )
+      .finally(() => {
+        this.#isDecoding = false;
+        this.#takeWaiting();
+      });
   }
 
   #take({ request, index, packets, newest }: WaitingRequest): void {
@@ -242,8 +283,10 @@ export class GraphSession implements HostSession {
     this.#countDrops();
     const request = this.#taken.find(timestamp);
     const response = responseOf(this.#program, port, value, timestamp, request?.id ?? '');
-    this.#output.respond(this.#withDrops(response), request?.timer.responded());
-    if (this.#output.isFull) this.#run.setOutputBlocked(true);
+    const encoding = encodingOf(request ?? this.#firstOutputs, port);
+    const sent = encoding === undefined ? response : encodeResponse(response, value as Image, encoding);
+    this.#responses.add(sent, (made) => this.#output.respond(this.#withDrops(made), request?.timer.responded()));
+    if (this.#output.isFull || this.#responses.isFull) this.#run.setOutputBlocked(true);
   }
 
   /** What input policies of the graph have dropped. */
@@ -274,7 +317,7 @@ export class GraphSession implements HostSession {
     this.#isOver = true;
     this.#waiting.clear();
     this.#countDrops();
-    this.#output.end(error, comesLast);
+    this.#responses.whenEmpty(() => this.#output.end(this.#imageFault ?? error, comesLast));
   }
 }
 

@@ -8,6 +8,7 @@ const PRUNE_ABOVE = 32;
 interface TakenRequest {
   readonly id: string;
   readonly parameters: InferenceRequest['parameters'];
+  readonly outputs: InferenceRequest['outputs'];
   readonly timer: RequestTimer;
 }
 
@@ -31,9 +32,9 @@ export class TakenRequests {
     return this.#requests.size;
   }
 
-  add(timestamp: bigint, { id, parameters }: Pick<InferenceRequest, 'id' | 'parameters'>): void {
+  add(timestamp: bigint, { id, parameters, outputs }: Pick<InferenceRequest, 'id' | 'parameters' | 'outputs'>): void {
     this.#requests.delete(timestamp);
-    this.#requests.set(timestamp, { id, parameters, timer: new RequestTimer() });
+    this.#requests.set(timestamp, { id, parameters, outputs, timer: new RequestTimer() });
     if (this.#requests.size > PRUNE_ABOVE) this.#prune();
   }
 

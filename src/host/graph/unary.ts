@@ -2,8 +2,9 @@ import type { Cancellation } from '../../base/cancellation.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { knownNames } from '../../base/nearest.ts';
 import type { Packet } from '../../graph/index.ts';
+import type { Image } from '../../media/image.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
+import type { Tensor, TensorSpec } from '../../tensor/tensor.ts';
 import { checkRequestedOutputs, selectOutputs } from '../requested-outputs.ts';
 import { runFault } from './graph-faults.ts';
 import {
@@ -15,6 +16,7 @@ import {
   startRun,
   type GraphProgram,
 } from './graph-program.ts';
+import { checkEncodings, decodePackets, encodeResponse, encodingOf, isEncoded } from './image-packets.ts';
 import { SessionClock } from './session-clock.ts';
 
 /** One request on a run of its own; the first packet of each output makes the response (OVMS sheet §2). */
@@ -25,8 +27,10 @@ export async function inferOnce(
 ): Promise<InferenceResponse> {
   const timestamp = new SessionClock(program.automaticTimestamps).timestampOf(request.parameters);
   checkNames(program, request);
-  const packets = packetsOf(program, request);
-  checkComplete(program, packets.length);
+  checkEncodings(request, program.outputs);
+  const given = packetsOf(program, request);
+  checkComplete(program, given.length);
+  const packets = isEncoded(given) ? await decodePackets(given) : given;
   const { run, release } = createRun(program, { first: request.parameters, at: () => request.parameters });
   const first = new Map<string, Packet>();
   for (const { name } of program.outputs) {
@@ -77,24 +81,36 @@ function checkComplete(program: GraphProgram, packets: number): void {
   );
 }
 
-function joined(program: GraphProgram, request: InferenceRequest, first: Map<string, Packet>): InferenceResponse {
+async function joined(
+  program: GraphProgram,
+  request: InferenceRequest,
+  first: Map<string, Packet>,
+): Promise<InferenceResponse> {
   let response: InferenceResponse | undefined;
   const outputs: Tensor[] = [];
+  /** Outputs that nothing was found for. */
+  const empty: TensorSpec[] = [];
   for (const output of program.outputs) {
     const packet = first.get(output.name);
     if (packet === undefined) {
+      if (output.sparse === true) {
+        empty.push({ name: output.name, datatype: 'INVALID', shape: [] });
+        continue;
+      }
       throw new MillraceError(
         'GRAPH_FAILED',
         `Mediapipe execution failed. MP status - Unknown error during mediapipe execution: output "${output.name}" gave no packet`,
         { details: { servable: program.name, stream: output.name } },
       );
     }
-    const part = responseOf(program, output, packet.value, packet.timestamp, request.id);
+    const raw = responseOf(program, output, packet.value, packet.timestamp, request.id);
+    const encoding = encodingOf(request, output);
+    const part = encoding === undefined ? raw : await encodeResponse(raw, packet.value as Image, encoding);
     response ??= part;
     outputs.push(...part.outputs);
   }
-  if (response === undefined) throw new MillraceError('INTERNAL', `graph "${program.name}" has no outputs`);
   // Only now: the tensors of a RESPONSE are not known before.
-  checkRequestedOutputs(request, outputs);
+  checkRequestedOutputs(request, [...outputs, ...empty]);
+  response ??= { servable: program.name, version: program.version, id: request.id, outputs };
   return { ...response, outputs: selectOutputs(request, outputs) };
 }

@@ -56,4 +56,12 @@ export class WaitingRequests {
   remove(request: WaitingRequest): void {
     this.#requests.splice(this.#requests.indexOf(request), 1);
   }
+
+  has(request: WaitingRequest): boolean {
+    return this.#requests.includes(request);
+  }
+
+  replace(request: WaitingRequest, by: WaitingRequest): void {
+    this.#requests[this.#requests.indexOf(request)] = by;
+  }
 }
