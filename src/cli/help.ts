@@ -16,6 +16,7 @@ Commands:
   infer, models    Ask any KServe v2 server: millrace infer --help, millrace models --help.
   client           Analyse a camera, video file or stream: millrace client --help.
   perf             Measure any KServe v2 server: millrace perf --help.
+  token …          Make and revoke tokens for calls: millrace token --help.
   help, version    Also as --help (-h) and --version.
 
 Each option is a flag (--port 9000), an environment variable (MILLRACE_PORT=9000) or, where not said otherwise, a

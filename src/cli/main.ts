@@ -43,6 +43,10 @@ async function runCommand(args: readonly string[], environment: Environment): Pr
     const { clientCommand } = await import('./client/client-commands.ts');
     return clientCommand(word, rest, environment);
   }
+  if (word === 'token') {
+    const { tokenCommand } = await import('./token-command.ts');
+    return tokenCommand(rest, environment);
+  }
   const { command, folder, flags, topic } = parseArguments(given);
   switch (command) {
     case 'help':

@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import { fileFault } from '../base/file-fault.ts';
@@ -64,7 +64,7 @@ export async function readTokensIfAny(path: string): Promise<TokenRecord[]> {
 }
 
 /**
- * Changes the file as a whole: a reader sees it before or after. Only its owner may read it.
+ * Changes the file as a whole: a reader sees it before or after. A new one only its owner may read.
  * @param change of the tokens that it has; a file that is not there has none
  * @throws MillraceError CONFIG_INVALID where the file is no token file, or another command is changing it
  */
@@ -85,6 +85,7 @@ export async function changeTokenFile(
   try {
     const tokens = change(await readTokensIfAny(path));
     try {
+      await keepOwner(file, path);
       await file.writeFile(`${JSON.stringify({ version: 1, tokens }, undefined, 2)}\n`);
       await file.sync();
     } finally {
@@ -96,6 +97,15 @@ export async function changeTokenFile(
     await rm(next, { force: true });
     throw error;
   }
+}
+
+/** As who may read the file was set before; the server may run as somebody else. */
+async function keepOwner(file: FileHandle, path: string): Promise<void> {
+  const before = await stat(path).catch(() => undefined);
+  if (before === undefined) return;
+  await file.chmod(before.mode & 0o777);
+  // Only root may give files away; others keep what they wrote.
+  await file.chown(before.uid, before.gid).catch(() => {});
 }
 
 function invalid(path: string, problem: string, cause: unknown): MillraceError {
