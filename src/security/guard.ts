@@ -100,7 +100,9 @@ export class Guard implements Disposable {
     for (const [id, bearer] of before) {
       const now = after.get(id);
       if (now === bearer) continue;
-      bearer.end(unauthenticated(now === undefined ? 'the token was revoked' : 'the token was changed'));
+      bearer.end(
+        unauthenticated(now === undefined ? 'the token was revoked' : 'the token was changed', 'invalid_token'),
+      );
       if (!names.has(bearer.record.name)) bearer.removeMetrics();
     }
   }
@@ -146,7 +148,7 @@ export class Guard implements Disposable {
     const now = this.#now();
     for (const bearer of this.#bearers.values()) {
       if (bearer.live.size > 0 && bearer.expiresAtMs <= now) {
-        bearer.end(unauthenticated(`token "${bearer.record.name}" has expired`));
+        bearer.end(unauthenticated(`token "${bearer.record.name}" has expired`, 'invalid_token'));
       }
     }
   }
@@ -163,7 +165,7 @@ export function challengeOf({ code, details }: MillraceError): string | undefine
   ].join(', ');
 }
 
-function unauthenticated(text: string, error: string | undefined = 'invalid_token'): MillraceError {
+function unauthenticated(text: string, error?: 'invalid_token'): MillraceError {
   return new MillraceError('UNAUTHENTICATED', text, { details: error === undefined ? {} : { error } });
 }
 
