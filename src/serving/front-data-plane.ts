@@ -4,6 +4,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Meter } from '../base/meter.ts';
 import { SharedMemoryRegions } from '../shared-memory/regions.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { JsonParameter } from '../tensor/parameters.ts';
 import type {
   CallContext,
   DataPlane,
@@ -13,6 +14,7 @@ import type {
   Session,
   SessionSink,
 } from './data-plane.ts';
+import type { SessionPort } from '../ipc/session.ts';
 import { Batcher } from './batching/batcher.ts';
 import type { Deployment } from './deployment.ts';
 import { graphToCome } from './graph-to-come.ts';
@@ -246,6 +248,28 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const isPaced = entry.kind === 'runtime';
     session.attach(host.openSession(deployment.loadId, first, session, isPaced), context.cancellation);
     return session;
+  }
+
+  /**
+   * Starts a video pipeline in the host with the fewest calls and sessions among those that have the servable.
+   * @param programOf what the host is told to run, once it is known what of the servable it is for
+   * @throws MillraceError as `openSession`
+   */
+  openPipeline(
+    name: string,
+    version: string,
+    programOf: (spec: ServableSpec) => object,
+    sink: SessionSink,
+  ): SessionPort {
+    const entry = this.#repository.resolve(name, version);
+    const deployment = entry.current;
+    const host = deployment?.pickForSession();
+    if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
+    this.#checkAccepting();
+    const program = new JsonParameter(JSON.stringify(programOf(deployment.spec)));
+    const { version: ownVersion } = entry;
+    const first = { servable: name, version: ownVersion, id: '', inputs: [], outputs: [], parameters: { program } };
+    return host.openPipeline(deployment.loadId, first, sink);
   }
 
   openModelStream(name: string, version: string): () => void {

@@ -1,4 +1,5 @@
 import type { ExecutionProvider } from '../runtime/model-session.ts';
+import type { DetectorInfo } from '../pipelines/common/detector-info.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
 import type { ServableKind } from './data-plane.ts';
 import type { DynamicBatching, RequestLimit, SequenceBatching } from './model-scheduling.ts';
@@ -96,6 +97,8 @@ export interface ModelSpec extends SpecBase {
   readonly signature?: ModelSignature | undefined;
   readonly dynamicBatching?: DynamicBatching | undefined;
   readonly sequenceBatching?: SequenceBatching | undefined;
+  /** How frames of video are made its input and its outputs detections; undefined: its shapes tell. */
+  readonly detector?: DetectorInfo | undefined;
   /** How many of the shared hosts load it; the graphs of the others reach it through the front. Undefined: all of them. */
   readonly instances?: number | undefined;
   readonly requestLimit?: RequestLimit | undefined;

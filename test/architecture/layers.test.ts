@@ -16,10 +16,12 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   runtime: ['base', 'tensor', 'ipc'],
   media: ['base', 'tensor'],
   calculators: ['base', 'tensor', 'graph', 'runtime', 'media'],
-  host: ['base', 'tensor', 'graph', 'ipc', 'shared-memory', 'runtime', 'media', 'calculators'],
+  // What a pipeline is, in words that front and hosts share.
+  'pipelines/common': ['base', 'media'],
+  host: ['base', 'tensor', 'graph', 'ipc', 'shared-memory', 'runtime', 'media', 'calculators', 'pipelines/common'],
   'graph-tools': ['base', 'tensor', 'graph', 'runtime', 'media', 'calculators', 'host', 'protocol/wire'],
   serving: ['base', 'tensor', 'graph', 'ipc', 'shared-memory'],
-  pipelines: ['base', 'tensor', 'media', 'ipc', 'serving'],
+  pipelines: ['base', 'tensor', 'media', 'ipc', 'serving', 'pipelines/common'],
   security: ['base'],
   'protocol/wire': ['base', 'tensor'],
   'protocol/grpc': ['base', 'tensor', 'shared-memory', 'serving', 'pipelines', 'security', 'protocol/wire'],
@@ -76,6 +78,7 @@ const ALLOWANCES: readonly { readonly from: string; readonly to: string; readonl
     to: 'runtime/script/user-modules.ts',
     why: 'callbacks of `millrace client` load as users’ code does',
   },
+  { from: 'serving/', to: 'pipelines/common/detector-info.ts', why: 'what a layout knows of a detector, a type' },
   { from: 'serving/', to: 'runtime/model-session.ts', why: 'the names of execution providers, a type' },
 ];
 

@@ -1,0 +1,13 @@
+import type { SessionPort, SessionSink } from '../ipc/session.ts';
+import type { ServableSpec } from '../serving/servable-spec.ts';
+
+/** What pipelines need of serving: a host that has the servable. */
+export interface PipelineHosts {
+  /** @throws MillraceError SERVABLE_NOT_FOUND, SERVABLE_NOT_READY */
+  openPipeline(
+    servable: string,
+    version: string,
+    programOf: (spec: ServableSpec) => object,
+    sink: SessionSink,
+  ): SessionPort;
+}
