@@ -27,7 +27,7 @@ interface MapType {
   readonly of: FieldType<unknown>;
 }
 
-interface MessageType {
+export interface MessageType {
   readonly kind: 'message';
   readonly name: string;
   readonly fields: Readonly<Record<string, FieldType<unknown>>>;

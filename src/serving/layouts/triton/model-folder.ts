@@ -65,11 +65,13 @@ export async function readModelFolder(root: string, name: string, context: Repos
   const folder = join(root, name);
   const configPath = join(folder, 'config.pbtxt');
   const watched = [folder, configPath];
+  /** All that there are, until it is known which are served. */
+  let versions = await versionFolders(folder);
   try {
     const file = await readConfigFile(folder, name);
     const faults = configFaults(file, name);
     if (faults.length > 0) throw invalid(faults.join('; '));
-    const versions = await wantedVersions(file, name, folder, context);
+    versions = wantedVersions(file, name, versions, context);
     const newest = join(folder, versions.at(-1) ?? '');
     const server = serverOf(file, name, await filesIn(newest));
     const { refused, warnings } = unsupported(file, server);
@@ -78,19 +80,24 @@ export async function readModelFolder(root: string, name: string, context: Repos
     watched.push(...versions.map((version) => join(folder, version)));
     return { ...(await readVersions({ name, folder, file, server }, versions, context)), name, files: watched };
   } catch (error) {
-    const broken = { name, version: '1', kind: 'model' as const, reason: messageOf(error) };
-    return { name, versions: [], specs: [], broken: [broken], files: watched, modelsOf: new Map() };
+    const reason = messageOf(error);
+    const broken = (versions.length === 0 ? ['1'] : versions).map((version) => ({
+      name,
+      version,
+      kind: 'model' as const,
+      reason,
+    }));
+    return { name, versions: [], specs: [], broken, files: watched, modelsOf: new Map() };
   }
 }
 
 /** An ensemble without folders has version 1: there is nothing to be in them. */
-async function wantedVersions(
+function wantedVersions(
   { config, place }: ConfigFile,
   name: string,
-  folder: string,
+  found: readonly string[],
   context: RepositoryContext,
-): Promise<string[]> {
-  const found = await versionFolders(folder);
+): string[] {
   if (found.length === 0 && config.platform === 'ensemble') return ['1'];
   const policy = config.version_policy ?? { latest: { num_versions: 1 }, all: undefined, specific: undefined };
   const { chosen, missing } = chosenVersions(found, policy);
