@@ -70,7 +70,8 @@ export async function streamCommand(args: readonly string[], environment: Client
     ...optionsOf(given),
     ...(await callbacksOf(given)),
     onEvent: (event) => {
-      if (given.has('verbose') || event.part !== 'frame') progress.note(eventText(event));
+      const isQuiet = event.part === 'frame' || (event.part === 'source' && event.event.type === 'connected');
+      if (given.has('verbose') || !isQuiet) progress.note(eventText(event));
     },
   });
   const aborting = new AbortController();
