@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 from .errors import HostError
 from .frames import UINT32, padded
 from .head import HeadReader, HeadWriter
+from .shared import Shared
 
 DATATYPES = (
     "BOOL",
@@ -33,7 +34,7 @@ Buffer = Union[bytes, bytearray, memoryview]
 class Tensor:
     """Raw little-endian bytes, row-major; BYTES elements are each prefixed by their uint32 length."""
 
-    __slots__ = ("name", "datatype", "shape", "parameters", "data")
+    __slots__ = ("name", "datatype", "shape", "parameters", "data", "shared")
 
     def __init__(
         self, name: str, datatype: str, shape: Sequence[int], data: Buffer, parameters: Optional[Dict[str, Any]] = None
@@ -43,12 +44,14 @@ class Tensor:
         self.shape = shape
         self.parameters = parameters or {}
         self.data = data
+        # Where the bytes are, until they are read.
+        self.shared: Optional[Shared] = None
 
 
 class Request:
     """One inference request; `cost` is what it counts for in credits."""
 
-    __slots__ = ("servable", "version", "id", "parameters", "outputs", "inputs", "headers", "cost")
+    __slots__ = ("servable", "version", "id", "parameters", "outputs", "inputs", "headers", "cost", "shared_outputs")
 
     def __init__(self, body: memoryview, head: HeadReader, tensors_at: int) -> None:
         self.servable = head.string()
@@ -60,7 +63,20 @@ class Request:
         ]
         self.inputs = _read_tensors(body, head, tensors_at)
         self.headers = {} if head.is_at_end else head.strings()
+        # Where outputs go that are wanted in shared memory, by name.
+        self.shared_outputs: Dict[str, Shared] = {}
+        if not head.is_at_end:
+            self._read_sharing(head)
         self.cost = cost_of(self.inputs)
+
+    def _read_sharing(self, head: HeadReader) -> None:
+        for _ in range(head.varint()):
+            index = head.varint()
+            shared = Shared(head.string(), head.string(), head.string(), head.varint(), head.varint())
+            if index < len(self.inputs):
+                self.inputs[index].shared = shared
+            else:
+                self.shared_outputs[self.outputs[index - len(self.inputs)][0]] = shared
 
 
 class Response:
@@ -124,8 +140,8 @@ def read_error(head: HeadReader) -> HostError:
 
 
 def cost_of(tensors: Sequence[Tensor]) -> int:
-    """Bytes that a request or response counts for in credits."""
-    return 256 + sum(len(tensor.data) for tensor in tensors)
+    """Bytes that a request or response counts for in credits, shared ones too."""
+    return 256 + sum(len(tensor.data) if tensor.shared is None else tensor.shared.size for tensor in tensors)
 
 
 def _read_tensors(body: memoryview, head: HeadReader, at: int) -> List[Tensor]:

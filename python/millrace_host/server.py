@@ -19,6 +19,7 @@ from .metrics import gathering
 from .node import load_node
 from .servable import load_servable
 from .session import Session
+from .shared import read_inputs, write_outputs
 
 
 class HostServer:
@@ -107,7 +108,7 @@ class HostServer:
                 session.pause()
         elif kind == frames.PUSH:
             if session is not None:
-                session.push(Request(body, head, tensors_at))
+                self._push(session, Request(body, head, tensors_at))
         elif kind == frames.INFER:
             load_id = head.varint()
             request = Request(body, head, tensors_at)
@@ -126,6 +127,14 @@ class HostServer:
             self._loading.put_nowait((channel, question["loadId"], question["spec"]))
         elif kind == frames.HELLO:
             self._hello(channel, json.loads(head.string()))
+
+    def _push(self, session: Session, request: Request) -> None:
+        try:
+            read_inputs(request)
+        except HostError as error:
+            session.refuse(request, error)
+        else:
+            session.push(request)
 
     def _abort(self, channel: int, error: HostError) -> None:
         self._connection.withdraw(channel)
@@ -187,7 +196,10 @@ class HostServer:
 
     async def _infer(self, channel: int, load_id: int, request: Request) -> None:
         try:
-            response = await self._find(load_id).infer(request)
+            loaded = self._find(load_id)
+            read_inputs(request)
+            response = await loaded.infer(request)
+            write_outputs(request, response)
             head = HeadWriter()
             head.varint(0)
             tensors = write_response(head, response)

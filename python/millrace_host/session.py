@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Deque, Dict, Optional, Tuple
 
 from . import frames
-from .codec import Request, Response, cost_of
+from .codec import Request, Response, cost_of, write_error
 from .errors import HostError
 from .head import HeadWriter
 
@@ -102,6 +102,14 @@ class Session:
             request.headers = self._headers
         self._requests.append((request, time.monotonic()))
         _wake(self._wake)
+
+    def refuse(self, request: Request, error: HostError) -> None:
+        """The session goes on without it."""
+        head = HeadWriter()
+        head.string(request.id)
+        write_error(head, error)
+        self._server.send(frames.REQUEST_ERROR, self._channel, head)
+        self._settle(request, 0, 0)
 
     def half_close(self) -> None:
         self._has_all = True
@@ -223,8 +231,11 @@ class Session:
             self._respond(self.loaded.final_response(last, self.first))
 
     def _take(self, request: Request) -> None:
+        self._settle(request, 1, len(request.inputs))
+
+    def _settle(self, request: Request, accepted_now: int, packets_now: int) -> None:
         messages, size, accepted, packets = self._taken
-        self._taken = [messages + 1, size + request.cost, accepted + 1, packets + len(request.inputs)]
+        self._taken = [messages + 1, size + request.cost, accepted + accepted_now, packets + packets_now]
         if not self._is_taken_scheduled:
             self._is_taken_scheduled = True
             self._loop.call_soon(self._send_taken)

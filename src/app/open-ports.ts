@@ -5,6 +5,7 @@ import type { PrometheusMeter } from '../observability/meter.ts';
 import { listenGrpc, type GrpcListener } from '../protocol/grpc/listen-grpc.ts';
 import { listenMetrics, listenRest, type RestListener } from '../protocol/rest/index.ts';
 import type { DataPlane } from '../serving/data-plane.ts';
+import type { ServerControls } from '../serving/server-controls.ts';
 import type { Tls } from '../security/tls.ts';
 import { hasTls } from './open-doors.ts';
 import type { Security } from './security.ts';
@@ -26,6 +27,7 @@ export interface OpenPorts {
 /** What the ports serve, and with what. */
 export interface PortParts extends Security {
   readonly dataPlane: DataPlane;
+  readonly controls: ServerControls;
   readonly meter: PrometheusMeter;
   /** Memory for big messages. */
   readonly pool: BufferPool | undefined;
@@ -34,7 +36,7 @@ export interface PortParts extends Security {
 /** Opens every port that the settings name; `opened` closes them. PORT_IN_USE when one is taken. */
 export async function openPorts(
   options: StartOptions,
-  { dataPlane, meter, pool, tls, guard }: PortParts,
+  { dataPlane, controls, meter, pool, tls, guard }: PortParts,
   opened: Closer,
 ): Promise<OpenPorts> {
   const { settings, logger, mlserver: as } = options;
@@ -48,7 +50,8 @@ export async function openPorts(
     const { grpcBindAddress: host, grpcMaxMessageBytes: maxMessageBytes } = settings;
     const counts = dialect === 'mlserver' ? meter : undefined;
     const protection = { tls: tlsOf('grpc'), guard };
-    const grpcOptions = { host, port, maxMessageBytes, pool, ...identity, dialect, meter: counts, ...protection };
+    const counted = { dialect, controls, meter: counts };
+    const grpcOptions = { host, port, maxMessageBytes, pool, ...identity, ...counted, ...protection };
     return opened.use(await listenGrpc(grpcOptions, dataPlane, logger));
   };
   const grpc = await openGrpc(settings.port, 'triton');
@@ -69,7 +72,7 @@ export async function openPorts(
         cors: settings.allowedOrigins.length > 0 ? undefined : as?.cors,
         metricsPath,
       },
-      { dataPlane, metrics: page, logger, meter: as && meter, guard },
+      { dataPlane, controls, metrics: page, logger, meter: as && meter, guard },
     ),
   );
   const { metricsPort } = settings;

@@ -6,7 +6,9 @@ import { sessionQuota, type Settings } from '../config/settings.ts';
 import { defaultSupervision } from '../ipc/supervisor.ts';
 import { createPrometheusMeter } from '../observability/meter.ts';
 import { FrontDataPlane } from '../serving/front-data-plane.ts';
+import { LogSettingsService } from '../serving/log-settings.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
+import { TraceSettings } from '../serving/trace-settings.ts';
 import { SharedMemoryRegions } from '../shared-memory/regions.ts';
 import { hostLauncher } from './host-launcher.ts';
 import type { MlserverOptions } from './mlserver-options.ts';
@@ -57,7 +59,12 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   opened.defer(() => sharedMemory[Symbol.dispose]());
   const planeOptions = { ...(await dataPlaneOptions(options, pool)), sharedMemory };
   const dataPlane = opened.use(new FrontDataPlane(planeOptions, meter, logger));
-  const ports = await openPorts(options, { dataPlane, meter, pool, ...security }, opened);
+  const controls = {
+    sharedMemory,
+    log: new LogSettingsService(logger.control),
+    trace: new TraceSettings((name) => dataPlane.list().some((servable) => servable.name === name)),
+  };
+  const ports = await openPorts(options, { dataPlane, controls, meter, pool, ...security }, opened);
   const readAtMs = Date.now();
   await orAborted(dataPlane.start(), signal);
   if (settings.strict) refuseFailedLoads(dataPlane);

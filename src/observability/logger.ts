@@ -1,5 +1,5 @@
 import { pino, type Level, type LogFn } from 'pino';
-import type { Logger } from '../base/logger.ts';
+import type { LogControl, Logger } from '../base/logger.ts';
 import { redactText } from '../base/redact.ts';
 import { LogSwitches } from './log-switches.ts';
 
@@ -7,7 +7,10 @@ import { LogSwitches } from './log-switches.ts';
  * JSON lines on stdout. A `MillraceError` or any other error under `err` or `error` is written with its stack and causes.
  * Whole lines are redacted rather than named fields: secrets also come in messages, in URLs and in the errors of others.
  */
-export function createLogger(level: Level, destination: { write(line: string): void } = pino.destination(1)): Logger {
+export function createLogger(
+  level: Level,
+  destination: { write(line: string): void } = pino.destination(1),
+): Logger & { readonly control: LogControl } {
   const control = new LogSwitches(level);
   const options = {
     // What is written may change at any time, and children keep the level that their parent had: the switches decide.
@@ -22,6 +25,6 @@ export function createLogger(level: Level, destination: { write(line: string): v
     serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
-  const logger = pino(options, { write: (line: string) => destination.write(redactText(line)) });
+  const logger: Omit<Logger, 'control'> = pino(options, { write: (line: string) => destination.write(redactText(line)) });
   return Object.assign(logger, { control });
 }

@@ -131,6 +131,9 @@ export interface DataPlane {
    * @throws MillraceError when one of them cannot be loaded; what served before goes on
    */
   load(name: string): Promise<void>;
-  /** Every version of the name takes no more calls until `load`; its sessions go on to their end. */
-  unload(name: string): Promise<void>;
+  /**
+   * Every version of the name takes no more calls until `load`; its sessions go on to their end.
+   * @param withDependents so do the models that it is made of, where it is an ensemble
+   */
+  unload(name: string, withDependents?: boolean): Promise<void>;
 }

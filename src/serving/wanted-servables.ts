@@ -57,13 +57,21 @@ export class WantedServables {
   }
 
   /** As {@link DataPlane.unload}. */
-  async unload(name: string): Promise<void> {
+  async unload(name: string, withDependents: boolean): Promise<void> {
     await this.#next(async () => {
       const known = this.#repository.entries().map((entry) => entry.name);
       if (!known.includes(name)) throw unknownServable(name, known);
       this.#unloaded.add(name);
+      if (withDependents) for (const model of this.#modelsOf(name)) this.#unloaded.add(model);
       this.#repository.apply(this.#wanted, { unloaded: this.#unloaded });
     });
+  }
+
+  /** The models of an ensemble's steps. */
+  #modelsOf(name: string): string[] {
+    return this.#wanted.specs.flatMap((spec) =>
+      spec.name === name && spec.kind === 'ensemble' ? spec.models.map((model) => model.name) : [],
+    );
   }
 
   /** Runs `change` after those before it, whether they succeeded or not. */

@@ -6,7 +6,7 @@ import { BufferPool } from '../../base/buffer-pool.ts';
 import { MillraceError, type Reason } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { InferenceResponse } from '../../tensor/inference.ts';
-import { EXTENSIONS } from '../wire/extensions.ts';
+import { TRITON_EXTENSIONS } from '../wire/extensions.ts';
 import { decodeInferResponse, encodeInferRequest, joinParts } from '../wire/infer-codec.ts';
 import { listenGrpc, type GrpcListener, type GrpcOptions } from './listen-grpc.ts';
 import { Messages, TRITON_PROTOS } from './messages.ts';
@@ -155,7 +155,11 @@ test('the rare RPCs answer', async () => {
   expect(await rare('ServerReady')).toEqual({ ready: false });
   expect(await rare('ModelReady', { name: 'm' })).toEqual({ ready: true });
   expect(await rare('ModelReady', { name: 'x' })).toEqual({ ready: false });
-  expect(await rare('ServerMetadata')).toMatchObject({ name: 'millrace', version: '1.2.3', extensions: EXTENSIONS });
+  expect(await rare('ServerMetadata')).toMatchObject({
+    name: 'millrace',
+    version: '1.2.3',
+    extensions: TRITON_EXTENSIONS,
+  });
   expect(await rare('ModelMetadata', { name: 'm' })).toMatchObject({
     name: 'm',
     versions: ['1'],
@@ -184,7 +188,7 @@ test('the rare RPCs answer', async () => {
     models: [ready, { ...ready, name: 'n', state: 'LOADING', reason: 'soon' }],
   });
   expect(await rare('RepositoryIndex', { ready: true })).toEqual({ models: [ready] });
-  await expect(rare('RepositoryModelLoad')).rejects.toMatchObject({ code: 12 });
+  await expect(rare('RepositoryModelLoad')).rejects.toMatchObject({ code: 13 });
   await expect(rare('ModelMetadata', { name: 'x' })).rejects.toMatchObject({ code: 5 });
   expect((await client.unary('/inference.GRPCInferenceService/Nope', Buffer.alloc(0))).error?.code).toBe(12);
 });

@@ -5,7 +5,7 @@ import type { Guard } from '../../security/guard.ts';
 import type { Tls } from '../../security/tls.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
 import { noControls, type ServerControls } from '../../serving/server-controls.ts';
-import { EXTENSIONS } from '../wire/extensions.ts';
+import { EXTENSIONS, TRITON_EXTENSIONS } from '../wire/extensions.ts';
 import { createCallMeter } from './call-metrics.ts';
 import { openGrpcJs, type Transport } from './grpc-js.ts';
 import { healthMethods } from './health.ts';
@@ -113,6 +113,8 @@ function identityOf({
   serverName = 'millrace',
   serverVersion = '0.0.0',
   extensions = [],
+  dialect,
 }: GrpcOptions): ServerIdentity {
-  return { name: serverName, version: serverVersion, extensions: [...EXTENSIONS, ...extensions] };
+  const known = dialect === 'mlserver' ? EXTENSIONS : TRITON_EXTENSIONS;
+  return { name: serverName, version: serverVersion, extensions: [...known, ...extensions] };
 }

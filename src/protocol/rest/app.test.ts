@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeDataPlane } from '../../../test/support/fake-data-plane.ts';
 import { silentLogger } from '../../base/logger.ts';
+import { TRITON_EXTENSIONS } from '../wire/extensions.ts';
 import { buildRestApp } from './app.ts';
 
 let dataPlane: FakeDataPlane;
@@ -62,7 +63,7 @@ describe('metadata', () => {
       {
         name: 'millrace',
         version: '1.2.3',
-        extensions: ['binary_tensor_data', 'generate', 'model_configuration', 'parameters', 'statistics'],
+        extensions: TRITON_EXTENSIONS,
       },
     ],
     ['/v2/models', { models: ['m', 'a b/ü'] }],

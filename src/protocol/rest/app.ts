@@ -6,7 +6,7 @@ import { MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Tls } from '../../security/tls.ts';
 import { readBodiesAsBuffers } from './body.ts';
-import { EXTENSIONS } from '../wire/extensions.ts';
+import { EXTENSIONS, TRITON_EXTENSIONS } from '../wire/extensions.ts';
 import { CloudEvents } from '../wire/cloud-events.ts';
 import { configRoutes } from './config.ts';
 import { toCors } from './cors.ts';
@@ -30,6 +30,8 @@ import { countRequests } from './request-metrics.ts';
 import { RouteTable } from './route-table.ts';
 import { modelOf } from './schemas.ts';
 import { serverRoutes, type ServerIdentity } from './server.ts';
+import { settingRoutes } from './settings.ts';
+import { sharedMemoryRoutes } from './shared-memory.ts';
 import { errorBody } from './status.ts';
 
 /** Fastify refuses longer path parameters as unknown paths; names of servables may be long. */
@@ -105,6 +107,8 @@ async function tritonRoutes(app: FastifyInstance, { options, parts }: DialectPar
   await app.register(inferRoutes, parts);
   await app.register(generateRoutes, parts);
   await app.register(repositoryRoutes, parts);
+  await app.register(sharedMemoryRoutes, parts);
+  await app.register(settingRoutes, parts);
 }
 
 /** The same paths as MLServer has them, and its own. */
@@ -121,11 +125,12 @@ async function mlserverRoutes(app: FastifyInstance, { options, parts, hasDocs }:
   if (hasDocs) await app.register(mlserverDocsRoutes, parts);
 }
 
-function identityOf({ serverName, serverVersion, extensions = [] }: DialectParts['options']): ServerIdentity {
+function identityOf({ serverName, serverVersion, extensions = [], dialect }: DialectParts['options']): ServerIdentity {
+  const known = dialect === 'mlserver' ? EXTENSIONS : TRITON_EXTENSIONS;
   return {
     name: serverName ?? 'millrace',
     version: serverVersion ?? '0.0.0',
-    extensions: [...EXTENSIONS, ...extensions],
+    extensions: [...known, ...extensions],
   };
 }
 

@@ -3,6 +3,7 @@ import type { Meter } from '../../base/meter.ts';
 import type { Guard } from '../../security/guard.ts';
 import type { Tls } from '../../security/tls.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
+import type { ServerControls } from '../../serving/server-controls.ts';
 
 /** What the routes work with. */
 export interface RestParts {
@@ -10,6 +11,8 @@ export interface RestParts {
   /** Undefined: no /metrics. */
   readonly metrics?: (() => Promise<MetricsPage>) | undefined;
   readonly logger: Logger;
+  /** What clients may set of the server. Default: nothing. */
+  readonly controls?: ServerControls | undefined;
   /** Counts requests by MLServer's names; undefined: they are not counted. */
   readonly meter?: Meter | undefined;
   /** Asks requests for tokens; undefined: everybody may do everything. */

@@ -1,34 +1,92 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MillraceError } from '../../base/errors.ts';
-import { visible } from '../../security/grant.ts';
-import type { JsonValue } from '../wire/json-reader.ts';
-import { parseJson } from '../wire/json-reader.ts';
+import {
+  checkLoadParameters,
+  refuseRepositoryName,
+  toLoadFailure,
+  unloadsDependents,
+} from '../wire/repository-calls.ts';
 import { repositoryIndex } from '../wire/repository-index.ts';
-import { bodyOf } from './body.ts';
+import { readBodyAs } from './json-body.ts';
 import type { RestParts } from './parts.ts';
 import { failures, IndexRequest, jsonSchema, RepositoryIndex } from './schemas.ts';
 
-/** `POST /v2/repository/index`: every servable with its state. */
-export async function repositoryRoutes(app: FastifyInstance, { dataPlane }: RestParts): Promise<void> {
+const LoadRequest = z.looseObject({
+  parameters: z.record(z.string(), z.unknown()).optional().describe('`config` and `file:` are refused.'),
+});
+const UnloadRequest = z.looseObject({
+  parameters: z
+    .looseObject({
+      unload_dependents: z.boolean().optional().describe('Of an ensemble: the models of its steps go, too.'),
+    })
+    .optional(),
+});
+const DONE = { description: 'Done', type: 'null' };
+const tags = ['repository'];
+
+/** Triton's model repository extension: every servable with its state, load and unload. A repository has no name. */
+export async function repositoryRoutes(app: FastifyInstance, parts: RestParts): Promise<void> {
+  for (const base of ['/v2/repository', '/v2/repository/:repository']) {
+    indexRoute(app, base, parts);
+    loadRoutes(app, base, parts);
+  }
+}
+
+function indexRoute(app: FastifyInstance, base: string, { dataPlane }: RestParts): void {
   const schema = {
     summary: 'Every servable with its state',
-    tags: ['repository'],
+    tags,
     body: jsonSchema(IndexRequest),
     response: { 200: jsonSchema(RepositoryIndex), ...failures },
   };
-  app.post('/v2/repository/index', { schema }, async (request) => {
-    const body = bodyOf(request);
-    const { ready } = body.length === 0 ? {} : parseIndexRequest(parseJson(body));
-    return repositoryIndex(visible(request.grant, dataPlane.list()), ready === true);
+  app.post(`${base}/index`, { schema }, async (request) => {
+    const { ready } = readBodyAs(request, 'index request', IndexRequest, true);
+    return repositoryIndex(dataPlane.list(), ready === true);
   });
 }
 
-function parseIndexRequest(value: JsonValue): z.infer<typeof IndexRequest> {
-  const result = IndexRequest.safeParse(value);
-  if (result.success) return result.data;
-  throw new MillraceError(
-    'MALFORMED_REQUEST',
-    `the request body is not an index request: ${z.prettifyError(result.error)}`,
+interface Params {
+  readonly repository?: string;
+  readonly model: string;
+}
+
+function loadRoutes(app: FastifyInstance, base: string, { dataPlane }: RestParts): void {
+  const modelOf = (request: FastifyRequest): string => {
+    const { repository = '', model } = request.params as Params;
+    refuseRepositoryName(repository);
+    return model;
+  };
+  const load = { summary: 'Load or reload a servable', tags, body: jsonSchema(LoadRequest) };
+  app.post(
+    `${base}/models/:model/load`,
+    { schema: { ...load, response: { 200: DONE, ...failures } } },
+    async (request, reply) => {
+      const model = modelOf(request);
+      const { parameters } = readBodyAs(request, 'load request', LoadRequest, true);
+      checkLoadParameters(parameters ?? {});
+      try {
+        await dataPlane.load(model);
+      } catch (error) {
+        throw toLoadFailure(error, model);
+      }
+      return reply.code(200).send();
+    },
+  );
+  const unload = { summary: 'Unload a servable', tags, body: jsonSchema(UnloadRequest) };
+  app.post(
+    `${base}/models/:model/unload`,
+    { schema: { ...unload, response: { 200: DONE, ...failures } } },
+    async (request, reply) => {
+      const model = modelOf(request);
+      const { parameters } = readBodyAs(request, 'unload request', UnloadRequest, true);
+      try {
+        await dataPlane.unload(model, unloadsDependents(parameters ?? {}));
+      } catch (error) {
+        // What is not there need not go.
+        if (MillraceError.from(error).reason !== 'SERVABLE_NOT_FOUND') throw error;
+      }
+      return reply.code(200).send();
+    },
   );
 }
