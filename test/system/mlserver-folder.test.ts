@@ -97,7 +97,7 @@ it('lists what is broken with its reason, serves the rest, and takes up what is 
   expect(await says(server, 'good')).toBe('g:to be');
   expect(await states(server)).toEqual(['good  READY', 'lost  UNAVAILABLE', 'torn  UNAVAILABLE', 'twin  UNAVAILABLE']);
   const reasons = Object.fromEntries<string | undefined>(
-    (await listVersions(server)).map(({ name, reason }) => [name, reason]),
+    (await listVersions(server)).map(({ name = '', reason }) => [name, reason] as const),
   );
   expect(reasons['torn']).toContain('torn/model-settings.json:1:20: not valid JSON');
   expect(reasons['twin']).toContain(

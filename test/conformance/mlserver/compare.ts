@@ -27,7 +27,8 @@ function mask(value: unknown, key = ''): unknown {
   // Where the JSON is broken depends on the parser.
   if ('type' in value && value.type === 'json_invalid') return value.type;
   const entries = Object.entries(value).filter(([name]) => name !== 'ctx');
-  return Object.fromEntries(entries.map(([name, item]) => [name, mask(withoutEvents(item), name)]).filter(isThere));
+  const masked = entries.map(([name, item]) => [name, mask(withoutEvents(item), name)] as const);
+  return Object.fromEntries(masked.filter(isThere));
 }
 
 /** A repository's index is in no order. */
