@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { RestClient, type TlsOptions } from '../../src/client/index.ts';
 import { freePorts } from './free-port.ts';
 import { descendants, isRunning, type ProcessInfo } from './leaks.ts';
 import { ROOT } from './paths.ts';
@@ -16,6 +17,8 @@ export interface ServerOptions {
   readonly flags?: readonly string[] | undefined;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Set: REST is encrypted, and this is what a client trusts and shows. */
+  readonly tls?: TlsOptions | undefined;
   /** How long it may take to be ready. @default 60000 */
   readonly readyMs?: number | undefined;
 }
@@ -27,7 +30,7 @@ export interface TestServer extends AsyncDisposable {
   readonly restPort: number;
   /** "127.0.0.1:N", for gRPC clients. */
   readonly grpcAddress: string;
-  /** "http://127.0.0.1:N", no slash at its end. */
+  /** "http://127.0.0.1:N", or "https:", no slash at its end. */
   readonly restUrl: string;
   /** Of `start`: the port that speaks MLServer's gRPC. */
   readonly mlserverAddress: string;
@@ -78,7 +81,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     });
   });
   const { pid } = child;
-  const restUrl = `http://127.0.0.1:${restPort}`;
+  const restUrl = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${restPort}`;
   const end = async (signal: NodeJS.Signals): Promise<ProcessInfo[]> => {
     const started = pid === undefined || hasEnded(child) ? [] : descendants(pid);
     child.kill(signal);
@@ -120,7 +123,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   };
 
   const deadline = Date.now() + (options.readyMs ?? 60_000);
-  while (!(await isReady(restUrl))) {
+  while (!(await isReady(restUrl, options.tls))) {
     if (hasEnded(child) || Date.now() > deadline) {
       await server.kill();
       throw new Error(`the server is not ready (exit code ${child.exitCode ?? 'none'}):\n${logs}`);
@@ -142,9 +145,10 @@ function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
-async function isReady(restUrl: string): Promise<boolean> {
+async function isReady(url: string, tls: TlsOptions | undefined): Promise<boolean> {
+  await using client = new RestClient({ url, tls, timeoutMs: 1_000 });
   try {
-    return (await fetch(`${restUrl}/v2/health/ready`, { signal: AbortSignal.timeout(1_000) })).ok;
+    return await client.isServerReady();
   } catch {
     return false; // it does not listen yet
   }
