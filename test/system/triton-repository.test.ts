@@ -78,6 +78,8 @@ beforeAll(async () => {
     'backend: "millrace_runtime" parameters { key: "factor" value { string_value: "5" } }',
   );
   await folder.put('gain/1/model.js', GAIN);
+  await folder.copy(onnx('add'), 'cached/1/model.onnx');
+  await folder.put('cached/config.pbtxt', 'response_cache { enable: true }');
   await folder.put('broken/config.pbtxt', '\nbackend: "tensorflow"');
   await folder.put('broken/1/model.pb', '');
   for (const [name, sample, bytes] of [
@@ -88,7 +90,15 @@ beforeAll(async () => {
     await folder.put(`${name}/config.pbtxt`, warmUp(sample, 'b.raw'));
     await folder.put(`${name}/warmup/b.raw`, '\0'.repeat(bytes));
   }
-  const flags = ['--model-repository', folder.path, '--hosts', '2', '--file_system_poll_wait_seconds', '0.1'];
+  const flags = [
+    '--model-repository',
+    folder.path,
+    '--hosts',
+    '2',
+    '--cache_config=local,size=1000000',
+    '--file_system_poll_wait_seconds',
+    '0.1',
+  ];
   server = await startServer({ flags });
 });
 afterAll(async () => {

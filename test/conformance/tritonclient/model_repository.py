@@ -137,5 +137,15 @@ def warm_up_counts_nowhere(at):
     equal([stats.execution_count, stats.inference_count], [0, 0])
 
 
+@check
+def equal_requests_are_remembered(at):
+    client = grpc.InferenceServerClient(at.grpc)
+    for row in [ROW, ROW, ROW + 1, ROW]:
+        result = client.infer("cached", [made(grpc, "A", row), made(grpc, "B", row)])
+        equal(result.as_numpy("SUM"), row * 2)
+    stats = client.get_inference_statistics("cached").model_stats[0]
+    equal(stats.execution_count, 2)
+
+
 if __name__ == "__main__":
     main()
