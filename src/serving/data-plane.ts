@@ -133,7 +133,8 @@ export interface DataPlane {
   load(name: string): Promise<void>;
   /**
    * Every version of the name takes no more calls until `load`; its sessions go on to their end.
-   * @param withDependents so do the models that it is made of, where it is an ensemble
+   * @param checkModel the models of an ensemble's steps go too; it is called with each before anything is unloaded, and throws
+   * what keeps that from being done
    */
-  unload(name: string, withDependents?: boolean): Promise<void>;
+  unload(name: string, checkModel?: (model: string) => void): Promise<void>;
 }

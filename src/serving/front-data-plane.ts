@@ -112,8 +112,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     return this.#wanted.load(name);
   }
 
-  unload(name: string, withDependents = false): Promise<void> {
-    return this.#wanted.unload(name, withDependents);
+  unload(name: string, checkModel?: (model: string) => void): Promise<void> {
+    return this.#wanted.unload(name, checkModel);
   }
 
   isLive(): boolean {

@@ -57,12 +57,13 @@ export class WantedServables {
   }
 
   /** As {@link DataPlane.unload}. */
-  async unload(name: string, withDependents: boolean): Promise<void> {
+  async unload(name: string, checkModel?: (model: string) => void): Promise<void> {
     await this.#next(async () => {
       const known = this.#repository.entries().map((entry) => entry.name);
       if (!known.includes(name)) throw unknownServable(name, known);
-      this.#unloaded.add(name);
-      if (withDependents) for (const model of this.#modelsOf(name)) this.#unloaded.add(model);
+      const models = checkModel === undefined ? [] : this.#modelsOf(name);
+      for (const model of models) checkModel?.(model);
+      for (const each of [name, ...models]) this.#unloaded.add(each);
       this.#repository.apply(this.#wanted, { unloaded: this.#unloaded });
     });
   }

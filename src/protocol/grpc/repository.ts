@@ -1,4 +1,5 @@
 import { MillraceError } from '../../base/errors.ts';
+import { visible } from '../../security/grant.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
 import type { ModelRepositoryParameter__Output } from '../wire/generated/inference/ModelRepositoryParameter.ts';
 import type { RepositoryIndexRequest__Output } from '../wire/generated/inference/RepositoryIndexRequest.ts';
@@ -23,9 +24,9 @@ export function repositoryMethods(messages: Messages, dataPlane: DataPlane): Met
   });
   const index = messages.unary(
     'inference.RepositoryIndex',
-    ({ repository_name: repository, ready }: RepositoryIndexRequest__Output): RepositoryIndexResponse => {
+    ({ repository_name: repository, ready }: RepositoryIndexRequest__Output, { grant }): RepositoryIndexResponse => {
       refuseRepositoryName(repository);
-      return { models: repositoryIndex(dataPlane.list(), ready) };
+      return { models: repositoryIndex(visible(grant, dataPlane.list()), ready) };
     },
   );
   const load = messages.unary('inference.RepositoryModelLoad', async (request: RepositoryModelLoadRequest__Output) => {
@@ -40,11 +41,11 @@ export function repositoryMethods(messages: Messages, dataPlane: DataPlane): Met
   });
   const unload = messages.unary(
     'inference.RepositoryModelUnload',
-    async (request: RepositoryModelUnloadRequest__Output) => {
+    async (request: RepositoryModelUnloadRequest__Output, { grant }) => {
       refuseRepositoryName(request.repository_name);
       const isWhole = unloadsDependents(valuesOf(request.parameters));
       try {
-        await dataPlane.unload(request.model_name, isWhole);
+        await dataPlane.unload(request.model_name, isWhole ? (model) => grant?.check(model) : undefined);
       } catch (error) {
         // What is not there need not go.
         if (MillraceError.from(error).reason !== 'SERVABLE_NOT_FOUND') throw error;

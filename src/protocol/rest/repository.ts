@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MillraceError } from '../../base/errors.ts';
+import { visible } from '../../security/grant.ts';
 import {
   checkLoadParameters,
   refuseRepositoryName,
@@ -42,7 +43,7 @@ function indexRoute(app: FastifyInstance, base: string, { dataPlane }: RestParts
   };
   app.post(`${base}/index`, { schema }, async (request) => {
     const { ready } = readBodyAs(request, 'index request', IndexRequest, true);
-    return repositoryIndex(dataPlane.list(), ready === true);
+    return repositoryIndex(visible(request.grant, dataPlane.list()), ready === true);
   });
 }
 
@@ -81,7 +82,8 @@ function loadRoutes(app: FastifyInstance, base: string, { dataPlane }: RestParts
       const model = modelOf(request);
       const { parameters } = readBodyAs(request, 'unload request', UnloadRequest, true);
       try {
-        await dataPlane.unload(model, unloadsDependents(parameters ?? {}));
+        const isWhole = unloadsDependents(parameters ?? {});
+        await dataPlane.unload(model, isWhole ? (each) => request.grant?.check(each) : undefined);
       } catch (error) {
         // What is not there need not go.
         if (MillraceError.from(error).reason !== 'SERVABLE_NOT_FOUND') throw error;
