@@ -5,6 +5,7 @@ import { fingerprintOf } from '../fingerprint.ts';
 import { scheduleFaults, stepFault, stepVersion } from './ensemble-checks.ts';
 import type { EnsembleStep as ConfigStep, ModelConfig } from './model-config.ts';
 import type { ModelFolder, ModelVersion } from './model-folder.ts';
+import { ownParameters } from './own-parameters.ts';
 import { NAMES } from './platform.ts';
 import { signatureOf } from './tensors.ts';
 
@@ -44,6 +45,7 @@ async function ensembleSpec(model: ModelVersion, folders: readonly ModelFolder[]
     streams: graph.streams,
     models: graph.models,
     signature: signatureOf(config),
+    maxSessions: ownParameters(file, 'ensemble').max_sessions,
     config,
   };
   return { ...spec, files, fingerprint: await fingerprintOf(spec, files) };

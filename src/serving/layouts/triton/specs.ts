@@ -10,6 +10,7 @@ import { instancesOf } from '../model-scheduling-entry.ts';
 import { readRuntimeEntry } from '../runtime-entry.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { ModelVersion, RepositoryContext } from './model-folder.ts';
+import { isOwnParameter, ownParameters, toRequestLimit } from './own-parameters.ts';
 import { toDynamicBatching, toSequenceBatching } from './scheduling.ts';
 import { signatureOf } from './tensors.ts';
 import { readWarmup } from './warmup.ts';
@@ -22,6 +23,7 @@ export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: 
   const isKnown = config.input.length > 0 && config.output.length > 0;
   const dynamicBatching = toDynamicBatching(config);
   const executionProviders = providersOf(config);
+  const own = ownParameters(file, 'onnx');
   const spec = {
     kind: 'model' as const,
     name,
@@ -29,7 +31,9 @@ export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: 
     path,
     executionProviders,
     intraOpThreads: threadsOf(model),
-    runDeadlineMs,
+    runDeadlineMs: own.run_deadline_ms ?? runDeadlineMs,
+    maxSessions: own.max_sessions,
+    requestLimit: toRequestLimit(own),
     signature: isKnown ? signatureOf(config) : undefined,
     dynamicBatching,
     instances: await instancesOf(countOf(model), { dynamicBatching, executionProviders }, files),
@@ -48,7 +52,7 @@ function warnOfScheduling({ config, file }: ModelVersion, warn: RepositoryContex
   }
   if (groups.some(({ rate_limiter: limiter }) => limiter !== undefined)) {
     warn(
-      `${file.place('instance_group.rate_limiter')}: it is not applied, as in Triton without --rate-limit; instance_group.count says how many run at once`,
+      `${file.place('instance_group.rate_limiter')}: it is not applied, as in Triton without --rate-limit; parameters millrace.max_concurrent_requests and millrace.max_requests_per_second limit requests`,
     );
   }
 }
@@ -80,12 +84,14 @@ const warmupFiles = (samples: ModelSpec['warmup'] = []): string[] =>
 /** A user's class or object. `parameters` are its own, without `export`, which says which export of the module it is. */
 export async function runtimeVersion(model: ModelVersion, context: RepositoryContext): Promise<RuntimeSpec> {
   const { name, version, config, path, files, file, folder } = model;
-  const { export: exported, ...own } = Object.fromEntries(
-    Object.entries(config.parameters).map(([key, { string_value: value }]) => [key, value]),
+  const { export: exported, ...parameters } = Object.fromEntries(
+    Object.entries(config.parameters)
+      .filter(([key]) => !isOwnParameter(key))
+      .map(([key, { string_value: value }]) => [key, value]),
   );
   const instances = config.instance_group.reduce((sum, group) => sum + group.count, 0);
   const implementation = exported === undefined ? path : `${path}#${exported}`;
-  const entry = { name, implementation, parameters: own, instances };
+  const entry = { name, implementation, parameters, instances, ...ownParameters(file, 'runtime') };
   const base = await readRuntimeEntry(entry, entryContext(model, context)).catch((error: unknown) => {
     throw new Error(`${file.place('parameters')}: ${messageOf(error)}`, { cause: error });
   });
@@ -133,7 +139,7 @@ export async function graphVersion(
   context: RepositoryContext,
 ): Promise<{ readonly spec: GraphSpec; readonly models: readonly string[] }> {
   const { name, version, config, path, files, file, folder } = model;
-  const entry = { name, base_path: dirname(path), graph_path: path };
+  const entry = { name, base_path: dirname(path), graph_path: path, ...ownParameters(file, 'graph') };
   const { spec: base, models } = await readGraphEntry(entry, entryContext(model, context), '');
   const spec = { ...base, version, config, warmup: await readWarmup(file, config, folder) };
   const all = [...new Set([...base.files, ...files])];

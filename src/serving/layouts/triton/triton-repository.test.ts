@@ -349,6 +349,30 @@ describe('fields', () => {
     });
   });
 
+  test("Millrace's own limits are among the parameters", async () => {
+    const parameter = (key: string, value: string) =>
+      `parameters { key: "millrace.${key}" value { string_value: "${value}" } }`;
+    const own = [
+      parameter('max_sessions', '3'),
+      parameter('run_deadline_ms', '500'),
+      parameter('max_requests_per_second', '2.5'),
+    ];
+    const { maxSessions, runDeadlineMs, requestLimit } = await spec(`${BATCHED} ${own.join(' ')}`);
+    expect({ maxSessions, runDeadlineMs, requestLimit }).toEqual({
+      maxSessions: 3,
+      runDeadlineMs: 500,
+      requestLimit: { maxPerSecond: 2.5, maxAtOnce: 0 },
+    });
+    const faults = async (key: string, value: string) => reasonOf(await one(`${BATCHED} ${parameter(key, value)}`));
+    expect(await faults('max_session', '1')).toContain('"millrace.max_session"; did you mean "millrace.max_sessions"?');
+    expect(await faults('call_deadline_ms', '1')).toMatch(
+      /^m\/config\.pbtxt:4: parameters: unknown parameter .*run_deadline_ms/,
+    );
+    expect(await faults('max_sessions', 'few')).toContain(
+      'millrace.max_sessions: "few" given, a whole number expected',
+    );
+  });
+
   test('sequences are in the spec', async () => {
     const { sequenceBatching } = await spec(`${BATCHED}
       sequence_batching {

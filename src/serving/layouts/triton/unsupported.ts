@@ -1,5 +1,6 @@
 import type { ConfigFile } from './config-file.ts';
 import type { InstanceGroup, ModelConfig } from './model-config.ts';
+import { isOwnParameter } from './own-parameters.ts';
 import type { Server } from './platform.ts';
 
 /** What a configuration asks for that is not done. */
@@ -103,14 +104,16 @@ function warnOfWholes(config: ModelConfig, server: Server, warn: Tell): void {
     );
   }
   if (server === 'onnx') {
-    const unknown = Object.keys(config.parameters).filter((key) => !KNOWN_PARAMETERS.includes(key));
+    const unknown = Object.keys(config.parameters).filter(
+      (key) => !isOwnParameter(key) && !KNOWN_PARAMETERS.includes(key),
+    );
     if (unknown.length > 0)
       warn('parameters', `ONNX Runtime's own settings are used; no effect of ${unknown.join(', ')}`);
   }
 }
 
 /** Parameters of a model in ONNX Runtime that are honoured. */
-export const KNOWN_PARAMETERS: readonly string[] = ['intra_op_thread_count'];
+const KNOWN_PARAMETERS: readonly string[] = ['intra_op_thread_count'];
 
 function warnOfOptimization({ optimization }: ModelConfig, warn: Tell): void {
   if (optimization === undefined) return;
