@@ -99,11 +99,16 @@ export class Host implements HostHandler {
     });
   }
 
-  async infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
+  async infer(
+    loadId: number,
+    request: InferenceRequest,
+    cancellation: Cancellation,
+    waitedMs: number,
+  ): Promise<InferenceResponse> {
     const lease = this.#find(loadId);
     lease.acquire();
     try {
-      const response = await lease.resource.infer(readSharedInputs(request), cancellation);
+      const response = await lease.resource.infer(readSharedInputs(request), cancellation, waitedMs);
       if (cancellation.error !== undefined) throw cancellation.error;
       return writeSharedOutputs(request, response);
     } finally {

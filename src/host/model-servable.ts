@@ -42,12 +42,12 @@ export class ModelServable implements HostServable {
     this.description = { platform: 'onnxruntime_onnx', decoupled: false, inputs, outputs, provider };
   }
 
-  async infer(request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
+  async infer(request: InferenceRequest, cancellation: Cancellation, waitedMs = 0): Promise<InferenceResponse> {
     checkBatch(request.servable, this.#maxBatchSize, request.inputs, request.id);
     checkInputs(request.servable, this.session.inputs, request.inputs, request.id, this.#maxBatchSize > 0);
     checkRequestedOutputs(request, this.session.outputs);
     const isWanted = (): boolean => cancellation.error === undefined;
-    const outputs = await this.session.run(request.inputs, isWanted, callerOf(request, cancellation));
+    const outputs = await this.session.run(request.inputs, isWanted, { ...callerOf(request, cancellation), waitedMs });
     if (cancellation.error !== undefined) throw cancellation.error;
     const { name, version } = this.session;
     return { servable: name, version, id: request.id, outputs: selectOutputs(request, outputs) };

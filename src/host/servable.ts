@@ -6,7 +6,8 @@ import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts
 /** A graph, model or runtime that is loaded in this process. */
 export interface HostServable {
   readonly description: ServableDescription;
-  infer(request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse>;
+  /** @param waitedMs how long the request was under way to this process @default 0 */
+  infer(request: InferenceRequest, cancellation: Cancellation, waitedMs?: number): Promise<InferenceResponse>;
   /** @throws MillraceError when the session cannot start */
   open(first: InferenceRequest, output: SessionOutput): HostSession;
   /** Called when nothing uses it any more. */

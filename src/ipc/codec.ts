@@ -13,8 +13,8 @@
  *               `dev:ino`; varint byte in the file; varint bytes): what of them is in shared memory; where nothing is, the head ends before it
  *     error     string: JSON of reason, code, message, details
  *
- * A head begins with `loadId` in INFER and OPEN (which adds two varints: the credit for responses, in messages and bytes),
- * and with the timing in RESPONSE (one varint 0 where there is none).
+ * A head begins with `loadId` in INFER (which adds a varint: when it was asked for, in µs as of `clock.ts`) and in OPEN (which
+ * adds two: the credit for responses, in messages and bytes), and with the timing in RESPONSE (one varint 0 where there is none).
  */
 import { MillraceError, type Code, type ErrorDetails, type Reason } from '../base/errors.ts';
 import { DATATYPES } from '../tensor/datatype.ts';

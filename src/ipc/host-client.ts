@@ -4,7 +4,7 @@ import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import { TransientMap } from '../base/transient-map.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { openBody, readError, readRequest, readResponse, readResponseTiming, writeRequest } from './codec.ts';
+import { openBody, readError, readResponse, readResponseTiming, writeRequest } from './codec.ts';
 import { Connection, fromStream } from './connection.ts';
 import { FIRST_HOST_CHANNEL, MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
@@ -193,10 +193,8 @@ export class HostClient {
         return this.#sessions.get(channel)?.refuse(head.string(), readError(head));
       case MESSAGE.END:
         return this.#receiveEnd(channel, head);
-      case MESSAGE.INFER: {
-        const loadId = head.varint();
-        return void this.#hostsCalls.answer(channel, loadId, readRequest(body, head, tensorsAt));
-      }
+      case MESSAGE.INFER:
+        return void this.#hostsCalls.answer(channel, body, head, tensorsAt);
       case MESSAGE.ABORT:
         return this.#hostsCalls.cancel(channel, readError(head));
       case MESSAGE.RELEASED:

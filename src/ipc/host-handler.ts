@@ -60,7 +60,13 @@ export interface HostHandler {
    */
   load(loadId: number, spec: unknown): Promise<object>;
   unload(loadId: number): void;
-  infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse>;
+  /** @param waitedMs how long the request was under way */
+  infer(
+    loadId: number,
+    request: InferenceRequest,
+    cancellation: Cancellation,
+    waitedMs: number,
+  ): Promise<InferenceResponse>;
   /** @throws MillraceError when the session cannot be opened */
   open(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession;
   /**

@@ -95,10 +95,8 @@ export class HostServer {
     switch (type) {
       case MESSAGE.PUSH:
         return this.#sessions.get(channel)?.push(readRequest(body, head, tensorsAt));
-      case MESSAGE.INFER: {
-        const loadId = head.varint();
-        return void this.#calls.answer(channel, loadId, readRequest(body, head, tensorsAt));
-      }
+      case MESSAGE.INFER:
+        return void this.#calls.answer(channel, body, head, tensorsAt);
       case MESSAGE.OPEN:
         return this.#open(channel, body, head, tensorsAt, (...opening) => this.#handler.open(...opening));
       case MESSAGE.OPEN_PIPELINE:

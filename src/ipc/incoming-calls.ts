@@ -3,15 +3,19 @@ import { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import { TransientMap } from '../base/transient-map.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { writeError, writeResponse, writeResponseTiming } from './codec.ts';
+import { monotonicUs } from './clock.ts';
+import { readRequest, writeError, writeResponse, writeResponseTiming } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { MESSAGE } from './frame.ts';
+import type { HeadReader } from './head.ts';
 import { givesBack } from './remote-session.ts';
 
+/** @param waitedMs how long the request was under way, which is long where this process was blocked by a model's run */
 export type Infer = (
   loadId: number,
   request: InferenceRequest,
   cancellation: Cancellation,
+  waitedMs: number,
 ) => Promise<InferenceResponse>;
 
 /** Unary inferences that the other end of a connection asks for: the front a host, and a host the front. */
@@ -34,11 +38,13 @@ export class IncomingCalls {
   }
 
   /** A response that cannot be encoded is a fault of its servable: it ends the call, never the process. */
-  async answer(channel: number, loadId: number, request: InferenceRequest): Promise<void> {
+  async answer(channel: number, body: Buffer, head: HeadReader, tensorsAt: number): Promise<void> {
     const cancellation = new Cancellation();
     this.#underWay.set(channel, cancellation);
     try {
-      const response = await this.#infer(loadId, request, cancellation);
+      const loadId = head.varint();
+      const waitedMs = Math.max(0, monotonicUs() - head.varint()) / 1000;
+      const response = await this.#infer(loadId, readRequest(body, head, tensorsAt), cancellation, waitedMs);
       if (cancellation.error !== undefined) return;
       this.#connection.send(
         MESSAGE.RESPONSE,

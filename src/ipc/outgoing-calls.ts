@@ -3,6 +3,7 @@ import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import { TransientMap } from '../base/transient-map.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import { monotonicUs } from './clock.ts';
 import { costOf, writeRequest } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { MESSAGE } from './frame.ts';
@@ -14,6 +15,8 @@ interface Call {
   readonly loadId: number;
   readonly request: InferenceRequest;
   readonly bytes: number;
+  /** As of `monotonicUs`. */
+  readonly askedUs: number;
   resolve(response: InferenceResponse): void;
   reject(error: MillraceError): void;
 }
@@ -66,6 +69,7 @@ export class OutgoingCalls {
         loadId,
         request,
         bytes: costOf(request.inputs),
+        askedUs: monotonicUs(),
         resolve: (response) => {
           forget();
           resolve(response);
@@ -122,6 +126,7 @@ export class OutgoingCalls {
     this.#bytes += call.bytes;
     const write = (writer: HeadWriter): readonly Uint8Array[] => {
       writer.varint(call.loadId);
+      writer.varint(call.askedUs);
       return writeRequest(writer, call.request);
     };
     connection.send(MESSAGE.INFER, channel, write, givesBack(pool, call.request.inputs));

@@ -29,6 +29,8 @@ export interface RunCaller {
   readonly priority?: number | undefined;
   /** Of a model that batches: the longest wait, in microseconds, which may only shorten its own. */
   readonly timeoutUs?: number | undefined;
+  /** How long the request has waited before, in ms. @default 0 */
+  readonly waitedMs?: number | undefined;
   /** Aborts when nobody waits any more; asked for by a session that can do something about it. */
   readonly signal?: (() => AbortSignal) | undefined;
   /** Inferences that the run is: the rows of a batch. @default 1 */

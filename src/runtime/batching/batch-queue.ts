@@ -103,12 +103,16 @@ export class BatchQueue {
     }
   }
 
-  /** How long the next batch should still wait for more requests, at `now`, in ms; undefined: nothing waits. */
-  waitMs(now: number): number | undefined {
+  /**
+   * How long the next batch should still wait for more requests, at `now`, in ms; undefined: nothing waits.
+   * @param freeSince when the model ended its last run; the time before was no wait for others
+   */
+  waitMs(now: number, freeSince: number): number | undefined {
     const { members, isComplete } = this.#draft();
     const [oldest] = members;
     if (oldest === undefined) return undefined;
-    return isComplete ? 0 : Math.max(0, oldest.since + this.#options.maxQueueDelayUs / 1000 - now);
+    if (isComplete) return 0;
+    return Math.max(0, Math.max(oldest.since, freeSince) + this.#options.maxQueueDelayUs / 1000 - now);
   }
 
   /** Takes the next batch out; requests that nobody waits for any more are dropped first. Empty: nothing waits. */

@@ -22,6 +22,8 @@ export class BatchingSession implements ModelSession {
   readonly #order: Ordered[] = [];
   /** It waits for the model's turn. */
   #isNext = false;
+  /** When its last run ended; times as of `performance.now()`. */
+  #freeSince = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -54,7 +56,7 @@ export class BatchingSession implements ModelSession {
         key: keyOf(inputs),
         requestId,
         isWanted,
-        since: performance.now(),
+        since: performance.now() - (caller.waitedMs ?? 0),
       };
       try {
         this.#queue.add(waiting, caller);
@@ -77,7 +79,7 @@ export class BatchingSession implements ModelSession {
     clearTimeout(this.#timer);
     const now = performance.now();
     this.#queue.expire(now);
-    const waitMs = this.#isNext ? undefined : this.#queue.waitMs(now);
+    const waitMs = this.#isNext ? undefined : this.#queue.waitMs(now, this.#freeSince);
     if (waitMs === 0) this.#runNext();
     const next = Math.min(waitMs === undefined || waitMs === 0 ? Infinity : now + waitMs, this.#queue.nextExpiry);
     if (next !== Infinity) this.#timer = setTimeout(() => this.#look(), Math.max(0, Math.ceil(next - now)));
@@ -105,6 +107,7 @@ export class BatchingSession implements ModelSession {
   }
 
   #answer(members: readonly Waiting[], outputs: readonly Tensor[]): void {
+    this.#freeSince = performance.now();
     const rows = members.map((member) => member.rows);
     const total = sum(rows);
     const wrong = outputs.find(({ shape }) => shape[0] !== total);
