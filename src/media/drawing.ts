@@ -93,13 +93,14 @@ export function drawLine(
   if (thickness <= 1) return thinLine(canvas, part, colour);
   const [ax, ay, bx, by] = part;
   const length = Math.hypot(bx - ax, by - ay);
-  const half = thickness / 2;
+  // OpenCV's lines of odd thickness are half a pixel wider at each side.
+  const half = Math.ceil(thickness / 2);
   if (length > 0) {
     const [nx, ny] = [((by - ay) / length) * half, ((ax - bx) / length) * half];
     fillConvex(canvas, [ax + nx, bx + nx, bx - nx, ax - nx], [ay + ny, by + ny, by - ny, ay - ny], colour);
   }
-  fillCircle(canvas, Math.round(ax), Math.round(ay), Math.floor(half), colour);
-  fillCircle(canvas, Math.round(bx), Math.round(by), Math.floor(half), colour);
+  fillCircle(canvas, Math.round(ax), Math.round(ay), half, colour);
+  fillCircle(canvas, Math.round(bx), Math.round(by), half, colour);
 }
 
 type Segment = readonly [x0: number, y0: number, x1: number, y1: number];
@@ -129,20 +130,25 @@ function clip(
   return from > to ? undefined : [x0 + from * dx, y0 + from * dy, x0 + to * dx, y0 + to * dy];
 }
 
-/** One pixel wide, each pixel touching the next also by its corner. */
-function thinLine(canvas: Canvas, [x0, y0, x1, y1]: Segment, colour: Colour): void {
-  const steps = Math.max(Math.abs(Math.round(x1) - Math.round(x0)), Math.abs(Math.round(y1) - Math.round(y0)), 1);
+/** One pixel wide, each pixel touching the next also by its corner; from the left, a half way nearer to the start. */
+function thinLine(canvas: Canvas, [ax, ay, bx, by]: Segment, colour: Colour): void {
+  const [x0, y0, x1, y1] = (ax <= bx ? [ax, ay, bx, by] : [bx, by, ax, ay]).map(Math.round) as [number, number, number, number]; // prettier-ignore
+  const [dx, dy] = [x1 - x0, y1 - y0];
+  const steps = Math.max(Math.abs(dx), Math.abs(dy), 1);
+  const moved = (delta: number, step: number) => Math.sign(delta) * Math.ceil((Math.abs(delta) * step) / steps - 0.5);
   for (let step = 0; step <= steps; step++) {
-    const x = Math.round(x0 + ((x1 - x0) * step) / steps);
-    span(canvas, Math.round(y0 + ((y1 - y0) * step) / steps), x, x, colour);
+    const x = x0 + moved(dx, step);
+    span(canvas, y0 + moved(dy, step), x, x, colour);
   }
 }
 
-/** Fills a convex polygon: the pixels whose centres it covers. */
+/** Fills a convex polygon, the pixels that its edge goes through included. */
 export function fillConvex(canvas: Canvas, xs: readonly number[], ys: readonly number[], colour: Colour): void {
-  const first = Math.max(Math.ceil(Math.min(...ys)), 0);
-  const last = Math.min(Math.floor(Math.max(...ys)), canvas.height - 1);
-  for (let y = first; y <= last; y++) {
+  const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
+  const first = Math.max(Math.round(top), 0);
+  const last = Math.min(Math.round(bottom), canvas.height - 1);
+  for (let row = first; row <= last; row++) {
+    const y = Math.min(Math.max(row, top), bottom);
     let [left, right] = [Infinity, -Infinity];
     for (let at = 0; at < xs.length; at++) {
       const next = (at + 1) % xs.length;
@@ -152,7 +158,7 @@ export function fillConvex(canvas: Canvas, xs: readonly number[], ys: readonly n
       left = Math.min(left, x);
       right = Math.max(right, x);
     }
-    if (left <= right) span(canvas, y, Math.ceil(left), Math.floor(right), colour);
+    if (left <= right) span(canvas, row, Math.round(left), Math.round(right), colour);
   }
 }
 
