@@ -111,6 +111,7 @@ class HostServer:
                 self._push(session, Request(body, head, tensors_at))
         elif kind == frames.INFER:
             load_id = head.varint()
+            head.varint()  # when it was asked for
             request = Request(body, head, tensors_at)
             self._unary[channel] = self._start(self._infer(channel, load_id, request))
         elif kind == frames.OPEN:
