@@ -11,11 +11,13 @@ import { difference } from '../test/conformance/triton/compare.ts';
 import { toExchanges } from '../test/conformance/triton/encode.ts';
 import { Exchanger } from '../test/conformance/triton/exchange.ts';
 import { CASES } from '../test/conformance/triton/requests.ts';
+import { SharedObject } from '../test/conformance/triton/shared-object.ts';
 import { startTriton } from './peers.ts';
 
 const ANSWERS = new URL('../test/conformance/triton/answers.json', import.meta.url);
 
 const { values: flags } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+using _object = new SharedObject();
 await using triton = await startTriton();
 using exchanger = new Exchanger(triton.grpcAddress, triton.restUrl);
 const answers: Record<string, Answer> = {};

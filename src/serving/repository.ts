@@ -366,6 +366,10 @@ export class ModelRepository implements AsyncDisposable {
     if (version === '') {
       const ready = versions.findLast((entry) => entry.current?.isReady);
       if (ready !== undefined) return ready;
+      if (versions.every((entry) => entry.isUnloaded)) {
+        const text = `Request for unknown model: '${name}' has no available versions: it was unloaded`;
+        throw notFound('SERVABLE_NOT_FOUND', name, text);
+      }
       throw this.#notReady(versions.at(-1) as Entry);
     }
     if (!/^\d+$/.test(version) && areDecimal(versions)) {

@@ -9,6 +9,7 @@ import { DIFFERENCES } from './triton/differences.ts';
 import { toExchanges } from './triton/encode.ts';
 import { Exchanger } from './triton/exchange.ts';
 import { CASES } from './triton/requests.ts';
+import { SharedObject } from './triton/shared-object.ts';
 
 /** Recorded from a live Triton by `npm run compare`. */
 const answers = JSON.parse(readFileSync(new URL('triton/answers.json', import.meta.url), 'utf8')) as Readonly<
@@ -26,13 +27,19 @@ test('every exchange has an answer of Triton, every answer and every listed diff
 describe('answers what Triton answers', () => {
   let server: TestServer;
   let exchanger: Exchanger;
+  let object: SharedObject;
 
   beforeAll(async () => {
-    server = await startServer({ config: join(ROOT, 'test/conformance/triton/models/config.json') });
+    object = new SharedObject();
+    server = await startServer({
+      config: join(ROOT, 'test/conformance/triton/models/config.json'),
+      flags: ['--shared_memory'],
+    });
     exchanger = new Exchanger(server.grpcAddress, server.restUrl);
   });
   afterAll(async () => {
     exchanger[Symbol.dispose]();
+    object[Symbol.dispose]();
     await server.stop();
   });
 

@@ -9,6 +9,7 @@ import {
   unloadsDependents,
 } from '../wire/repository-calls.ts';
 import { repositoryIndex } from '../wire/repository-index.ts';
+import { done, DONE } from './done.ts';
 import { readBodyAs } from './json-body.ts';
 import type { RestParts } from './parts.ts';
 import { failures, IndexRequest, jsonSchema, RepositoryIndex } from './schemas.ts';
@@ -23,7 +24,6 @@ const UnloadRequest = z.looseObject({
     })
     .optional(),
 });
-const DONE = { description: 'Done', type: 'null' };
 const tags = ['repository'];
 
 /** Triton's model repository extension: every servable with its state, load and unload. A repository has no name. */
@@ -71,7 +71,7 @@ function loadRoutes(app: FastifyInstance, base: string, { dataPlane }: RestParts
       } catch (error) {
         throw toLoadFailure(error, model);
       }
-      return reply.code(200).send();
+      return done(reply);
     },
   );
   const unload = { summary: 'Unload a servable', tags, body: jsonSchema(UnloadRequest) };
@@ -88,7 +88,7 @@ function loadRoutes(app: FastifyInstance, base: string, { dataPlane }: RestParts
         // What is not there need not go.
         if (MillraceError.from(error).reason !== 'SERVABLE_NOT_FOUND') throw error;
       }
-      return reply.code(200).send();
+      return done(reply);
     },
   );
 }

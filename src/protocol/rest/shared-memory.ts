@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { noControls } from '../../serving/server-controls.ts';
 import { noCudaMemory, noCudaRegion } from '../wire/cuda-shared-memory.ts';
+import { done, DONE } from './done.ts';
 import { readBodyAs } from './json-body.ts';
 import type { RestParts } from './parts.ts';
 import { failures, jsonSchema } from './schemas.ts';
@@ -22,7 +23,6 @@ const CudaRegisterBody = z.object({
 const Regions = z.array(z.object({ name: z.string(), key: z.string(), offset: z.int(), byte_size: z.int() }));
 const CudaRegions = z.array(z.object({ name: z.string(), device_id: z.int(), byte_size: z.int() }));
 
-const DONE = { description: 'Done', type: 'null' };
 const tags = ['shared memory'];
 
 /** Triton's shared memory extensions (KServe sheet §3): POSIX regions, and none of CUDA's. */
@@ -49,13 +49,13 @@ export async function sharedMemoryRoutes(app: FastifyInstance, { controls = noCo
   app.post('/v2/systemsharedmemory/region/:region/register', { schema: register }, async (request, reply) => {
     const { key, offset = 0, byte_size: byteSize } = readBodyAs(request, 'register request', RegisterRequest, false);
     sharedMemory.register({ name: regionOf(request), key, offset: Number(offset), byteSize: Number(byteSize) });
-    return reply.code(200).send();
+    return done(reply);
   });
   const unregister = { summary: 'Forget shared memory regions', tags, response: { 200: DONE, ...failures } };
   for (const path of pathsOf('system', 'unregister')) {
     app.post(path, { schema: unregister }, async (request, reply) => {
       sharedMemory.unregister(regionOf(request));
-      return reply.code(200).send();
+      return done(reply);
     });
   }
   cudaRoutes(app);
@@ -81,7 +81,7 @@ function cudaRoutes(app: FastifyInstance): void {
   });
   const unregister = { summary: 'Forget CUDA shared memory regions', tags, response: { 200: DONE, ...failures } };
   for (const path of pathsOf('cuda', 'unregister')) {
-    app.post(path, { schema: unregister }, async (_request, reply) => reply.code(200).send());
+    app.post(path, { schema: unregister }, async (_request, reply) => done(reply));
   }
 }
 

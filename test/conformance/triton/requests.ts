@@ -1,4 +1,5 @@
 import { FORMS, type Case, type CaseRequest, type CaseTensor } from './case.ts';
+import { CONTROL_CASES } from './control-requests.ts';
 
 /*
  * What both servers are asked: Triton with its two models in Python, and ours with models/config.json, where identity is an
@@ -295,4 +296,4 @@ const STREAMS: readonly Case[] = [
   stream('stream, gzip requests', [identity({ id: 'z' })], { gzip: true }),
 ];
 
-export const CASES: readonly Case[] = [...CONTROL, ...GOOD, ...BAD, ...GENERATE, ...STREAMS];
+export const CASES: readonly Case[] = [...CONTROL, ...GOOD, ...BAD, ...GENERATE, ...STREAMS, ...CONTROL_CASES];
