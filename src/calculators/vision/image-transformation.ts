@@ -104,7 +104,7 @@ function scale(image: Image, given: Options): Scaled {
   if (scaleMode === 'FIT') {
     const ratio = Math.min(width / image.width, height / image.height);
     const [w, h] = [Math.max(1, Math.round(image.width * ratio)), Math.max(1, Math.round(image.height * ratio))];
-    const [left, top] = [Math.floor((width - w) / 2), Math.floor((height - h) / 2)];
+    const [left, top] = [Math.trunc((width - w) / 2), Math.trunc((height - h) / 2)];
     const surround = given.constantPadding ? colourFor(image, given.paddingColor) : 'edge';
     const padding = [left / width, top / height, (width - w - left) / width, (height - h - top) / height];
     return { scaled: place(to(w, h), width, height, left, top, surround), padding };
@@ -112,7 +112,7 @@ function scale(image: Image, given: Options): Scaled {
   if (scaleMode === 'FILL_AND_CROP') {
     const ratio = Math.max(width / image.width, height / image.height);
     const [w, h] = [Math.round(image.width * ratio), Math.round(image.height * ratio)];
-    const [left, top] = [Math.floor((width - w) / 2), Math.floor((height - h) / 2)];
+    const [left, top] = [Math.trunc((width - w) / 2), Math.trunc((height - h) / 2)];
     return { scaled: place(to(w, h), width, height, left, top, 'edge'), padding: none };
   }
   return { scaled: to(width, height), padding: none };

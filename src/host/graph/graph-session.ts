@@ -203,18 +203,18 @@ export class GraphSession implements HostSession {
   }
 
   /** Its images, while it waits; a newer request may take its place meanwhile. */
-  #decode(next: WaitingRequest): void {
+  #decode(entry: WaitingRequest): void {
     if (this.#isDecoding) return;
     this.#isDecoding = true;
-    decodePackets(next.packets)
+    decodePackets(entry.packets)
       .then(
         (packets) => {
-          if (this.#waiting.has(next)) this.#waiting.replace(next, { ...next, packets });
+          if (this.#waiting.has(entry)) this.#waiting.replace(entry, { ...entry, packets });
         },
         (error: unknown) => {
-          if (!this.#waiting.has(next)) return;
-          this.#waiting.remove(next);
-          this.#refuse(next.request, next.index, MillraceError.from(error));
+          if (!this.#waiting.has(entry)) return;
+          this.#waiting.remove(entry);
+          this.#refuse(entry.request, entry.index, MillraceError.from(error));
         },
       )
       .finally(() => {
