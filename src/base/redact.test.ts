@@ -22,6 +22,7 @@ test.each([
   [`{"headers":{"authorization":"Bearer ${secret}"}}`, '{"headers":{"authorization":"[redacted]"}}'],
   ['{"Cookie":["a=1","b=\\"]2"],"x":1}', '{"Cookie":"[redacted]","x":1}'],
   ['{"x-api-key":"q\\"q","msg":"kept"}', '{"x-api-key":"[redacted]","msg":"kept"}'],
+  ['{"path":"/a/rtsp:/u:p@host/s"}', '{"path":"/a/rtsp:/[redacted]@host/s"}'],
   ['{"raw":["Authorization","Bearer abcdefgh12345678"]}', '{"raw":["Authorization","Bearer [redacted]"]}'],
   [`{"msg":"bad token ${secret}"}`, '{"msg":"bad token millrace_0123456789ab_[redacted]"}'],
   [

@@ -6,9 +6,12 @@ const SECRET_NAMES =
 
 /** The value of a query parameter that is named like a secret. */
 const QUERY_SECRET = new RegExp(`([?&](?:${SECRET_NAMES}|auth|key)=)[^&#\\s"'\\\\]+`, 'gi');
-/** User and password of a URL; a host with a port, which an "@" later in the path may follow, is none. */
+/**
+ * User and password of a URL, of which a path may have lost a slash. A host with a port, which an "@" later in the path may
+ * follow, is none.
+ */
 const URL_CREDENTIALS =
-  /:\/\/(?![^\s/"'@:\\]{1,256}:\d{1,5}[/?#])(?:[^\s/"'@:\\]{1,256}:[^\s"'\\]{0,256}@|[^\s/"'@\\?#]{1,256}@)/g;
+  /:(\/\/?)(?![^\s/"'@:\\]{1,256}:\d{1,5}[/?#])(?:[^\s/"'@:\\]{1,256}:[^\s"'\\]{0,256}@|[^\s/"'@\\?#]{1,256}@)/g;
 /** The name of a header, or its like, of a JSON object, up to its value. */
 const JSON_NAME = new RegExp(`"(?:${SECRET_NAMES})":`, 'gi');
 const CREDENTIALS = /\b(Bearer|Basic|Digest) +(?!realm\b)[A-Za-z0-9._~+/=-]{8,}/gi;
@@ -20,7 +23,7 @@ export function redactText(text: string): string {
   return withoutJsonSecrets(text)
     .replace(CREDENTIALS, `$1 ${REDACTED}`)
     .replace(OWN_TOKEN, `$1${REDACTED}`)
-    .replace(URL_CREDENTIALS, `://${REDACTED}@`)
+    .replace(URL_CREDENTIALS, `:$1${REDACTED}@`)
     .replace(QUERY_SECRET, `$1${REDACTED}`);
 }
 

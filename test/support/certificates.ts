@@ -54,11 +54,10 @@ export class TestAuthority {
   }
 }
 
-export async function readPair({ cert, key }: CertificatePair): Promise<{ cert: Buffer; key: Buffer }> {
-  const [certPem, keyPem] = await Promise.all([readFile(cert), readFile(key)]);
-  return { cert: certPem, key: keyPem };
-}
-
 async function openssl(...args: readonly (readonly string[])[]): Promise<void> {
   await run('openssl', args.flat());
+}
+
+export async function readPair({ cert, key }: CertificatePair): Promise<{ cert: Buffer; key: Buffer }> {
+  return { cert: await readFile(cert), key: await readFile(key) };
 }
