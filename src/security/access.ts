@@ -123,7 +123,8 @@ export const REST_ACCESS: Readonly<Record<string, Access>> = {
   'GET /v2/docs/dataplane.json': ANY,
   'GET /docs': ANY,
   'GET /docs/*': ANY,
-  'OPTIONS *': ANY,
+  // Only where CORS is on, which answers it before any token is asked for.
+  'OPTIONS *': OPEN,
 };
 
 function under(prefix: string, accesses: Readonly<Record<string, Access>>): Record<string, Access> {
