@@ -10,7 +10,7 @@ import sys
 import threading
 import traceback
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 _LEVELS = {"debug": 10, "info": 20, "warn": 30, "error": 40}
 _NAMES = {10: "debug", 20: "info", 30: "warn", 40: "error", 50: "error"}
@@ -25,11 +25,22 @@ class Log:
     """Writes lines of JSON; each is one write, so that those of several processes do not mix."""
 
     def __init__(self, level: str, fd: int = 1) -> None:
-        self._threshold = _LEVELS.get(level, 60 if level in ("fatal", "silent") else 10)
+        threshold = _LEVELS.get(level, 60 if level in ("fatal", "silent") else 10)
+        self._levels = {name for name, number in _LEVELS.items() if number >= threshold}
         self._fd = fd
 
+    def set(self, settings: Dict[str, Any]) -> None:
+        """What is written from now on: `LogSettings` of `src/base/logger.ts`."""
+        is_on = {
+            "debug": settings["verboseLevel"] > 0,
+            "info": settings["info"],
+            "warn": settings["warning"],
+            "error": settings["error"],
+        }
+        self._levels = {name for name, on in is_on.items() if on}
+
     def write(self, level: str, message: str, **fields: Any) -> None:
-        if _LEVELS[level] < self._threshold:
+        if level not in self._levels:
             return
         time = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"level": level, "time": time, "pid": os.getpid(), **fields, "msg": message[:_MAX_LINE_CHARS]}

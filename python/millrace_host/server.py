@@ -126,6 +126,8 @@ class HostServer:
         elif kind == frames.LOAD:
             question = json.loads(head.string())
             self._loading.put_nowait((channel, question["loadId"], question["spec"]))
+        elif kind == frames.LOG:
+            self._log.set(json.loads(head.string()))
         elif kind == frames.HELLO:
             self._hello(channel, json.loads(head.string()))
 

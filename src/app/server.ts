@@ -1,7 +1,7 @@
 import { BufferPool } from '../base/buffer-pool.ts';
 import { Closer } from '../base/closer.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
+import type { LogControl, Logger } from '../base/logger.ts';
 import { sessionQuota, type Settings } from '../config/settings.ts';
 import { defaultSupervision } from '../ipc/supervisor.ts';
 import { createPrometheusMeter } from '../observability/meter.ts';
@@ -13,6 +13,7 @@ import { SharedMemoryRegions } from '../shared-memory/regions.ts';
 import { hostLauncher } from './host-launcher.ts';
 import type { MlserverOptions } from './mlserver-options.ts';
 import { warnOfOpenDoors } from './open-doors.ts';
+import { openPipelines, type PipelinesSection } from './open-pipelines.ts';
 import { openPorts } from './open-ports.ts';
 import { openSecurity } from './security.ts';
 import { watchFiles } from './watcher.ts';
@@ -30,6 +31,7 @@ export interface StartOptions {
   readonly logger: Logger;
   /** Set: REST answers as MLServer's does. */
   readonly mlserver?: MlserverOptions | undefined;
+  readonly pipelines?: PipelinesSection | undefined;
   /** Aborted before the server is ready, the start is given up, and fails with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -41,6 +43,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly mlserverPort: number | undefined;
   /** Of the metrics alone, where there is one. */
   readonly metricsPort: number | undefined;
+  /** Of the stream manager, where there is one. */
+  readonly managerPort: number | undefined;
   readonly dataPlane: FrontDataPlane;
   /** Not ready at once; what was accepted ends within the grace time; then everything closes. Idempotent. */
   stop(): Promise<void>;
@@ -61,13 +65,16 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const dataPlane = opened.use(new FrontDataPlane(planeOptions, meter, logger));
   const controls = {
     sharedMemory,
-    log: new LogSettingsService(logger.control),
+    log: new LogSettingsService(logger.control && everywhere(logger.control, dataPlane)),
     trace: new TraceSettings((name) => dataPlane.list().some((servable) => servable.name === name)),
   };
-  const ports = await openPorts(options, { dataPlane, controls, meter, pool, ...security }, opened);
+  const pipelineParts = { dataPlane, guard: security.guard, meter, logger };
+  const pipelines = openPipelines(settings, options.pipelines, pipelineParts, opened);
+  const ports = await openPorts(options, { dataPlane, controls, meter, pool, pipelines, ...security }, opened);
   const readAtMs = Date.now();
   await orAborted(dataPlane.start(), signal);
   if (settings.strict) refuseFailedLoads(dataPlane);
+  await pipelines?.manager.restore();
   watchConfiguration(opened, settings, readAtMs, dataPlane, logger);
   const closer = opened.move();
 
@@ -87,9 +94,23 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     restPort: ports.rest.port,
     mlserverPort: ports.mlserver?.port,
     metricsPort: ports.metrics?.port,
+    managerPort: ports.manager?.port,
     dataPlane,
     stop,
     [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** A change is the hosts', too. */
+function everywhere(control: LogControl, dataPlane: FrontDataPlane): LogControl {
+  return {
+    get settings() {
+      return control.settings;
+    },
+    set: (settings) => {
+      control.set(settings);
+      dataPlane.setLog(settings);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Cancellation } from '../base/cancellation.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
+import type { Logger, LogSettings } from '../base/logger.ts';
 import type { HostHandler, HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import type { MetricUpdate } from '../ipc/metric-update.ts';
 import { noTiming, type RunTiming } from '../ipc/run-timing.ts';
@@ -83,6 +83,10 @@ export class Host implements HostHandler {
     // Users' code may take its time, or for ever; nothing but itself waits for a graph or a runtime.
     this.#loading = kind !== 'model' ? Promise.race([settled, this.#loading.then(patience)]) : settled;
     return loading.finally(() => this.#lives.delete(loadId));
+  }
+
+  setLog(settings: LogSettings): void {
+    this.#logger.control?.set(settings);
   }
 
   unload(loadId: number): void {

@@ -40,6 +40,8 @@ export const MESSAGE = {
   PAUSE: 11,
   /** As OPEN, of a video pipeline: its program is the request's parameter `program`. Clients' requests never become one. */
   OPEN_PIPELINE: 12,
+  /** What the host logs from now on: a string, JSON of `LogSettings` (`src/base/logger.ts`). */
+  LOG: 13,
   // host → front
   WELCOME: 32,
   LOADED: 33,

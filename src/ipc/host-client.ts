@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { BufferPool } from '../base/buffer-pool.ts';
 import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
+import type { LogSettings } from '../base/logger.ts';
 import { TransientMap } from '../base/transient-map.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { openBody, readError, readResponse, readResponseTiming, writeRequest } from './codec.ts';
@@ -107,6 +108,11 @@ export class HostClient {
   /** New calls of it are over; its sessions go on to their end, then its memory is freed. */
   unload(loadId: number): void {
     this.#connection.send(MESSAGE.UNLOAD, 0, (writer) => writer.varint(loadId));
+  }
+
+  /** What it logs from now on. */
+  setLog(settings: LogSettings): void {
+    this.#connection.send(MESSAGE.LOG, 0, (writer) => writer.string(JSON.stringify(settings)));
   }
 
   ping(): void {

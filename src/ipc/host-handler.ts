@@ -1,5 +1,6 @@
 import type { Cancellation } from '../base/cancellation.ts';
 import type { MillraceError } from '../base/errors.ts';
+import type { LogSettings } from '../base/logger.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { QueueUse, ResponseTiming } from './session.ts';
 
@@ -60,6 +61,8 @@ export interface HostHandler {
    */
   load(loadId: number, spec: unknown): Promise<object>;
   unload(loadId: number): void;
+  /** What is logged from now on. */
+  setLog?(settings: LogSettings): void;
   /** @param waitedMs how long the request was under way */
   infer(
     loadId: number,

@@ -1,4 +1,5 @@
 import { MillraceError } from '../base/errors.ts';
+import type { LogSettings } from '../base/logger.ts';
 import type { Cancellation } from '../base/cancellation.ts';
 import { TransientMap } from '../base/transient-map.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
@@ -117,6 +118,8 @@ export class HostServer {
         return void this.#ownCalls.fail(channel, head.byte() === 0 ? undefined : readError(head));
       case MESSAGE.PING:
         return this.#connection.send(MESSAGE.PONG, 0);
+      case MESSAGE.LOG:
+        return this.#handler.setLog?.(JSON.parse(head.string()) as LogSettings);
       case MESSAGE.UNLOAD:
         return this.#handler.unload(head.varint());
       case MESSAGE.HELLO:

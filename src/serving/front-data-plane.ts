@@ -1,6 +1,6 @@
 import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
+import type { Logger, LogSettings } from '../base/logger.ts';
 import type { Meter } from '../base/meter.ts';
 import { SharedMemoryRegions } from '../shared-memory/regions.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
@@ -106,6 +106,11 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
 
   reload(): Promise<boolean> {
     return this.#wanted.reload();
+  }
+
+  /** What the hosts log from now on. */
+  setLog(settings: LogSettings): void {
+    this.#repository.setLog(settings);
   }
 
   load(name: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Logger } from '../base/logger.ts';
+import type { Logger, LogSettings } from '../base/logger.ts';
 import type { HostClient } from '../ipc/host-client.ts';
 import type { Infer } from '../ipc/incoming-calls.ts';
 import type { LaunchedHost, Launcher } from '../ipc/launcher.ts';
@@ -32,6 +32,7 @@ export class HostSlot implements AsyncDisposable {
   readonly language: HostProgram['language'];
   readonly #supervisor: Supervisor;
   #client: HostClient | undefined;
+  #log: LogSettings | undefined;
 
   constructor(
     { name, program, launch }: HostPlace,
@@ -47,6 +48,7 @@ export class HostSlot implements AsyncDisposable {
       {
         onUp: (client) => {
           this.#client = client;
+          if (this.#log !== undefined) client.setLog(this.#log);
           events.onUp(this, client);
         },
         onDown: (reason, neverStarted) => {
@@ -66,6 +68,12 @@ export class HostSlot implements AsyncDisposable {
   /** The host that is in it now. */
   get client(): HostClient | undefined {
     return this.#client;
+  }
+
+  /** What its host logs from now on, and each that takes its place. */
+  setLog(settings: LogSettings): void {
+    this.#log = settings;
+    this.#client?.setLog(settings);
   }
 
   /** See {@link Supervisor.limitSilence}. */
@@ -120,6 +128,8 @@ export class HostPool implements AsyncDisposable {
   readonly #some = new Map<HostSlot, number>();
   /** Hosts by program and group. */
   readonly #groups = new Map<string, HostSlot[]>();
+  /** What they log, where that has changed since the start. */
+  #log: LogSettings | undefined;
   readonly #options: HostPoolOptions;
   readonly #events: HostSlotEvents;
   readonly #logger: Logger;
@@ -134,6 +144,12 @@ export class HostPool implements AsyncDisposable {
   /** Every host that runs our own program. */
   get javascript(): readonly HostSlot[] {
     return [...this.shared, ...this.#own.keys()].filter(({ language }) => language === 'javascript');
+  }
+
+  /** What all of them log from now on. */
+  setLog(settings: LogSettings): void {
+    this.#log = settings;
+    for (const slot of [...this.shared, ...this.#own.keys()]) slot.setLog(settings);
   }
 
   /** As many of the shared hosts, those with the fewest models that not all of them load. */
@@ -196,6 +212,8 @@ export class HostPool implements AsyncDisposable {
 
   #slot(name: string, program: HostProgram): HostSlot {
     const launch: Launcher = () => this.#options.launch(program);
-    return new HostSlot({ name, program, launch }, this.#options.supervision, this.#events, this.#logger);
+    const slot = new HostSlot({ name, program, launch }, this.#options.supervision, this.#events, this.#logger);
+    if (this.#log !== undefined) slot.setLog(this.#log);
+    return slot;
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { descriptionOf, fakeHosts, type FakeHostScript } from '../../test/support/fake-host.ts';
-import { modelSpec } from '../../test/support/specs.ts';
+import { ensembleSpec, modelSpec } from '../../test/support/specs.ts';
 import { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import { silentLogger } from '../base/logger.ts';
@@ -43,8 +43,8 @@ test('what was unloaded is listed, answers nothing, and stays away over reloads 
   await started.plane.unload('m');
   expect(started.states()).toEqual(['m 1 unloaded', 'n 1 ready']);
   await expect(started.plane.infer(request('m'), context)).rejects.toMatchObject({
-    reason: 'SERVABLE_NOT_READY',
-    message: "Request for unknown model: 'm' version 1 is not at ready state: unloaded, unloaded",
+    reason: 'SERVABLE_NOT_FOUND',
+    message: "Request for unknown model: 'm' has no available versions: it was unloaded",
   });
   started.wanted = [modelSpec('m', { fingerprint: 'b' }), modelSpec('m', { version: '2' }), modelSpec('n')];
   await started.plane.reload();
@@ -85,4 +85,19 @@ test('a server may start with nothing loaded', async () => {
   await started.plane.load('n');
   await started.plane.reload();
   expect(started.states()).toEqual(['m 1 unloaded', 'n 1 ready']);
+});
+
+test('an ensemble goes alone, or with its models where none of them is kept', async () => {
+  await using started = await start({}, true, modelSpec('a'), modelSpec('b'), ensembleSpec('e', ['a', 'b']));
+  await started.plane.unload('e');
+  expect(started.states()).toEqual(['a 1 ready', 'b 1 ready', 'e 1 unloaded']);
+  await started.plane.load('e');
+  const refusal = new MillraceError('PERMISSION_DENIED', 'not b');
+  const refuseB = (model: string): void => {
+    if (model === 'b') throw refusal;
+  };
+  await expect(started.plane.unload('e', refuseB)).rejects.toBe(refusal);
+  expect(started.states()).toEqual(['a 1 ready', 'b 1 ready', 'e 1 ready']);
+  await started.plane.unload('e', () => {});
+  expect(started.states()).toEqual(['a 1 unloaded', 'b 1 unloaded', 'e 1 unloaded']);
 });

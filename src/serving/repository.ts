@@ -1,6 +1,6 @@
 import { MillraceError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
-import type { Logger } from '../base/logger.ts';
+import type { Logger, LogSettings } from '../base/logger.ts';
 import type { ServableDescription } from '../ipc/description.ts';
 import type { HostClient } from '../ipc/host-client.ts';
 import type { MetricUpdate } from '../ipc/metric-update.ts';
@@ -125,6 +125,11 @@ export class ModelRepository implements AsyncDisposable {
   /** Whether some servable, or one of that name, is loading, or will be once a host that was lost is replaced. */
   mayCome(name?: string): boolean {
     return this.entries().some((entry) => (name === undefined || entry.name === name) && mayCome(entry));
+  }
+
+  /** What the hosts log from now on. */
+  setLog(settings: LogSettings): void {
+    this.#pool.setLog(settings);
   }
 
   entries(): Entry[] {

@@ -1,4 +1,10 @@
-import { NO_QUOTA, type GraphSpec, type ModelSpec, type RuntimeSpec } from '../../src/serving/servable-spec.ts';
+import {
+  NO_QUOTA,
+  type EnsembleSpec,
+  type GraphSpec,
+  type ModelSpec,
+  type RuntimeSpec,
+} from '../../src/serving/servable-spec.ts';
 
 /** Specs as a layout would yield them, of files that are not there: for tests whose hosts load nothing. */
 export const graphSpec = (name: string, more: Partial<GraphSpec> = {}): GraphSpec => ({
@@ -22,6 +28,15 @@ export const modelSpec = (name: string, more: Partial<ModelSpec> = {}): ModelSpe
   executionProviders: ['cpu'],
   runDeadlineMs: 0,
   ...more,
+});
+
+export const ensembleSpec = (name: string, models: readonly string[]): EnsembleSpec => ({
+  ...base(name),
+  kind: 'ensemble',
+  graphText: '',
+  streams: {},
+  signature: { maxBatchSize: 0, inputs: [], outputs: [] },
+  models: models.map((model) => ({ name: model, version: '' })),
 });
 
 export const runtimeSpec = (name: string, more: Partial<RuntimeSpec> = {}): RuntimeSpec => ({
