@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdir, symlink } from 'node:fs/promises';
+import { chmod, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSource } from '../../src/media/sources/ffmpeg-source.ts';
@@ -251,6 +251,24 @@ describe('the screen', () => {
       await sink.finish();
       expect(sink.counts.written).toBeGreaterThan(0);
     } finally {
+      delete process.env['SDL_VIDEODRIVER'];
+    }
+  });
+
+  it('whose window is closed says so, rather than fail', async () => {
+    const { PATH } = process.env;
+    const player = await folder.put('bin/ffplay', '#!/bin/sh\nhead -c 200000 > /dev/null\n');
+    await chmod(player, 0o755);
+    process.env['PATH'] = `${path('bin')}:${PATH}`;
+    process.env['SDL_VIDEODRIVER'] = 'dummy';
+    try {
+      await using sink = openSink('screen', { queue: WAIT });
+      await expect(writeAll(sink, 500)).rejects.toMatchObject({
+        reason: 'CANCELLED',
+        message: 'the window was closed',
+      });
+    } finally {
+      process.env['PATH'] = PATH;
       delete process.env['SDL_VIDEODRIVER'];
     }
   });
