@@ -15,10 +15,12 @@ export function hasTls(settings: Settings, kind: ListenerKind): boolean {
  */
 export function warnOfOpenDoors(settings: Settings, logger: Logger): void {
   const { grpcBindAddress, restBindAddress, metricsPort, tokenFile, tlsClientCa, strict } = settings;
+  const { streamManagerPort, streamManagerBindAddress } = settings;
   const doors: readonly (readonly [ListenerKind, string])[] = [
     ['grpc', grpcBindAddress],
     ['rest', restBindAddress],
     ...(metricsPort === undefined ? [] : [['metrics', restBindAddress] as const]),
+    ...(streamManagerPort === undefined ? [] : [['stream_manager', streamManagerBindAddress] as const]),
   ];
   const open = doors.filter(([, address]) => !isLoopback(address));
   const faults = new Map<string, Set<string>>();

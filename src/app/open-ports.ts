@@ -1,13 +1,17 @@
 import type { BufferPool } from '../base/buffer-pool.ts';
 import type { Closer } from '../base/closer.ts';
+import type { Logger } from '../base/logger.ts';
 import { packageVersion } from '../base/version.ts';
+import type { Settings } from '../config/settings.ts';
 import type { PrometheusMeter } from '../observability/meter.ts';
 import { listenGrpc, type GrpcListener } from '../protocol/grpc/listen-grpc.ts';
+import { listenManager, type ManagerListener } from '../protocol/manager/listen-manager.ts';
 import { listenMetrics, listenRest, type RestListener } from '../protocol/rest/index.ts';
 import type { DataPlane } from '../serving/data-plane.ts';
 import type { ServerControls } from '../serving/server-controls.ts';
 import type { Tls } from '../security/tls.ts';
 import { hasTls } from './open-doors.ts';
+import type { OpenPipelines } from './open-pipelines.ts';
 import type { Security } from './security.ts';
 import type { StartOptions } from './server.ts';
 
@@ -20,6 +24,10 @@ export interface OpenPorts {
   readonly mlserver: GrpcListener | undefined;
   /** Of the metrics alone. */
   readonly metrics: RestListener | undefined;
+  /** REST once more, where Roboflow's clients look for it. */
+  readonly streamApi: RestListener | undefined;
+  /** Roboflow's stream manager. */
+  readonly manager: ManagerListener | undefined;
   /** All of them. */
   readonly listeners: readonly { drain(): Promise<void> }[];
 }
@@ -31,12 +39,13 @@ export interface PortParts extends Security {
   readonly meter: PrometheusMeter;
   /** Memory for big messages. */
   readonly pool: BufferPool | undefined;
+  readonly pipelines: OpenPipelines | undefined;
 }
 
 /** Opens every port that the settings name; `opened` closes them. PORT_IN_USE when one is taken. */
 export async function openPorts(
   options: StartOptions,
-  { dataPlane, controls, meter, pool, tls, guard }: PortParts,
+  { dataPlane, controls, meter, pool, pipelines, tls, guard }: PortParts,
   opened: Closer,
 ): Promise<OpenPorts> {
   const { settings, logger, mlserver: as } = options;
@@ -58,11 +67,11 @@ export async function openPorts(
   const mlserver = settings.mlserverPort === undefined ? undefined : await openGrpc(settings.mlserverPort, 'mlserver');
   const page = settings.metricsEnable ? () => meter.render() : undefined;
   const metricsPath = as?.metricsPath ?? '/metrics';
-  const rest = opened.use(
-    await listenRest(
+  const openRest = (port: number): Promise<RestListener> =>
+    listenRest(
       {
         host: settings.restBindAddress,
-        port: settings.restPort,
+        port,
         tls: tlsOf('rest'),
         maxJsonBytes: settings.restMaxJsonBytes,
         maxBinaryBytes: settings.restMaxBinaryBytes,
@@ -72,9 +81,12 @@ export async function openPorts(
         cors: settings.allowedOrigins.length > 0 ? undefined : as?.cors,
         metricsPath,
       },
-      { dataPlane, controls, metrics: page, logger, meter: as && meter, guard },
-    ),
-  );
+      { dataPlane, controls, metrics: page, logger, meter: as && meter, pipelines, guard },
+    );
+  const rest = opened.use(await openRest(settings.restPort));
+  const streamApi =
+    settings.streamApiPort === undefined ? undefined : opened.use(await openRest(settings.streamApiPort));
+  const manager = await openManager(settings, pipelines, tlsOf('stream_manager'), logger, opened);
   const { metricsPort } = settings;
   // On the port of REST they are already.
   const hasOwnPort =
@@ -89,6 +101,21 @@ export async function openPorts(
         ),
       )
     : undefined;
-  const listeners = [grpc, mlserver, rest, metrics].filter((listener) => listener !== undefined);
-  return { grpc, rest, mlserver, metrics, listeners };
+  const all = [grpc, mlserver, rest, streamApi, manager, metrics];
+  const listeners = all.filter((listener) => listener !== undefined);
+  return { grpc, rest, mlserver, metrics, streamApi, manager, listeners };
+}
+
+async function openManager(
+  settings: Settings,
+  pipelines: OpenPipelines | undefined,
+  tls: Tls | undefined,
+  logger: Logger,
+  opened: Closer,
+): Promise<ManagerListener | undefined> {
+  const { streamManagerPort: port, streamManagerBindAddress: host } = settings;
+  if (port === undefined || pipelines === undefined) return undefined;
+  const limits = { maxMessageBytes: settings.streamManagerMaxBytes, timeoutMs: settings.streamManagerTimeoutS * 1000 };
+  const options = { host, port, tls, ...limits, ownerOf: pipelines.ownerOfKey };
+  return opened.use(await listenManager(options, pipelines.commands, logger));
 }

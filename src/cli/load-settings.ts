@@ -1,8 +1,10 @@
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { resolveSettings, type ResolvedSettings } from '../config/resolve.ts';
 import { sessionQuota, type Settings } from '../config/settings.ts';
-import { loadOvmsConfig, readServerSection, singleServable } from '../serving/layouts/ovms-config.ts';
+import { loadOvmsConfig, readPipelinesSection, readServerSection, singleServable } from '../serving/layouts/ovms-config.ts';
 import { loadTritonRepository } from '../serving/layouts/triton/triton-repository.ts';
+import { streamManagerSettings } from './stream-manager-environment.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
 
 /** The graphs that come with Millrace; the same path from src/ and from dist/. */
@@ -13,10 +15,18 @@ export async function loadSettings(
   flags: Readonly<Record<string, string>>,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<ResolvedSettings> {
-  const first = resolveSettings({ flags, environment });
+  const foreign = streamManagerSettings(environment);
+  const first = resolveSettings({ foreign, flags, environment });
   const path = configPathOf(first.settings);
   if (path === undefined) return first;
-  return resolveSettings({ flags, environment, file: { path, section: await readServerSection(path) } });
+  return resolveSettings({ foreign, flags, environment, file: { path, section: await readServerSection(path) } });
+}
+
+/** The configuration file's section `pipelines`, not yet checked, and the folder that its paths start from. */
+export async function loadPipelinesSection(settings: Settings): Promise<{ section: unknown; folder: string }> {
+  const path = configPathOf(settings);
+  if (path === undefined) return { section: undefined, folder: process.cwd() };
+  return { section: await readPipelinesSection(path), folder: dirname(resolve(path)) };
 }
 
 /** How the servables are read, now and at each reload. */

@@ -5,7 +5,7 @@ import { createLogger } from '../observability/logger.ts';
 import { parseArguments } from './arguments.ts';
 import { explainServables, explainServerFields, explainSettings } from './explain.ts';
 import { helpText, startHelpText } from './help.ts';
-import { loadSettings, servablesLoader } from './load-settings.ts';
+import { loadPipelinesSection, loadSettings, servablesLoader } from './load-settings.ts';
 import { serve, type ServeParts, type StartServer } from './serve.ts';
 import { planStart } from './start-settings.ts';
 import { UsageError } from './usage-error.ts';
@@ -64,7 +64,8 @@ async function runCommand(args: readonly string[], environment: Environment): Pr
       return start({ folder, flags, environment });
     case 'serve': {
       const resolved = await loadSettings(flags, environment.variables);
-      return serve(resolved, await serveParts(resolved, servablesLoader(resolved.settings), environment));
+      const parts = await serveParts(resolved, servablesLoader(resolved.settings), environment);
+      return serve(resolved, { ...parts, pipelines: await loadPipelinesSection(resolved.settings) });
     }
   }
 }

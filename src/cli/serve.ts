@@ -1,4 +1,5 @@
 import type { MlserverOptions } from '../app/mlserver-options.ts';
+import type { PipelinesSection } from '../app/open-pipelines.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ResolvedSettings } from '../config/resolve.ts';
 import type { Settings } from '../config/settings.ts';
@@ -10,6 +11,7 @@ export type StartServer = (options: {
   readonly loadServables: () => Promise<LoadedServables>;
   readonly logger: Logger;
   readonly mlserver?: MlserverOptions | undefined;
+  readonly pipelines?: PipelinesSection | undefined;
   /** Aborted: the start is given up, and fails. */
   readonly signal: AbortSignal;
 }) => Promise<{
@@ -17,6 +19,7 @@ export type StartServer = (options: {
   readonly restPort: number;
   readonly mlserverPort?: number | undefined;
   readonly metricsPort?: number | undefined;
+  readonly managerPort?: number | undefined;
   readonly dataPlane: { list(): readonly { readonly name: string; readonly state: string }[] };
   stop(): Promise<void>;
 }>;
@@ -28,6 +31,8 @@ export interface ServeParts {
   readonly logger: Logger;
   /** Of an MLServer folder. */
   readonly mlserver?: MlserverOptions | undefined;
+  /** Of the configuration file. */
+  readonly pipelines?: PipelinesSection | undefined;
   /** For people. */
   readonly say: (line: string) => void;
   /** Calls `listener` at each SIGTERM and SIGINT; returns how to take it back. */
@@ -41,7 +46,7 @@ export interface ServeParts {
  * @throws what `startServer` throws
  */
 export async function serve({ settings, warnings }: ResolvedSettings, parts: ServeParts): Promise<number> {
-  const { startServer, loadServables, logger, mlserver, say, onSignal } = parts;
+  const { startServer, loadServables, logger, mlserver, pipelines, say, onSignal } = parts;
   for (const warning of warnings) logger.warn({}, warning);
   const signals = new Signals(onSignal);
   /** Undefined: a signal came while servables were still loading. */
@@ -54,7 +59,7 @@ export async function serve({ settings, warnings }: ResolvedSettings, parts: Ser
       starting.abort();
     });
     try {
-      return await startServer({ settings, loadServables, logger, mlserver, signal: starting.signal });
+      return await startServer({ settings, loadServables, logger, mlserver, pipelines, signal: starting.signal });
     } catch (error) {
       if (starting.signal.aborted) return undefined;
       throw error;
@@ -106,15 +111,17 @@ function readyLine(settings: Settings, server: Awaited<ReturnType<StartServer>>)
 }
 
 function portsLine(settings: Settings, server: Awaited<ReturnType<StartServer>>): string {
-  const { grpcPort, restPort, mlserverPort, metricsPort } = server;
+  const { grpcPort, restPort, mlserverPort, metricsPort, managerPort } = server;
   const { grpcBindAddress, restBindAddress } = settings;
   const asMlserver =
     mlserverPort === undefined ? '' : ` (MLServer's dialect on ${address(grpcBindAddress, mlserverPort)})`;
   const scheme = (kind: 'rest' | 'metrics'): string => (isEncrypted(settings, kind) ? 'https' : 'http');
   const metrics =
     metricsPort === undefined ? '' : `, metrics ${scheme('metrics')}://${address(restBindAddress, metricsPort)}`;
+  const manager =
+    managerPort === undefined ? '' : `, stream manager ${address(settings.streamManagerBindAddress, managerPort)}`;
   const rest = `REST ${scheme('rest')}://${address(restBindAddress, restPort)}`;
-  return `gRPC ${isEncrypted(settings, 'grpc') ? 'with TLS ' : ''}${address(grpcBindAddress, grpcPort)}${asMlserver}, ${rest}${metrics}`;
+  return `gRPC ${isEncrypted(settings, 'grpc') ? 'with TLS ' : ''}${address(grpcBindAddress, grpcPort)}${asMlserver}, ${rest}${metrics}${manager}`;
 }
 
 function isEncrypted({ tlsCert, tlsListeners }: Settings, kind: Settings['tlsListeners'][number]): boolean {

@@ -192,11 +192,11 @@ const security = {
     unit: 'file',
   }),
   tls_listeners: z
-    .array(z.enum(['grpc', 'rest', 'metrics']))
-    .default(['grpc', 'rest', 'metrics'])
+    .array(z.enum(['grpc', 'rest', 'metrics', 'stream_manager']))
+    .default(['grpc', 'rest', 'metrics', 'stream_manager'])
     .meta({
       description:
-        'Which ports tls_cert is for: grpc (port and mlserver_port), rest (rest_port), metrics (metrics_port). The others are plain.',
+        'Which ports tls_cert is for: grpc (port and mlserver_port), rest (rest_port, stream_api_port), metrics (metrics_port), stream_manager (stream_manager_port). The others are plain.',
       unit: 'listeners',
     }),
   token_file: z.string().min(1).optional().meta({
@@ -240,6 +240,42 @@ const operation = {
   metrics_enable: z.boolean().default(true).meta({ description: 'Serve Prometheus metrics at /metrics on rest_port.' }),
 };
 
+const streams = {
+  stream_manager_port: port.optional().meta({
+    description:
+      "Port of Roboflow's stream manager protocol, which their API and clients speak on 7070; 0 takes any free one. docs/pipelines.md says which of their environment variables count too.",
+    unit: 'TCP port',
+    defaultText: 'none',
+  }),
+  stream_manager_bind_address: z.string().min(1).default('127.0.0.1').meta({
+    description: 'Address that the stream manager listens on; 0.0.0.0 and :: are all of them.',
+    unit: 'IP address or host name',
+  }),
+  stream_manager_timeout_s: z.number().min(0.1).max(3600).default(5).meta({
+    description: 'How long a client of the stream manager may take for its whole request.',
+    unit: 'seconds',
+  }),
+  stream_manager_max_bytes: count
+    .max(2 ** 32 - 1)
+    .default(MIB)
+    .meta({
+      description: 'Largest request to the stream manager.',
+      unit: 'bytes',
+    }),
+  stream_api_port: port.optional().meta({
+    description:
+      "Another port of REST, for clients that expect Roboflow's inference server on 9001; 0 takes any free one.",
+    unit: 'TCP port',
+    defaultText: 'none',
+  }),
+  pipelines_folder: z.string().min(1).optional().meta({
+    description:
+      'Folder in which pipelines that say `persist` are kept, one file each; they start again with the server.',
+    unit: 'file',
+    defaultText: 'none: pipelines cannot persist',
+  }),
+};
+
 /** The options by the headings that help and documentation show them under. */
 export const OPTION_GROUPS = {
   'What is served': source,
@@ -247,6 +283,7 @@ export const OPTION_GROUPS = {
   Hosts: hosts,
   Limits: limits,
   Security: security,
+  'Video pipelines': streams,
   Operation: operation,
 } as const;
 
@@ -257,6 +294,7 @@ export const settingsSchema = z.strictObject({
   ...hosts,
   ...limits,
   ...security,
+  ...streams,
   ...operation,
 });
 

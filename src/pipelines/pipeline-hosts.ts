@@ -3,6 +3,8 @@ import type { ServableSpec } from '../serving/servable-spec.ts';
 
 /** What pipelines need of serving: a host that has the servable. */
 export interface PipelineHosts {
+  /** Whether there is a servable of that name, ready or not. */
+  hasServable(name: string): boolean;
   /** @throws MillraceError SERVABLE_NOT_FOUND, SERVABLE_NOT_READY */
   openPipeline(
     servable: string,

@@ -52,9 +52,12 @@ export class PipelineManager implements AsyncDisposable {
   async restore(): Promise<void> {
     const kept = (await this.#options.store?.load()) ?? [];
     const { autostart } = this.#options.config;
-    const fromConfig = autostart.map(
-      (pipeline): KeptPipeline => ({ id: pipeline.id, pipeline, createdAtMs: Date.now(), isHeld: false }),
-    );
+    const fromConfig = autostart.map((pipeline): KeptPipeline => ({
+      id: pipeline.id,
+      pipeline,
+      createdAtMs: Date.now(),
+      isHeld: false,
+    }));
     const names = new Set(autostart.map(({ id }) => id));
     for (const each of [...fromConfig, ...kept.filter(({ id }) => !names.has(id))]) {
       try {
@@ -95,12 +98,20 @@ export class PipelineManager implements AsyncDisposable {
    * @param id where the request names none
    * @throws MillraceError with `details.pipeline_id`; nothing of it runs then
    */
-  async create(request: PipelineRequest, owner: Owner = {}, id: string = request.id ?? randomUUID()): Promise<Pipeline> {
+  async create(
+    request: PipelineRequest,
+    owner: Owner = {},
+    id: string = request.id ?? randomUUID(),
+  ): Promise<Pipeline> {
     const present = this.#pipelines.get(id);
     if (present !== undefined && !present.isOver) {
-      throw new MillraceError('PIPELINE_EXISTS', `pipeline "${id}" is there already; terminate it, or choose another id`, {
-        details: { pipeline_id: id },
-      });
+      throw new MillraceError(
+        'PIPELINE_EXISTS',
+        `pipeline "${id}" is there already; terminate it, or choose another id`,
+        {
+          details: { pipeline_id: id },
+        },
+      );
     }
     this.#checkRoom(owner.token);
     this.#policy.check(request);
@@ -137,9 +148,23 @@ export class PipelineManager implements AsyncDisposable {
   }
 
   /** The servable behind a model id, and the names of its classes. */
-  modelOf(modelId: string): { readonly servable: string; readonly version: string; readonly classNames: readonly string[] } {
-    const entry = Object.hasOwn(this.#options.config.models, modelId) ? this.#options.config.models[modelId] : undefined;
-    return { servable: entry?.servable ?? modelId, version: entry?.version ?? '', classNames: entry?.class_names ?? [] };
+  modelOf(modelId: string): {
+    readonly servable: string;
+    readonly version: string;
+    readonly classNames: readonly string[];
+  } {
+    const entry = Object.hasOwn(this.#options.config.models, modelId)
+      ? this.#options.config.models[modelId]
+      : undefined;
+    return {
+      servable: entry?.servable ?? modelId,
+      version: entry?.version ?? '',
+      classNames: entry?.class_names ?? [],
+    };
+  }
+
+  hasServable(name: string): boolean {
+    return this.#hosts.hasServable(name);
   }
 
   /** Every pipeline ends; what is kept on disk starts again with the next server. */

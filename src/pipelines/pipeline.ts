@@ -1,14 +1,9 @@
 import { MillraceError } from '../base/errors.ts';
+import { epochMs, utcTime } from '../media/sinks/results/payload.ts';
 import { hideCredentials } from '../media/ffmpeg/redact.ts';
 import type { PipelineMessage } from './common/messages.ts';
 import { referencesOf, type ModelConfiguration, type PipelineRequest } from './common/pipeline-schema.ts';
-import {
-  SEVERITY,
-  type HostReport,
-  type SourceCounts,
-  type SourceReport,
-  type StatusUpdate,
-} from './common/report.ts';
+import { SEVERITY, type HostReport, type SourceCounts, type SourceReport, type StatusUpdate } from './common/report.ts';
 import { notAllowedText, operateOnAll, type Operation } from './common/states.ts';
 import { HostLink } from './host-link.ts';
 import { ResultRing, type ResultBatch } from './result-ring.ts';
@@ -53,7 +48,6 @@ export class Pipeline {
   #report: HostReport | undefined;
   /** Of runs in hosts that were lost: by source. */
   #earlier: (SourceCounts | undefined)[] = [];
-  #sequence = 0;
   #hostLosses = 0;
   #retryMs = FIRST_RETRY_MS;
   #retry: { readonly timer: NodeJS.Timeout; readonly atMs: number } | undefined;
@@ -72,7 +66,9 @@ export class Pipeline {
     const memory = parts.pipeline.sinks.find(({ type }) => type === 'memory');
     this.ring = memory?.type === 'memory' ? new ResultRing(memory.results_buffer_size) : undefined;
     this.#watchers = new Watchers((results, frames) => {
-      this.#link?.ask({ type: 'watch', results: results || this.ring !== undefined, frames }, COMMAND_MS).catch(() => {});
+      this.#link
+        ?.ask({ type: 'watch', results: results || this.ring !== undefined, frames }, COMMAND_MS)
+        .catch(() => {});
     });
   }
 
@@ -115,7 +111,7 @@ export class Pipeline {
     return this.report.sources.map(({ counts }) => counts.captured);
   }
   get sequence(): number {
-    return this.#sequence;
+    return this.#report?.results ?? 0;
   }
   get lastConsumedMs(): number {
     return this.#lastConsumedMs;
@@ -188,7 +184,10 @@ export class Pipeline {
     this.#retry = undefined;
     const link = this.#link;
     if (link === undefined) return this.#end(reason);
-    const timer = setTimeout(() => link.abort(new MillraceError('CANCELLED', 'its host did not end it in time')), END_MS);
+    const timer = setTimeout(
+      () => link.abort(new MillraceError('CANCELLED', 'its host did not end it in time')),
+      END_MS,
+    );
     // A host that hangs is not waited for as long as one that completes files.
     link.ask({ type: 'operate', operation: 'terminate' }, COMMAND_MS).catch((error: unknown) => {
       link.abort(MillraceError.from(error));
@@ -235,7 +234,6 @@ export class Pipeline {
       case 'update':
         return this.#update(message.update);
       case 'results':
-        this.#sequence = message.sequence + message.results.length - 1;
         this.ring?.put(message);
         return this.#watchers.results(message);
       case 'frame':
@@ -335,7 +333,7 @@ export class Pipeline {
         latency: before?.latency ?? NO_LATENCY,
       };
     });
-    return { sources, sinks: this.#report?.sinks ?? [], throughput: 0 };
+    return { sources, sinks: this.#report?.sinks ?? [], results: this.#report?.results ?? 0, throughput: 0 };
   }
 }
 
@@ -375,7 +373,7 @@ function over(source: SourceReport): SourceReport {
 
 function errorUpdate(error: MillraceError): StatusUpdate {
   return {
-    at: new Date().toISOString(),
+    at: utcTime(epochMs()),
     severity: SEVERITY.ERROR,
     event_type: 'INFERENCE_ERROR',
     payload: { error_type: error.reason, error_message: hideCredentials(error.message), error_context: 'host' },
@@ -386,4 +384,3 @@ function errorUpdate(error: MillraceError): StatusUpdate {
 function ended(): MillraceError {
   return new MillraceError('PIPELINE_STATE', 'the pipeline has ended', { details: { state: 'ENDED' } });
 }
-

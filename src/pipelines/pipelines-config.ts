@@ -15,7 +15,10 @@ const allow = strictObject({
   schemes: z
     .array(z.string().min(1))
     .default([...DEFAULT_SCHEMES])
-    .meta({ description: 'Of video references. `file` are paths, `camera` device numbers, `lavfi` pictures that ffmpeg makes.' }),
+    .meta({
+      description:
+        'Of video references. `file` are paths, `camera` device numbers, `lavfi` pictures that ffmpeg makes.',
+    }),
   hosts: z
     .array(z.string().min(1))
     .default(['*'])

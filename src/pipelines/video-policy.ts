@@ -51,13 +51,17 @@ export class VideoPolicy {
         if (!matches(sink.host, hosts)) throw refused('sink udp', sink.host, `hosts ${hosts.join(', ')} allowed`);
         return;
       case 'rtsp':
-        if (!/^rtsps?:\/\//i.test(sink.target)) throw refused('sink rtsp', hideCredentials(sink.target), 'rtsp:// expected');
+        if (!/^rtsps?:\/\//i.test(sink.target))
+          throw refused('sink rtsp', hideCredentials(sink.target), 'rtsp:// expected');
         return this.#checkHost('sink rtsp', sink.target, hosts);
       case 'json_lines':
       case 'video_file': {
         const path = resolve('path' in sink ? sink.path : sink.target);
         if (isInside(path, this.#folders(folders))) return;
-        const allowed = folders.length === 0 ? 'no files are written unless pipelines.allow.sink_folders says where' : `not in the folders that are allowed: ${folders.join(', ')}`;
+        const allowed =
+          folders.length === 0
+            ? 'no files are written unless pipelines.allow.sink_folders says where'
+            : `not in the folders that are allowed: ${folders.join(', ')}`;
         throw refused(`sink ${sink.type}`, path, allowed);
       }
       case 'webhook':
@@ -75,7 +79,8 @@ export class VideoPolicy {
     } catch {
       throw refused(field, hideCredentials(url), 'not a URL');
     }
-    if (!matches(host, hosts)) throw refused(field, hideCredentials(url), `hosts ${hosts.join(', ') || 'none'} allowed`);
+    if (!matches(host, hosts))
+      throw refused(field, hideCredentials(url), `hosts ${hosts.join(', ') || 'none'} allowed`);
   }
 
   #folders(folders: readonly string[]): string[] {
@@ -119,7 +124,11 @@ function realPath(path: string): string {
 }
 
 function refused(field: string, what: string, why: string): MillraceError {
-  return new MillraceError('VIDEO_REFUSED', `${field} "${what}" is refused: ${why} (pipelines.allow in the configuration)`, {
-    details: { field },
-  });
+  return new MillraceError(
+    'VIDEO_REFUSED',
+    `${field} "${what}" is refused: ${why} (pipelines.allow in the configuration)`,
+    {
+      details: { field },
+    },
+  );
 }

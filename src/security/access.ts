@@ -30,6 +30,7 @@ const READ_ONE: Access = { ...READ, names: 'name' };
 const STATISTICS: Access = { needs: ['infer', 'manage', 'metrics'] };
 const REQUEST: Access = { needs: ['infer'], counts: 'request', names: 'inference' };
 const SESSION: Access = { needs: ['infer'], counts: 'session', names: 'inference' };
+const MANAGE: Access = { needs: ['manage'] };
 const MANAGE_ONE: Access = { needs: ['manage'], names: 'model_name' };
 const MANAGE_ALL: Access = { needs: ['manage'], concernsAll: true };
 
@@ -118,6 +119,27 @@ export const REST_ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/config': READ,
   'POST /v1/config/reload': MANAGE_ALL,
   'GET /metrics': METRICS,
+  'POST /v1/pipelines': MANAGE,
+  'GET /v1/pipelines': MANAGE,
+  ...under('GET /v1/pipelines/:pipeline_id', {
+    '': MANAGE,
+    '/events': MANAGE,
+    '/frame.jpg': MANAGE,
+    '/preview.mjpeg': MANAGE,
+  }),
+  'PATCH /v1/pipelines/:pipeline_id': MANAGE,
+  'DELETE /v1/pipelines/:pipeline_id': MANAGE,
+  ...under('POST /v1/pipelines/:pipeline_id', { '/pause': MANAGE, '/resume': MANAGE, '/results': MANAGE }),
+  // Roboflow's clients give their key in the body or query: these routes ask for it themselves.
+  'GET /list_pipelines': OPEN,
+  'GET /status/:pipeline_id': OPEN,
+  'POST /initialise': OPEN,
+  ...under('POST ', { '/pause/:pipeline_id': OPEN, '/resume/:pipeline_id': OPEN, '/terminate/:pipeline_id': OPEN }),
+  'GET /inference_pipelines/list': OPEN,
+  'POST /inference_pipelines/initialise': OPEN,
+  'POST /inference_pipelines/initialise_webrtc': OPEN,
+  ...under('GET /inference_pipelines/:pipeline_id', { '/status': OPEN, '/consume': OPEN }),
+  ...under('POST /inference_pipelines/:pipeline_id', { '/pause': OPEN, '/resume': OPEN, '/terminate': OPEN }),
   'GET /openapi.json': ANY,
   'GET /v2/docs': ANY,
   'GET /v2/docs/dataplane.json': ANY,

@@ -34,7 +34,9 @@ export function openSinks(specs: readonly SinkSpec[], onError: (sink: string, me
           isPaced: !isLive,
         });
       };
-      pictures.push(new PictureSink(spec.type, hideCredentials(spec.target), spec.source_id, spec.annotate, open, report));
+      pictures.push(
+        new PictureSink(spec.type, hideCredentials(spec.target), spec.source_id, spec.annotate, open, report),
+      );
       continue;
     }
     const driver = driverOf(spec);

@@ -3,12 +3,9 @@ import { MillraceError } from '../../base/errors.ts';
 import type { FrameResult, ResultRecord } from '../../media/sinks/results/result-record.ts';
 import type { ModelConfiguration } from '../../pipelines/common/pipeline-schema.ts';
 import type { PipelineProgram } from '../../pipelines/common/messages.ts';
+import { epochMs, utcTime } from '../../media/sinks/results/payload.ts';
 import { SEVERITY, type HostReport, type StatusUpdate } from '../../pipelines/common/report.ts';
-import {
-  notAllowedText,
-  operateOnAll,
-  type Operation,
-} from '../../pipelines/common/states.ts';
+import { notAllowedText, operateOnAll, type Operation } from '../../pipelines/common/states.ts';
 import { BatchCollector } from './batch-collector.ts';
 import type { FrameInference } from './frame-inference.ts';
 import { Throughput } from './latencies.ts';
@@ -108,6 +105,7 @@ export class PipelineRun {
     return {
       sources: this.#sources.map((source) => source.report()),
       sinks: [...this.#sinks.results.map(sinkReport), ...this.#sinks.pictures.map(({ report }) => report)],
+      results: this.#sequence,
       throughput: this.#throughput.perSecond(performance.now()),
     };
   }
@@ -133,10 +131,7 @@ export class PipelineRun {
     this.#tell(SEVERITY.INFO, 'INFERENCE_THREAD_FINISHED', {}, 'inference_pipeline');
     this.#inference.close();
     const { results, pictures } = this.#sinks;
-    await Promise.all([
-      ...results.map((sink) => sink.finish(FINISH_MS)),
-      ...pictures.map((sink) => sink.finish()),
-    ]);
+    await Promise.all([...results.map((sink) => sink.finish(FINISH_MS)), ...pictures.map((sink) => sink.finish())]);
     await Promise.all([...results, ...pictures].map((sink) => sink[Symbol.asyncDispose]()));
   }
 
@@ -224,7 +219,7 @@ export class PipelineRun {
     payload: Readonly<Record<string, unknown>>,
     context = 'video_source',
   ): void {
-    this.#listener.onUpdate({ at: new Date().toISOString(), severity, event_type: eventType, payload, context });
+    this.#listener.onUpdate({ at: utcTime(epochMs()), severity, event_type: eventType, payload, context });
   }
 }
 

@@ -9,9 +9,7 @@ const MAX_ELEMENTS = 4096;
 
 /** Detections are FP32 [n, 6]: x1, y1, x2, y2 in pixels of the frame, score, class; the first output of that shape. */
 export function detectionsOf(outputs: readonly Tensor[]): { detections: Box[]; rest: Tensor[] } {
-  const found = outputs.find(
-    ({ datatype, shape }) => datatype === 'FP32' && shape.length === 2 && shape[1] === ROW,
-  );
+  const found = outputs.find(({ datatype, shape }) => datatype === 'FP32' && shape.length === 2 && shape[1] === ROW);
   const rest = outputs.filter((output) => output !== found);
   if (found === undefined) return { detections: [], rest };
   const values = typedData(found) as Float32Array;

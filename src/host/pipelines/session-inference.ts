@@ -28,12 +28,7 @@ export class SessionInference implements FrameInference {
   #configuration: ModelConfiguration;
 
   /** @throws MillraceError PIPELINE_INVALID for a servable that takes no single image */
-  constructor(
-    servable: HostServable,
-    name: string,
-    classNames: readonly string[],
-    configuration: ModelConfiguration,
-  ) {
+  constructor(servable: HostServable, name: string, classNames: readonly string[], configuration: ModelConfiguration) {
     this.#servable = servable;
     this.#name = name;
     this.#input = imageInput(servable, name);

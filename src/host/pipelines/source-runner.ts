@@ -20,11 +20,7 @@ export interface SourceFrame {
 }
 
 /** Told of what happens to a source. */
-export type OnSourceEvent = (
-  severity: number,
-  eventType: string,
-  payload: Readonly<Record<string, unknown>>,
-) => void;
+export type OnSourceEvent = (severity: number, eventType: string, payload: Readonly<Record<string, unknown>>) => void;
 
 export type OpenSource = (text: string, options: SourceOptions) => Promise<VideoSource>;
 
@@ -193,11 +189,11 @@ export class SourceRunner {
     this.#nextRetryAtMs = Date.now() + retryMs;
     const isFirst = this.#source === undefined;
     const isFailedTry = this.#state === 'INITIALISING';
-    this.#onEvent(
-      SEVERITY.WARNING,
-      isFailedTry ? 'SOURCE_CONNECTION_ATTEMPT_FAILED' : 'SOURCE_CONNECTION_LOST',
-      { ...failureOf(error, 'stream_consumer_thread'), source_id: this.id, retry_in: retryMs / 1000 },
-    );
+    this.#onEvent(SEVERITY.WARNING, isFailedTry ? 'SOURCE_CONNECTION_ATTEMPT_FAILED' : 'SOURCE_CONNECTION_LOST', {
+      ...failureOf(error, 'stream_consumer_thread'),
+      source_id: this.id,
+      retry_in: retryMs / 1000,
+    });
     if (isFirst || isFailedTry) this.#become('ERROR');
     else this.#become('ENDED');
     this.#become('TERMINATING');
@@ -227,6 +223,7 @@ export class SourceRunner {
 
   #become(next: SourceState): void {
     const previous = this.#state;
+    if (previous === next) return;
     this.#state = next;
     this.#onEvent(SEVERITY.INFO, 'SOURCE_STATE_UPDATE', {
       previous_state: previous,

@@ -3,11 +3,7 @@ export const DETECTOR_FAMILIES = ['yolov5', 'yolov8', 'yolov10', 'yolo26', 'yolo
 
 export type DetectorFamily = (typeof DETECTOR_FAMILIES)[number];
 
-export type ResizeFormat =
-  | 'Stretch to'
-  | 'Fit (black edges) in'
-  | 'Fit (white edges) in'
-  | 'Fit (grey edges) in';
+export type ResizeFormat = 'Stretch to' | 'Fit (black edges) in' | 'Fit (white edges) in' | 'Fit (grey edges) in';
 
 export interface StaticCrop {
   /** Percent of the frame. */

@@ -22,16 +22,18 @@ export const modelConfigurationSchema = z.strictObject({
     .min(0)
     .optional()
     .meta({ description: 'Boxes looked at, the best first; without effect where nms is roboflow. Default 3000.' }),
-  nms: z
-    .enum(['iou', 'roboflow'])
-    .optional()
-    .meta({
-      description:
-        "Overlap: intersection over union, or Roboflow's, which is over the area of the lower-scored box, with one pixel added to each side. Default iou; roboflow for pipelines made through Roboflow's API.",
-    }),
+  nms: z.enum(['iou', 'roboflow']).optional().meta({
+    description:
+      "Overlap: intersection over union, or Roboflow's, which is over the area of the lower-scored box, with one pixel added to each side. Default iou; roboflow for pipelines made through Roboflow's API.",
+  }),
 });
 
-const queueSize = z.int().min(1).max(100_000).default(256).meta({ description: 'Results that may wait; more drop the oldest.' });
+const queueSize = z
+  .int()
+  .min(1)
+  .max(100_000)
+  .default(256)
+  .meta({ description: 'Results that may wait; more drop the oldest.' });
 
 const udpSink = z
   .strictObject({
@@ -43,7 +45,9 @@ const udpSink = z
     when_too_long: z
       .enum(['split', 'truncate'])
       .default('split')
-      .meta({ description: 'What becomes of more than a datagram holds: several datagrams, or the best detections only.' }),
+      .meta({
+        description: 'What becomes of more than a datagram holds: several datagrams, or the best detections only.',
+      }),
     queue_size: queueSize,
   })
   .meta({ description: 'One JSON datagram per frame.' });
@@ -130,21 +134,40 @@ export const pipelineSchema = z.strictObject({
   max_fps: z.number().nullable().optional().meta({
     description: 'Most batches a second, over the number of sources. A live source drops the rest, files wait.',
   }),
-  source_buffer_filling_strategy: z.enum(FILLING).optional().meta({ description: 'Default: WAIT for files, else DROP_OLDEST.' }),
-  source_buffer_consumption_strategy: z.enum(CONSUMPTION).optional().meta({ description: 'Default: LAZY for files, else EAGER.' }),
-  buffer_size: z.int().min(1).max(1024).optional().meta({ description: 'Frames that wait per source. Default 2 where EAGER, else 8.' }),
+  source_buffer_filling_strategy: z
+    .enum(FILLING)
+    .optional()
+    .meta({ description: 'Default: WAIT for files, else DROP_OLDEST.' }),
+  source_buffer_consumption_strategy: z
+    .enum(CONSUMPTION)
+    .optional()
+    .meta({ description: 'Default: LAZY for files, else EAGER.' }),
+  buffer_size: z
+    .int()
+    .min(1)
+    .max(1024)
+    .optional()
+    .meta({ description: 'Frames that wait per source. Default 2 where EAGER, else 8.' }),
   batch_collection_timeout: z.number().min(0).optional().meta({
     description: 'Seconds after which a batch goes without the sources that have no frame yet. Default: no limit.',
     unit: 'seconds',
   }),
-  video_source_properties: z.union([properties, z.array(properties.nullable())]).optional().meta({
-    description: 'frame_width and frame_height scale what is decoded, for all sources or each.',
-  }),
+  video_source_properties: z
+    .union([properties, z.array(properties.nullable())])
+    .optional()
+    .meta({
+      description: 'frame_width and frame_height scale what is decoded, for all sources or each.',
+    }),
   sinks: z.array(sinkSchema).max(32).default([]),
   realtime: z.boolean().default(false).meta({ description: 'Files come at the pace of their times.' }),
   max_reconnects: z.int().min(0).optional().meta({ description: 'Tries in a row. Default: without end.' }),
   connect_timeout_ms: z.int().min(100).max(600_000).optional(),
-  stall_timeout_ms: z.int().min(100).max(600_000).optional().meta({ description: 'Without a frame for so long it is connected anew.' }),
+  stall_timeout_ms: z
+    .int()
+    .min(100)
+    .max(600_000)
+    .optional()
+    .meta({ description: 'Without a frame for so long it is connected anew.' }),
   consumption_timeout: z.number().min(0).optional().meta({
     description: 'Seconds without a reader of the memory sink after which the pipeline ends.',
     unit: 'seconds',

@@ -4,7 +4,7 @@ export const SEVERITY = { DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40 } as const
 
 /** Something that happened to a pipeline, in the words of Roboflow's report (sheet §3). */
 export interface StatusUpdate {
-  /** ISO 8601, UTC. */
+  /** ISO 8601, UTC, with microseconds. */
   readonly at: string;
   readonly severity: number;
   readonly event_type: string;
@@ -90,6 +90,8 @@ export interface SinkReport {
 export interface HostReport {
   readonly sources: readonly SourceReport[];
   readonly sinks: readonly SinkReport[];
+  /** Frames with a result so far, of this and of earlier hosts. */
+  readonly results: number;
   /** Results per second over the last 30 of them; 0 when none came for long. */
   readonly throughput: number;
 }

@@ -21,7 +21,8 @@ test('an operation changes every source that lives, or none', () => {
         expect(OPERATION_TABLE[asked][answer.state].answer).toBe('refused');
         return;
       }
-      for (const index of answer.sources) expect(OPERATION_TABLE[asked][states[index] as SourceState].answer).toBe('done');
+      for (const index of answer.sources)
+        expect(OPERATION_TABLE[asked][states[index] as SourceState].answer).toBe('done');
       const alive = states.filter((each) => each !== 'ENDED' && each !== 'ERROR');
       for (const each of alive) expect(OPERATION_TABLE[asked][each].answer).not.toBe('refused');
     }),

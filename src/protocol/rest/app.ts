@@ -23,6 +23,7 @@ import { mlserverModelRoutes } from './mlserver/models.ts';
 import { mlserverRepositoryRoutes } from './mlserver/repository.ts';
 import { cleanPath, ownPath } from './root-path.ts';
 import { metadataRoutes, modelRoutes } from './models.ts';
+import { allPipelineRoutes } from './pipelines/index.ts';
 import { openapiRoutes, describeRoutes } from './openapi.ts';
 import { DEFAULT_LIMITS, type RestOptions, type RestParts } from './parts.ts';
 import { repositoryRoutes } from './repository.ts';
@@ -80,6 +81,7 @@ export async function buildRestApp(
   await app.register(isMlserver ? mlserverRoutes : tritonRoutes, { options, parts, hasDocs });
   await app.register(modelRoutes, parts);
   await app.register(configRoutes, parts);
+  if (parts.pipelines !== undefined) await app.register(allPipelineRoutes, parts.pipelines);
   if (parts.metrics !== undefined) {
     await app.register(metricsRoutes, { metrics: parts.metrics, path: options.metricsPath });
   }

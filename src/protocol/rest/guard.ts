@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route only says that there is none for this method. */
     isRefusal?: boolean;
+    /** The route itself looks at `authorization`, which is hidden from all others. */
+    readsAuthorization?: boolean;
   }
   interface FastifyRequest {
     /** Where tokens are asked for: what this request may do. */
@@ -72,7 +74,7 @@ function enter(request: FastifyRequest, reply: FastifyReply, guard: Guard, place
   request.revocation = revocation;
   const over = (): void => grant[Symbol.dispose]();
   reply.raw.once('finish', over).once('close', over);
-  hideAuthorization(request);
+  if (config.readsAuthorization !== true) hideAuthorization(request);
 }
 
 /** Cancels what runs; a connection that then stays open is cut. */

@@ -3,6 +3,7 @@ import type { Meter } from '../../base/meter.ts';
 import type { Guard } from '../../security/guard.ts';
 import type { Tls } from '../../security/tls.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
+import type { PipelineRouteParts } from './pipelines/parts.ts';
 import type { ServerControls } from '../../serving/server-controls.ts';
 
 /** What the routes work with. */
@@ -15,6 +16,8 @@ export interface RestParts {
   readonly controls?: ServerControls | undefined;
   /** Counts requests by MLServer's names; undefined: they are not counted. */
   readonly meter?: Meter | undefined;
+  /** Undefined: there are no pipelines. */
+  readonly pipelines?: PipelineRouteParts | undefined;
   /** Asks requests for tokens; undefined: everybody may do everything. */
   readonly guard?: Guard | undefined;
 }

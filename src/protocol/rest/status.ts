@@ -21,7 +21,11 @@ export const HTTP_STATUS = {
 } as const satisfies Record<Code, number>;
 
 /** Reasons for which HTTP has a status of its own. */
-const REASON_STATUS: Partial<Record<Reason, number>> = { REQUEST_TOO_LARGE: 413, REGION_EXISTS: 400 };
+const REASON_STATUS: Partial<Record<Reason, number>> = {
+  REQUEST_TOO_LARGE: 413,
+  PIPELINE_STATE: 409,
+  REGION_EXISTS: 400,
+};
 
 /** Failures that only HTTP knows; they stand in `reason` beside the catalogue's. */
 export type TransportReason = 'PATH_NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'BAD_HTTP';

@@ -47,6 +47,11 @@ export async function readServerSection(path: string): Promise<unknown> {
   return serverSection(parseFile(await readJsonFile(resolve(path)), path));
 }
 
+/** Only the `pipelines` section; undefined where there is none. */
+export async function readPipelinesSection(path: string): Promise<unknown> {
+  return parseFile(await readJsonFile(resolve(path)), path).pipelines;
+}
+
 /** What the flags of a server of one servable say. */
 export interface SingleServable {
   readonly modelName: string;

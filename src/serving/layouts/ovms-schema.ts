@@ -266,6 +266,14 @@ export const ovmsFileSchema = strictObject({
     ours: true,
   }),
   server: z.unknown().optional().meta({ description: 'Settings of the server; see the options above.', ours: true }),
+  pipelines: z
+    .unknown()
+    .optional()
+    .meta({
+      description:
+        'Video pipelines: what they may open, models by other names, which run from the start; see docs/pipelines.md.',
+      ours: true,
+    }),
   monitoring: strictObject({
     metrics: strictObject({ enable: z.boolean(), metrics_list: z.array(z.string()).optional() }),
   })

@@ -42,7 +42,11 @@ function rowBoxes({ rows, columns, values }: Matrix, least: number): Box[] {
   for (let row = 0, at = 0; row < rows; row++, at += columns) {
     const score = values[at + 4]!;
     if (score < least) continue;
-    boxes.push({ ...centred(values[at]!, values[at + 1]!, values[at + 2]!, values[at + 3]!), score, classId: best(values, at + 5, at + columns, 1) });
+    boxes.push({
+      ...centred(values[at]!, values[at + 1]!, values[at + 2]!, values[at + 3]!),
+      score,
+      classId: best(values, at + 5, at + columns, 1),
+    });
   }
   return boxes;
 }

@@ -91,7 +91,9 @@ export class DetectorInference implements FrameInference {
     const matrices = outputs.map((output) => matrixOf(output, rows, row));
     const boxes = decodeBoxes(this.#family, matrices, thresholds.confidence);
     const best = isNmsFree(this.#family)
-      ? boxes.toSorted((a, b) => b.score - a.score).slice(0, this.#family === 'yolo26' ? undefined : thresholds.maxDetections)
+      ? boxes
+          .toSorted((a, b) => b.score - a.score)
+          .slice(0, this.#family === 'yolo26' ? undefined : thresholds.maxDetections)
       : suppress(boxes, thresholds);
     const { frame, sourceId, frameId, capturedAtMs } = each;
     return {

@@ -75,8 +75,7 @@ export class Preprocessor {
 /** Percent, truncated to whole pixels; at least one. */
 function cropOf({ width, height }: Rgb, crop: Preprocessing['staticCrop']): [number, number, number, number] {
   if (crop === undefined) return [0, 0, width, height];
-  const at = (percent: number, side: number): number =>
-    Math.min(Math.max(Math.trunc((percent / 100) * side), 0), side);
+  const at = (percent: number, side: number): number => Math.min(Math.max(Math.trunc((percent / 100) * side), 0), side);
   const [left, top] = [Math.min(at(crop.x_min, width), width - 1), Math.min(at(crop.y_min, height), height - 1)];
   return [left, top, Math.max(at(crop.x_max, width), left + 1), Math.max(at(crop.y_max, height), top + 1)];
 }

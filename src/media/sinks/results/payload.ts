@@ -7,7 +7,7 @@ import type { Prediction, ResultRecord } from './result-record.ts';
  */
 export function resultText(record: ResultRecord, options: PayloadOptions = {}): string {
   const { result } = record;
-  const { predictions = result.predictions, plain = false, now = Date.now() } = options;
+  const { predictions = result.predictions, plain = false, now = epochMs() } = options;
   const image = `{"width": ${result.width}, "height": ${result.height}}`;
   const found = predictions.map(predictionText).join(', ');
   const metadata =
@@ -34,7 +34,7 @@ function ownText({ pipelineId, sequence, result }: ResultRecord, { part, truncat
   return asciiJson({
     pipeline_id: pipelineId,
     sequence,
-    captured_at: new Date(result.captured_at_ms).toISOString(),
+    captured_at: utcTime(result.captured_at_ms),
     ...(part !== undefined && { part: part.index, parts: part.count }),
     ...(truncated !== undefined && { truncated }),
   });
@@ -48,8 +48,8 @@ export function resultJson({ pipelineId, sequence, result }: ResultRecord): obje
     sequence,
     source_id,
     frame_id,
-    captured_at: new Date(captured_at_ms).toISOString(),
-    emitted_at: new Date().toISOString(),
+    captured_at: utcTime(captured_at_ms),
+    emitted_at: utcTime(epochMs()),
     image: { width, height },
     predictions,
     ...(outputs !== undefined && { outputs }),
@@ -75,6 +75,23 @@ export function asciiJson(value: unknown): string {
     /[\u0080-\uffff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+}
+
+/** ms since the epoch, with microseconds. */
+export function epochMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** ISO 8601 in UTC, with microseconds. */
+export function utcTime(ms: number): string {
+  const micros = Math.round(ms * 1000);
+  const rest = String(((micros % 1000) + 1000) % 1000).padStart(3, '0');
+  return new Date(Math.floor(micros / 1000)).toISOString().replace('Z', `${rest}Z`);
+}
+
+/** ms since the epoch of what {@link utcTime} wrote. */
+export function microsecondsOf(text: string): number {
+  return Date.parse(text.replace(/\d{3}Z$/, 'Z')) + Number(text.slice(-4, -1)) / 1000;
 }
 
 /**
