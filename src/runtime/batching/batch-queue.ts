@@ -115,6 +115,11 @@ export class BatchQueue {
     return Math.max(0, Math.max(oldest.since, freeSince) + this.#options.maxQueueDelayUs / 1000 - now);
   }
 
+  /** The next batch gets no better by waiting. */
+  get isComplete(): boolean {
+    return this.#draft().isComplete;
+  }
+
   /** Takes the next batch out; requests that nobody waits for any more are dropped first. Empty: nothing waits. */
   take(): readonly Waiting[] {
     for (const level of this.#levels) this.#dropUnwanted(level);

@@ -53,13 +53,14 @@ class Echo implements BackendSession {
   async free(): Promise<void> {
     this.#isFree = true;
     for (const turn of this.#turns.splice(0)) turn();
-    await vi.advanceTimersByTimeAsync(0);
+    for (let run = 0; run < 10; run++) await settled();
   }
 
   /** Lets the next one run. */
   async turn(): Promise<void> {
+    await settled();
     this.#turns.shift()?.();
-    await vi.advanceTimersByTimeAsync(0);
+    await settled();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -68,9 +69,12 @@ class Echo implements BackendSession {
   }
 }
 
+/** What waits for the event loop has had its turn. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 let model: Echo;
 beforeEach(() => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   model = new Echo();
 });
 afterEach(() => vi.useRealTimers());

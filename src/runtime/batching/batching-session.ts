@@ -4,6 +4,7 @@ import type { Tensor, TensorSpec } from '../../tensor/tensor.ts';
 import type { BackendSession, ChosenRun, ModelSession, RunCaller } from '../model-session.ts';
 import { BatchQueue, type Waiting } from './batch-queue.ts';
 import type { BatchingOptions } from './batching-options.ts';
+import { Gathering } from './gathering.ts';
 
 /**
  * A model whose runs are joined: requests of unary calls, streams and graphs, of any client, become one run with the rows of
@@ -18,10 +19,14 @@ export class BatchingSession implements ModelSession {
   readonly #session: BackendSession;
   readonly #queue: BatchQueue;
   readonly #preservesOrder: boolean;
+  /** Where nothing says how long to wait for others. */
+  readonly #gathering: Gathering | undefined;
   /** Settled requests whose answers wait for earlier ones, in the order of their coming. */
   readonly #order: Ordered[] = [];
   /** It waits for the model's turn. */
   #isNext = false;
+  /** A run is under way, or what came during it is still to be read. */
+  #isBusy = false;
   /** When its last run ended; times as of `performance.now()`. */
   #freeSince = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -40,6 +45,7 @@ export class BatchingSession implements ModelSession {
     this.outputs = session.outputs;
     this.provider = session.provider;
     this.#preservesOrder = options.preservesOrder;
+    this.#gathering = options.maxQueueDelayUs === 0 ? new Gathering() : undefined;
     this.#queue = new BatchQueue(session.name, options, maxBatchSize);
   }
 
@@ -79,26 +85,40 @@ export class BatchingSession implements ModelSession {
     clearTimeout(this.#timer);
     const now = performance.now();
     this.#queue.expire(now);
-    const waitMs = this.#isNext ? undefined : this.#queue.waitMs(now, this.#freeSince);
+    const waitMs = this.#isNext || this.#isBusy ? undefined : this.#waitMs(now);
     if (waitMs === 0) this.#runNext();
     const next = Math.min(waitMs === undefined || waitMs === 0 ? Infinity : now + waitMs, this.#queue.nextExpiry);
     if (next !== Infinity) this.#timer = setTimeout(() => this.#look(), Math.max(0, Math.ceil(next - now)));
   }
 
+  #waitMs(now: number): number | undefined {
+    const waitMs = this.#queue.waitMs(now, this.#freeSince);
+    if (waitMs !== 0 || this.#gathering === undefined || this.#queue.isComplete) return waitMs;
+    return this.#gathering.waitMs(now, this.#queue.size);
+  }
+
   #runNext(): void {
     this.#isNext = true;
     let members: readonly Waiting[] | undefined;
+    let startedAt = 0;
     const choose = (): ChosenRun | undefined => {
       this.#isNext = false;
       const now = performance.now();
       this.#queue.expire(now);
       members = this.#queue.take();
-      this.#look(); // for what is left
-      return members.length === 0 ? undefined : joined(members, now);
+      if (members.length === 0) return undefined;
+      this.#isBusy = true;
+      this.#gathering?.runStarts(members.length);
+      startedAt = now;
+      return joined(members, now);
     };
     this.#session.runNext(choose).then(
-      (outputs) => this.#answer(members ?? [], outputs ?? []),
+      (outputs) => {
+        this.#ended(members?.length ?? 0, startedAt);
+        this.#answer(members ?? [], outputs ?? []);
+      },
       (error: unknown) => {
+        this.#ended(members?.length ?? 0, startedAt);
         const failure = MillraceError.from(error);
         if (members === undefined) this.#queue.clear(failure); // it takes no more runs
         for (const member of members ?? []) member.reject(failure);
@@ -106,8 +126,18 @@ export class BatchingSession implements ModelSession {
     );
   }
 
-  #answer(members: readonly Waiting[], outputs: readonly Tensor[]): void {
+  /** Looks again once what came during the run has been read: the run has blocked the thread. */
+  #ended(requests: number, startedAt: number): void {
+    if (requests === 0) return;
     this.#freeSince = performance.now();
+    setImmediate(() => {
+      this.#isBusy = false;
+      this.#gathering?.runEnded(performance.now(), requests, this.#freeSince - startedAt, this.#queue.size);
+      this.#look();
+    });
+  }
+
+  #answer(members: readonly Waiting[], outputs: readonly Tensor[]): void {
     const rows = members.map((member) => member.rows);
     const total = sum(rows);
     const wrong = outputs.find(({ shape }) => shape[0] !== total);
