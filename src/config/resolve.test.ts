@@ -112,6 +112,28 @@ test.each([
   );
 });
 
+test('what belongs together comes together', () => {
+  expect(() => resolveSettings({ flags: { tls_cert: 'c' } })).toThrow('--tls_cert: needs tls_key too');
+  expect(() => resolveSettings({ environment: { MILLRACE_TLS_KEY: 'k' } })).toThrow('MILLRACE_TLS_KEY: needs tls_cert');
+  expect(() => resolveSettings({ flags: { tls_client_ca: 'c' } })).toThrow('--tls_client_ca: needs tls_cert too');
+  expect(() => resolveSettings({ flags: { tls_cert: 'c', tls_key: 'k', tls_listeners: 'grpc,http' } })).toThrow(
+    /^--tls_listeners: \["grpc","http"\] given, a list of grpc, rest, .* \(separated by commas outside the file\) expected/,
+  );
+});
+
+test("files in the file count from its folder, others from where the server starts; a client's token is none of ours", () => {
+  const { settings } = resolveSettings({
+    file: { path: '/etc/millrace/config.json', section: { tls_cert: 'server.crt', tls_key: '/keys/server.key' } },
+    environment: { MILLRACE_TOKEN: 'secret' },
+    flags: { token_file: 'tokens.json' },
+  });
+  expect(settings).toMatchObject({
+    tlsCert: '/etc/millrace/server.crt',
+    tlsKey: '/keys/server.key',
+    tokenFile: 'tokens.json',
+  });
+});
+
 test('every fault is told at once', () => {
   expect(() => resolveSettings({ flags: { port: 'x', rest_port: 'y' } })).toThrow(/--port: .*; --rest_port: /);
 });
