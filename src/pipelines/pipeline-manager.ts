@@ -153,14 +153,16 @@ export class PipelineManager implements AsyncDisposable {
     readonly version: string;
     readonly classNames: readonly string[];
   } {
-    const entry = Object.hasOwn(this.#options.config.models, modelId)
-      ? this.#options.config.models[modelId]
-      : undefined;
-    return {
-      servable: entry?.servable ?? modelId,
-      version: entry?.version ?? '',
-      classNames: entry?.class_names ?? [],
-    };
+    const { models } = this.#options.config;
+    const entry = Object.hasOwn(models, modelId) ? models[modelId] : undefined;
+    if (entry !== undefined) {
+      return { servable: entry.servable, version: entry.version, classNames: entry.class_names ?? [] };
+    }
+    const [, project = '', version = ''] = /^(.+)\/(\d+)$/.exec(modelId) ?? [];
+    const isVersion = project !== '' && !this.#hosts.hasServable(modelId) && this.#hosts.hasServable(project);
+    return isVersion
+      ? { servable: project, version, classNames: [] }
+      : { servable: modelId, version: '', classNames: [] };
   }
 
   hasServable(name: string): boolean {

@@ -11,6 +11,7 @@ import { readModelEntry } from './model-entry.ts';
 import { graphEntrySchema, modelEntrySchema, ovmsFileSchema, runtimeEntrySchema } from './ovms-schema.ts';
 import type { GraphEntry, ModelEntry } from './ovms-schema.ts';
 import { pipelineEntrySchema, readPipelineEntry } from './ovms-pipeline.ts';
+import { readModelCache } from './roboflow/model-cache.ts';
 import { readRuntimeEntry } from './runtime-entry.ts';
 import { moduleFiles } from './user-code.ts';
 
@@ -36,6 +37,7 @@ export async function loadOvmsConfig(path: string, options: LoadOptions = {}): P
   const reader = new EntryReader(configPath, options);
   await reader.readCalculators(file.calculators ?? []);
   await reader.readModels(file.model_config_list ?? []);
+  await reader.readModelCaches(file.roboflow_caches ?? []);
   await reader.readGraphs(file.mediapipe_config_list ?? []);
   await reader.readRuntimes(file.runtimes ?? []);
   await reader.readPipelines(file.pipeline_config_list ?? []);
@@ -133,6 +135,20 @@ class EntryReader {
     for (const [i, entry] of entries.entries()) {
       const { config, where } = unwrap(entry, `model_config_list[${i}]`);
       await this.readModel(config, this.#place(where), this.#folder());
+    }
+  }
+
+  /** Folders with models as Roboflow's clients keep them. */
+  async readModelCaches(given: readonly string[]): Promise<void> {
+    for (const [i, path] of given.entries()) {
+      const where = this.#place(`roboflow_caches[${i}]`);
+      const folder = resolve(this.#folder(), path);
+      this.#files.push(folder);
+      try {
+        for (const result of await readModelCache(folder, this.#context(where, folder))) this.#add(result);
+      } catch (error) {
+        this.#warnings.push(`${where}: ${messageOf(error)}`);
+      }
     }
   }
 

@@ -266,14 +266,16 @@ export const ovmsFileSchema = strictObject({
     ours: true,
   }),
   server: z.unknown().optional().meta({ description: 'Settings of the server; see the options above.', ours: true }),
-  pipelines: z
-    .unknown()
-    .optional()
-    .meta({
-      description:
-        'Video pipelines: what they may open, models by other names, which run from the start; see docs/pipelines.md.',
-      ours: true,
-    }),
+  roboflow_caches: z.array(z.string().min(1)).optional().meta({
+    description:
+      "Folders with detection models as Roboflow's clients keep them, `<project>/<version>/weights.onnx` with what belongs to it, relative to the configuration file's folder; the project is the servable's name.",
+    ours: true,
+  }),
+  pipelines: z.unknown().optional().meta({
+    description:
+      'Video pipelines: what they may open, models by other names, which run from the start; see docs/pipelines.md.',
+    ours: true,
+  }),
   monitoring: strictObject({
     metrics: strictObject({ enable: z.boolean(), metrics_list: z.array(z.string()).optional() }),
   })
