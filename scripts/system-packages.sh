@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Debian's packages that tests run against: Chromium (its SwiftShader is a GPU in software) and ffmpeg.
-# Installs what is missing where that is possible; the tests that need a missing one say so and are skipped.
+# Debian's packages that tests run against: Chromium (its SwiftShader is a GPU in software), ffmpeg, and GStreamer's RTSP server.
+# Installs what is missing where that is possible; the tests that need a missing one say so, and but for ffmpeg's are skipped.
 set -euo pipefail
 
 missing=()
 command -v chromium > /dev/null || missing+=(chromium)
 command -v ffmpeg > /dev/null || missing+=(ffmpeg)
+gst="import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+/usr/bin/python3 -c "$gst" 2> /dev/null ||
+  missing+=(gstreamer1.0-rtsp gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-{base,good,bad})
 [[ ${#missing[@]} -eq 0 ]] && exit 0
 
 if [[ $(id -u) -ne 0 ]] || ! command -v apt-get > /dev/null; then

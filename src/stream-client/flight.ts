@@ -33,8 +33,6 @@ export class Flight {
   #wake: (() => void) | undefined;
   /** Frames that an answer to a later one passed over, or whose time was up. */
   unanswered = 0;
-  /** Answers that came after their frame's time was up. */
-  late = 0;
 
   constructor(capacity: number, timeoutMs: () => number) {
     this.#capacity = capacity;
@@ -112,7 +110,6 @@ export class Flight {
     for (const [number, entry] of this.#expired) {
       if (!isIt(entry, number)) continue;
       this.#expired.delete(number);
-      this.late++;
       this.unanswered--;
       return { timestampUs: entry.timestampUs, frame: undefined, latencyMs: performance.now() - entry.sentAtMs };
     }

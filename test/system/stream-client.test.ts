@@ -47,7 +47,21 @@ beforeAll(async () => {
       return { name, base_path: join(folder.path, name) };
     }),
   );
-  server = await startServer({ config: { mediapipe_config_list: entries } });
+  // As Triton's models: no times in the answers, only the requests' ids.
+  const implementation = await folder.put(
+    'plain.js',
+    `import { defineRuntime } from 'millrace';
+     const picture = { datatype: 'UINT8', shape: [-1, -1, 3] };
+     export default defineRuntime({
+       name: 'plain',
+       inputs: [{ name: 'image', ...picture }],
+       outputs: [{ name: 'turned', ...picture }],
+       predict: ({ id, inputs: [input] }) => ({ id, outputs: [{ ...input, name: 'turned', data: Uint8Array.from(input.data).reverse() }] }),
+     });`,
+  );
+  server = await startServer({
+    config: { mediapipe_config_list: entries, runtimes: [{ name: 'plain', implementation }] },
+  });
   clip = await makeClip(join(folder.path, 'clip.mp4'), { frames: 90 });
 });
 afterAll(async () => {
@@ -176,6 +190,21 @@ describe('flow control', () => {
     expect(result).toMatchObject({ sent: 90, answered: 90, drops: { unanswered: 0 } });
     const expected = Array.from({ length: 90 }, (_, i) => [`${i + 1} copy`, `${i + 1} output`]).flat();
     expect(seen.toSorted()).toEqual(expected.toSorted());
+  });
+});
+
+describe('a model that knows no times', () => {
+  it.each([
+    ['a stream', []],
+    ['unary calls', ['--unary']],
+  ])('answers by id: %s', async (_, flags) => {
+    const file = out('plain.mp4');
+    const names = ['--model_name', 'plain', '--input_name', 'image'];
+    const result = await report(['--input_stream', clip, '--output_stream', file, ...names, ...flags]);
+    expect(result).toMatchObject({ sent: 90, answered: 90, frames: 90, dropped_frames: 0 });
+    expect(result.latency_ms.min).toBeGreaterThan(0);
+    const { times } = await probeClip(file);
+    expect(times.map((time) => Math.round(time * 30))).toEqual(Array.from({ length: 90 }, (_, i) => i));
   });
 });
 
