@@ -2,6 +2,11 @@ import type { NodeDefinition } from '../../graph/index.ts';
 import { annotationOverlay } from './annotation-overlay.ts';
 import { associationDetection, associationNormRect } from './association.ts';
 import { detectionsToRenderData, rectToRenderData, rectToRenderScale } from './boxes-to-render-data.ts';
+import {
+  detectionVectorHasMinSize,
+  normalizedLandmarkListVectorHasMinSize,
+  normalizedRectVectorHasMinSize,
+} from './collection-size.ts';
 import { detectionLetterboxRemoval, detectionProjection } from './detection-projection.ts';
 import { alignmentPointsRects, detectionsToRects, handDetectionsFromPoseToRects } from './detections-to-rects.ts';
 import { fromImageCalculator, toImageCalculator } from './image-conversion.ts';
@@ -19,6 +24,7 @@ import { nonMaxSuppression } from './non-max-suppression.ts';
 import { rectTransformation } from './rect-transformation.ts';
 import { landmarksRefinement, refineLandmarksFromHeatmap } from './refine-landmarks.ts';
 import { roiTracking } from './roi-tracking.ts';
+import { recolor, tensorsToSegmentation } from './segmentation.ts';
 import { ssdAnchors } from './ssd-anchors.ts';
 import { tensorsToDetections } from './tensors-to-detections.ts';
 import { tensorsToFloats, tensorsToLandmarks } from './tensors-to-landmarks.ts';
@@ -33,6 +39,7 @@ export const visionCalculators: readonly NodeDefinition[] = [
   associationNormRect,
   detectionLetterboxRemoval,
   detectionProjection,
+  detectionVectorHasMinSize,
   detectionsToRects,
   detectionsToRenderData,
   fromImageCalculator,
@@ -51,6 +58,9 @@ export const visionCalculators: readonly NodeDefinition[] = [
   landmarksToRenderData,
   landmarksToTensor,
   nonMaxSuppression,
+  normalizedLandmarkListVectorHasMinSize,
+  normalizedRectVectorHasMinSize,
+  recolor,
   rectToRenderData,
   rectToRenderScale,
   rectTransformation,
@@ -60,6 +70,7 @@ export const visionCalculators: readonly NodeDefinition[] = [
   tensorsToDetections,
   tensorsToFloats,
   tensorsToLandmarks,
+  tensorsToSegmentation,
   toImageCalculator,
   visibilityCopy,
   visibilitySmoothing,

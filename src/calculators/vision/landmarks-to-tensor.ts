@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineCalculator, enumOption, optional } from '../../graph/index.ts';
 import { tensorOf } from '../../tensor/tensor.ts';
+import { vectorOf } from '../core/packet-types.ts';
 import { landmarkList, normalizedLandmarkList, type Landmark } from '../message-types.ts';
 import { sparseTensorPacket, tensorsPacket } from '../packet-types.ts';
 
@@ -16,7 +17,8 @@ const READ = {
 
 /**
  * The numbers of points as FP32. TENSOR is [points, attributes], for an output of the graph; TENSORS is MediaPipe's vector with
- * one tensor [1, points, attributes], or [1, points · attributes].
+ * one tensor [1, points, attributes], or [1, points · attributes]. Of a vector of lists, all of one length, TENSOR is [lists,
+ * points, attributes].
  *
  * node {
  *   calculator: "LandmarksToTensorCalculator"
@@ -31,21 +33,36 @@ export const landmarksToTensor = defineCalculator({
     attributes: z.array(attribute).min(1).describe('X, Y, Z, VISIBILITY and PRESENCE, in the order of the numbers.'),
     flatten: z.boolean().default(false).describe('TENSORS without a dimension for the attributes.'),
   }),
-  inputs: { NORM_LANDMARKS: optional(normalizedLandmarkList), LANDMARKS: optional(landmarkList) },
+  inputs: {
+    NORM_LANDMARKS: optional(normalizedLandmarkList),
+    LANDMARKS: optional(landmarkList),
+    MULTI_NORM_LANDMARKS: optional(vectorOf(normalizedLandmarkList)),
+  },
   outputs: { TENSOR: optional(sparseTensorPacket('FP32')), TENSORS: optional(tensorsPacket) },
   timestampOffset: 0,
   contract({ inputs, outputs, options, fail }) {
-    if (inputs.has('NORM_LANDMARKS') === inputs.has('LANDMARKS')) fail('NORM_LANDMARKS or LANDMARKS expected');
+    if (inputs.all.length !== 1) fail('one of NORM_LANDMARKS, LANDMARKS and MULTI_NORM_LANDMARKS expected');
+    const isMany = inputs.has('MULTI_NORM_LANDMARKS');
+    if (isMany && outputs.has('TENSORS')) fail('MULTI_NORM_LANDMARKS become a TENSOR only');
     const port = outputs.get('TENSOR');
-    if (port !== undefined) port.type = sparseTensorPacket('FP32', [-1, options.attributes.length]);
+    const shape = [-1, options.attributes.length];
+    if (port !== undefined) port.type = sparseTensorPacket('FP32', isMany ? [-1, ...shape] : shape);
   },
   open({ options: { attributes, flatten } }) {
     const readers = attributes.map((name) => READ[name]);
     return {
       process({ inputs, outputs }) {
+        const numbersOf = (points: readonly Landmark[]) =>
+          points.flatMap((point) => readers.map((read) => read(point)));
+        const lists = inputs.MULTI_NORM_LANDMARKS?.packet?.value;
+        if (lists !== undefined) {
+          const shape = [lists.length, lists[0]?.length ?? 0, readers.length];
+          const all = Float32Array.from(lists.flatMap(numbersOf));
+          outputs.TENSOR?.send(tensorOf(outputs.TENSOR.name, 'FP32', shape, all));
+        }
         const points = (inputs.NORM_LANDMARKS ?? inputs.LANDMARKS)?.packet?.value;
         if (points === undefined) return;
-        const values = Float32Array.from(points.flatMap((point) => readers.map((read) => read(point))));
+        const values = Float32Array.from(numbersOf(points));
         const shape = [points.length, readers.length];
         outputs.TENSOR?.send(tensorOf(outputs.TENSOR.name, 'FP32', shape, values));
         outputs.TENSORS?.send([tensorOf('TENSOR', 'FP32', flatten ? [1, values.length] : [1, ...shape], values)]);
