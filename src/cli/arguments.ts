@@ -19,7 +19,18 @@ export interface Arguments {
 const COMMANDS: readonly Command[] = ['serve', 'start', 'config explain', 'version'];
 
 /** With those that have arguments of their own. */
-const ALL_COMMANDS: readonly string[] = [...COMMANDS, 'help', 'graph', 'trace', 'infer', 'models', 'perf', 'token'];
+const ALL_COMMANDS: readonly string[] = [
+  ...COMMANDS,
+  'help',
+  'graph',
+  'trace',
+  'client',
+  'infer',
+  'models',
+  'perf',
+  'pipelines',
+  'token',
+];
 
 /** Commands that a folder may follow. */
 const WITH_FOLDER: readonly Command[] = ['start', 'config explain'];

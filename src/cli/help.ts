@@ -15,6 +15,7 @@ Commands:
   trace            Run a graph and write a Chrome trace: millrace trace --help.
   infer, models    Ask any KServe v2 server: millrace infer --help, millrace models --help.
   client           Analyse a camera, video file or stream: millrace client --help.
+  pipelines …      Start, watch and end video pipelines of a server: millrace pipelines --help.
   perf             Measure any KServe v2 server: millrace perf --help.
   token …          Make and revoke tokens for calls: millrace token --help.
   help, version    Also as --help (-h) and --version.

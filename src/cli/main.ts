@@ -47,6 +47,10 @@ async function runCommand(args: readonly string[], environment: Environment): Pr
     const { tokenCommand } = await import('./token-command.ts');
     return tokenCommand(rest, environment);
   }
+  if (word === 'pipelines') {
+    const { pipelinesCommand } = await import('./pipelines.ts');
+    return pipelinesCommand(rest, environment);
+  }
   const { command, folder, flags, topic } = parseArguments(given);
   switch (command) {
     case 'help':

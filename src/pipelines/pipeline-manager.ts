@@ -115,6 +115,12 @@ export class PipelineManager implements AsyncDisposable {
     }
     this.#checkRoom(owner.token);
     this.#policy.check(request);
+    if (request.persist && this.#options.store === undefined) {
+      throw new MillraceError(
+        'PIPELINE_INVALID',
+        'persist: the server has no folder for it; start it with --pipelines_folder',
+      );
+    }
     const { token } = owner;
     const pipeline = this.#add({ id, pipeline: request, createdAtMs: Date.now(), isHeld: false, token }, false);
     try {
