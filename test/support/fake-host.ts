@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Cancellation } from '../../src/base/cancellation.ts';
 import { MillraceError } from '../../src/base/errors.ts';
 import { fromStream } from '../../src/ipc/connection.ts';
 import type { HostHandler, HostSession, SessionOutput } from '../../src/ipc/host-handler.ts';
@@ -15,15 +16,17 @@ export interface FakeHostScript {
   isMute?(host: number): boolean;
   /** Loads a servable: what it returns is told to the front, what it throws is a failure. `end` is the host's death. */
   load?(spec: ServableSpec, host: FakeHost): object | Promise<object>;
-  infer?(request: InferenceRequest): InferenceResponse | Promise<InferenceResponse>;
+  infer?(request: InferenceRequest, cancellation: Cancellation): InferenceResponse | Promise<InferenceResponse>;
   open?(output: SessionOutput): HostSession;
 }
 
 /** A host in this process which does what its script says. */
 export class FakeHost implements HostHandler {
   readonly number: number;
-  /** "LOAD name" and "UNLOAD name", in the order in which they came. */
+  /** "LOAD name", "MIRROR name" of a model that another host has, and "UNLOAD name", in the order in which they came. */
   readonly log: string[] = [];
+  /** Its way to the front; undefined of a mute one. */
+  server: HostServer | undefined;
   readonly #script: FakeHostScript;
   readonly #stream: Duplex;
   readonly #names = new Map<number, string>();
@@ -59,9 +62,9 @@ export class FakeHost implements HostHandler {
     this.log.push(`UNLOAD ${this.#names.get(loadId)}`);
   }
 
-  async infer(_loadId: number, request: InferenceRequest): Promise<InferenceResponse> {
+  async infer(_loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
     const { servable, id } = request;
-    return (await this.#script.infer?.(request)) ?? { servable, version: '1', id, outputs: [] };
+    return (await this.#script.infer?.(request, cancellation)) ?? { servable, version: '1', id, outputs: [] };
   }
 
   open(_loadId: number, _first: InferenceRequest, output: SessionOutput): HostSession {
@@ -75,7 +78,8 @@ export class FakeHost implements HostHandler {
 
   async #load(loadId: number, spec: ServableSpec): Promise<object> {
     this.#names.set(loadId, spec.name);
-    this.log.push(`LOAD ${spec.name}`);
+    const { kind } = spec as { kind: string };
+    this.log.push(`${kind === 'remote' ? 'MIRROR' : 'LOAD'} ${spec.name}`);
     return (await this.#script.load?.(spec, this)) ?? descriptionOf();
   }
 }
@@ -96,7 +100,7 @@ export function fakeHosts(script: FakeHostScript, shared = 1): { options: HostPo
     const host = new FakeHost(hosts.length, script, stream);
     hosts.push(host);
     if (script.isMute?.(host.number) !== true)
-      new HostServer(
+      host.server = new HostServer(
         fromStream(stream),
         host,
         () => {},
