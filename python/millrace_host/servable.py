@@ -54,6 +54,7 @@ class Loaded:
         self.description = {
             "platform": getattr(metadata, "platform", "") or "mlserver",
             "decoupled": not self._has_predict,
+            "answersEach": self._has_predict and not self._has_stream,
             "inputs": [_spec(tensor) for tensor in getattr(metadata, "inputs", None) or []],
             "outputs": [_spec(tensor) for tensor in getattr(metadata, "outputs", None) or []],
         }

@@ -5,6 +5,8 @@ export interface ServableDescription {
   /** KServe `platform`. */
   readonly platform: string;
   readonly decoupled: boolean;
+  /** Of a runtime: it has no code for streams; each request is answered by itself, wherever it comes from. */
+  readonly answersEach?: boolean;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   /** Free text that a runtime gives in the place of versions (MLServer's `versions`). */

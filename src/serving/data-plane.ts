@@ -17,6 +17,8 @@ export interface ServableMetadata {
   readonly kind: ServableKind;
   /** Zero or many responses to a request: no unary infer. */
   readonly decoupled: boolean;
+  /** Of a runtime: it has no code for streams; each request is answered by itself, wherever it comes from. */
+  readonly answersEach?: boolean | undefined;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   /** Free text that a runtime gives in the place of versions (MLServer's `versions`). */

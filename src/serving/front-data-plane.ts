@@ -144,13 +144,13 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const description = entry.current?.description;
     if (description === undefined)
       throw new MillraceError('INTERNAL', `servable "${name}" is ready without a description`);
-    const { platform, decoupled, inputs, outputs, declaredVersions, parameters, graph } = description;
+    const { platform, decoupled, answersEach, inputs, outputs, declaredVersions, parameters, graph } = description;
     const versions =
       version === '' ? (this.#repository.versions(name) ?? []).filter((v) => v.current?.isReady) : [entry];
     const { kind } = entry;
     const numbers = versions.map((v) => v.version).filter((v) => v !== '');
     const told = { name, versions: numbers, platform, kind, decoupled, inputs, outputs, declaredVersions, parameters };
-    return { ...told, graph, config: entry.current?.spec.config };
+    return { ...told, answersEach, graph, config: entry.current?.spec.config };
   }
 
   list(): readonly ServableStatus[] {

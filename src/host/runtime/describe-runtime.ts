@@ -19,9 +19,11 @@ export async function describeRuntime({ definition, declared, isBatched }: Descr
   const { platform = '', inputs: declaredInputs, outputs: declaredOutputs, versions } = declared ?? {};
   const declaredVersions = said.versions ?? versions ?? [];
   const warning = 'max_batch_size and max_batch_time are for unary requests, not supported for inference streaming';
+  const decoupled = definition.decoupled ?? definition.predict === undefined;
   return {
     platform: said.platform ?? (platform || 'millrace_runtime'),
-    decoupled: definition.decoupled ?? definition.predict === undefined,
+    decoupled,
+    answersEach: !decoupled && definition.predictStream === undefined,
     inputs: specs('inputs', inputs ?? said.inputs ?? declaredInputs),
     outputs: specs('outputs', outputs ?? said.outputs ?? declaredOutputs),
     ...(declaredVersions.length > 0 ? { declaredVersions } : undefined),

@@ -10,6 +10,7 @@ import {
   type MessageParts,
 } from '../wire/infer-codec.ts';
 import type { Conversation } from './conversation.ts';
+import { graphAmongModels } from './graph-among-models.ts';
 import { FRAME_BYTES, type StreamCall } from './transport.ts';
 
 /** Requests under way in one stream before reading stops; enough to fill a batcher, bounded for memory. */
@@ -41,8 +42,8 @@ interface Slot {
 }
 
 /**
- * A stream by Triton's rules: every request is an inference of its own, on whichever model it names; each is answered once,
- * in the order of the requests, marked `triton_final_response`. A failed one becomes `error_message`.
+ * The inferences of a stream by Triton's rules: on whichever model each names; each is answered once, in the order of the
+ * requests, marked `triton_final_response`. A failed one becomes `error_message`.
  */
 export class ModelStream implements Conversation {
   readonly #call: StreamCall;
@@ -64,7 +65,7 @@ export class ModelStream implements Conversation {
   #callIsFull = false;
   #halfClosed = false;
   /** The servable that was last found to take inferences one by one. */
-  #known: { readonly servable: string; readonly version: string } | undefined;
+  #known: { readonly servable: string; readonly version: string; readonly isRuntime: boolean } | undefined;
 
   /** @throws MillraceError LIMIT_REACHED when so many sessions are open */
   constructor(call: StreamCall, dataPlane: DataPlane, first: InferEnvelope) {
@@ -84,8 +85,9 @@ export class ModelStream implements Conversation {
     let request: InferenceRequest;
     let leave: (() => void) | undefined;
     try {
-      this.#refuseSessions(envelope);
+      this.#checkServable(envelope);
       request = toInferenceRequest(envelope, 'triton');
+      if (this.#known?.isRuntime === true) request = { ...request, headers: this.#call.headers() };
       leave = this.#call.grant?.enterRequest();
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
@@ -173,19 +175,12 @@ export class ModelStream implements Conversation {
     this.#call.end();
   }
 
-  /** Throws for a graph, for a servable with any number of responses, and for what is not there. */
-  #refuseSessions({ servable, version }: InferEnvelope): void {
+  /** Throws for a graph, and for what is not there. */
+  #checkServable({ servable, version }: InferEnvelope): void {
     if (this.#known?.servable === servable && this.#known.version === version) return;
-    const { kind, decoupled } = this.#dataPlane.metadata(servable, version);
-    if (kind === 'graph' || decoupled) {
-      const what = kind === 'graph' ? 'is a graph' : 'streams its responses';
-      throw new MillraceError(
-        'SERVABLE_MISMATCH',
-        `'${servable}' ${what} and needs a stream of its own; this stream's first request named a model`,
-        { details: { servable } },
-      );
-    }
-    this.#known = { servable, version };
+    const { kind } = this.#dataPlane.metadata(servable, version);
+    if (kind === 'graph') throw graphAmongModels(servable);
+    this.#known = { servable, version, isRuntime: kind === 'runtime' };
   }
 }
 

@@ -270,16 +270,14 @@ test('a model stream refuses graphs, unknown models and bad requests one by one'
   stream.send('m', '1');
   stream.send('g', '2');
   stream.send('nope', '3');
-  stream.send('r', 'r');
   stream.send('m', '4', wrongSize);
   stream.send('m', '5');
   stream.call.end();
-  const texts = (await stream.received(6)).map((m) => m.errorMessage);
+  const texts = (await stream.received(5)).map((m) => m.errorMessage);
   expect(texts).toEqual([
     '',
     expect.stringContaining("'g' is a graph") as string,
     "Request for unknown model: 'nope' is not found",
-    expect.stringContaining("'r' streams its responses and needs a stream of its own") as string,
     "[request id: 4] input byte size mismatch for input 'in' for model 'm'. Expected 4, got 0",
     '',
   ]);
@@ -358,14 +356,68 @@ test('bytes that are no request end the stream with INTERNAL and abort its sessi
   await expect.poll(() => plane.sessions[0]?.aborted).toBeDefined();
 });
 
-test('a runtime stream is bound to its first servable and has Triton texts', async () => {
+test('a stream may name any model and runtime; what is refused is refused by itself, with Triton texts', async () => {
   const stream = open();
   stream.send('r', '1');
-  stream.send('r', '2', wrongSize);
+  await stream.received(1);
+  stream.send('nope', '2');
+  stream.send('g', '3');
+  stream.send('r', '4', wrongSize);
+  await stream.received(4);
+  stream.send('m', '5');
+  stream.send('p', '6');
+  stream.send('r', '7');
+  stream.call.end();
+  const answers = await stream.received(7);
+  const errors = answers.filter((m) => m.errorMessage !== '').map((m) => [m.response?.id, m.errorMessage]);
+  expect(errors).toEqual([
+    ['2', "Request for unknown model: 'nope' is not found"],
+    ['3', expect.stringContaining("'g' is a graph and needs a stream of its own") as string],
+    ['4', expect.not.stringContaining('partial') as string],
+  ]);
+  const good = answers.filter((m) => m.errorMessage === '').map((m) => m.response?.id);
+  expect(good.toSorted()).toEqual(['1', '5', '6', '7']);
+  expect((await stream.status).code).toBe(0);
+  expect(plane.sessions.map(({ servable }) => servable)).toEqual(['r', 'p']);
+});
+
+test('a session that its runtime ends leaves a stream of several to the others, and is opened again when it is named', async () => {
+  const stream = open();
+  stream.send('m', '1');
+  stream.send('r', '2');
+  await stream.received(2);
+  plane.sessions[0]?.sink.onEnd(undefined);
   stream.send('m', '3');
-  const texts = (await stream.received(3)).map((m) => m.errorMessage);
-  expect(texts.find((text) => text.includes('byte size mismatch'))).not.toContain('partial');
-  expect(texts.some((text) => text.includes('incorrect servable name'))).toBe(true);
+  stream.send('r', '4');
+  stream.call.end();
+  const ids = (await stream.received(4)).map((m) => m.response?.id);
+  expect(ids.slice(2).toSorted()).toEqual(['3', '4']);
+  expect((await stream.status).code).toBe(0);
+  expect(plane.sessions).toHaveLength(2);
+});
+
+test('the failure of one session of a stream ends the call, and aborts the others', async () => {
+  const stream = open();
+  stream.send('r', '1');
+  stream.send('p', '2');
+  await stream.received(2);
+  plane.sessions[1]?.sink.onEnd(new MillraceError('RUNTIME_FAILED', 'it failed'));
+  expect(await stream.status).toMatchObject({ code: 13, details: 'it failed' });
+  await expect.poll(() => plane.sessions[0]?.aborted).toBeDefined();
+});
+
+test('one session that is full keeps the whole stream from being read until it has room', async () => {
+  const stream = open();
+  stream.send('m', '1');
+  await stream.received(1);
+  plane.accepts = false;
+  stream.send('r', '2');
+  await stream.received(2);
+  for (let id = 3; id < 40; id++) stream.send('m', String(id));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(stream.messages.length).toBeLessThan(5);
+  plane.sessions[0]?.sink.onDrain();
+  expect(await stream.received(39)).toHaveLength(39);
 });
 
 const SUMMARY = {

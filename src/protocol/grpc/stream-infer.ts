@@ -3,7 +3,7 @@ import type { DataPlane } from '../../serving/data-plane.ts';
 import { decodeRequestEnvelope, type InferEnvelope } from '../wire/infer-codec.ts';
 import type { Conversation } from './conversation.ts';
 import { kindOf } from './infer.ts';
-import { ModelStream } from './model-stream.ts';
+import { MixedStream } from './mixed-stream.ts';
 import { SessionStream } from './session-stream.ts';
 import type { StreamCall, StreamHandler, StreamListener, Trailers } from './transport.ts';
 
@@ -76,8 +76,8 @@ class InferStream implements StreamListener {
 
   #open(first: InferEnvelope): Conversation {
     const kind = kindOf(this.#dataPlane, first);
-    return kind === 'model' || kind === 'ensemble'
-      ? new ModelStream(this.#call, this.#dataPlane, first)
-      : new SessionStream(this.#call, this.#dataPlane, first);
+    return kind === undefined || kind === 'graph'
+      ? new SessionStream(this.#call, this.#dataPlane, first)
+      : new MixedStream(this.#call, this.#dataPlane, first);
   }
 }
