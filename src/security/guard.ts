@@ -80,7 +80,7 @@ export class Guard implements Disposable {
       throw error;
     }
     bearer.called();
-    if (access.needs !== 'any' && access.needs.every((scope) => scope === 'manage')) {
+    if (isChange(access, caller)) {
       this.#logger.info({ tokenName: name, address: caller.address, call: caller.call }, 'called by a manager');
     }
     return grant;
@@ -152,6 +152,11 @@ export class Guard implements Disposable {
       }
     }
   }
+}
+
+/** Only a manager may do it, and it is no mere question: whoever asks each second need not be in the log. */
+function isChange({ needs }: Access, { call }: Caller): boolean {
+  return typeof needs !== 'string' && needs.every((scope) => scope === 'manage') && !/^GET |Status$/.test(call);
 }
 
 /** The value of `WWW-Authenticate` (RFC 6750, §3) for a refusal; undefined for other errors. */

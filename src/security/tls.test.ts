@@ -26,12 +26,12 @@ const DAY_MS = 86_400_000;
 describe('files that cannot be used are refused, with the file and why', () => {
   const read = (changes: { cert?: string; key?: string; clientCa?: string }, now = Date.now()): Promise<unknown> =>
     readTlsFiles({ ...first, clientCa: undefined, ...changes }, now);
-  const refusal = (message: RegExp): object =>
-    expect.objectContaining({ reason: 'CONFIG_INVALID', message: expect.stringMatching(message) });
+  const refusal = (message: RegExp): unknown =>
+    expect.objectContaining({ reason: 'CONFIG_INVALID', message: expect.stringMatching(message) as string });
 
   test('good ones are not', async () => {
     expect(await read({ clientCa: authority.path })).toMatchObject({
-      fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+      fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
     });
   });
 

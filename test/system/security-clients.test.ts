@@ -305,7 +305,12 @@ describe("Triton's clients", () => {
         stream: [1, 3],
         unload: { status: 'StatusCode.PERMISSION_DENIED', message: 'token "user" has scope infer; manage is needed' },
       },
-      http: { live: true, metadata: 'counter', infer: [1, 2, 3], index: expect.arrayContaining(['counter', 'words']) },
+      http: {
+        live: true,
+        metadata: 'counter',
+        infer: [1, 2, 3],
+        index: expect.arrayContaining(['counter', 'words']) as string[],
+      },
     });
   });
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { credentials, Client, Metadata, status, type MethodDefinition } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
+import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import { Agent, fetch } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GrpcClient, RestClient, textData, type Tensor } from '../../src/client/index.ts';
 import { GRPC_ACCESS, REST_ACCESS, type Access } from '../../src/security/access.ts';
 import { ROOT } from '../support/paths.ts';
 import type { ScratchFolder } from '../support/scratch-folder.ts';
@@ -30,11 +31,13 @@ afterAll(async () => {
 
 /** Two models, one of which "limited" may use. */
 async function writeFolder(folder: ScratchFolder): Promise<string> {
-  const code = `import { defineRuntime } from 'millrace';
-    export default defineRuntime({ predict: ({ inputs }) => ({ outputs: inputs }) });`;
-  await folder.put('models/echo.js', code);
+  const code = `import { defineRuntime, encodeOutput } from 'millrace';
+    export default defineRuntime({
+      predict: ({ headers = {} }) => ({ outputs: [encodeOutput('headers', Object.keys(headers).join())] }),
+    });`;
+  await folder.put('models/headers.js', code);
   for (const name of ['words', 'identity']) {
-    await folder.put(`models/${name}/model-settings.json`, { name, implementation: '../echo.js' });
+    await folder.put(`models/${name}/model-settings.json`, { name, implementation: '../headers.js' });
   }
   return join(folder.path, 'models');
 }
@@ -50,8 +53,9 @@ function methodsOf(door: Door): ReadonlyMap<string, MethodDefinition<object, obj
     door === 'triton' ? ['grpc_service.proto'] : ['mlserver/dataplane.proto', 'mlserver/model_repository.proto'];
   const common = ['health.proto', 'reflection/reflection.proto', 'reflection/reflection_v1alpha.proto'];
   const definitions = loadSync([...own, ...common], { includeDirs: [join(ROOT, 'protos')], keepCase: true });
-  const services = Object.values(definitions).filter((each) => !('format' in each));
-  return new Map(services.flatMap((service) => Object.values(service)).map((method) => [method.path, method]));
+  const services = Object.values(definitions).filter((each): each is ServiceDefinition => !('format' in each));
+  const methods = services.flatMap((service): MethodDefinition<object, object>[] => Object.values(service));
+  return new Map(methods.map((method) => [method.path, method]));
 }
 
 const METHODS = { triton: methodsOf('triton'), mlserver: methodsOf('mlserver') };
@@ -155,6 +159,22 @@ it('has no RPC that the table lacks, nor one in the table that is nowhere', () =
   expect([...served].sort()).toEqual(Object.keys(GRPC_ACCESS).sort());
 });
 
+// Before the tests that unload it.
+it('shows no token to runtimes, which see other headers', async () => {
+  const { server, ca } = ofFolder;
+  const options = { tls: { ca }, token: tokenOf('infer', ofFolder), headers: { 'x-other': 'seen' } };
+  const request = { model: 'words', inputs: [] };
+  using mlserver = new GrpcClient({ address: ofFolder.mlserverAddress, ownConnection: true, ...options });
+  using triton = new GrpcClient({ address: server.grpcAddress, ownConnection: true, ...options });
+  await using rest = new RestClient({ url: server.restUrl, binary: false, ...options });
+  for (const client of [mlserver, triton, rest]) {
+    const { outputs } = await client.infer(request);
+    const [names = ''] = textData(outputs[0] as Tensor);
+    expect(names.split(',')).toContain('x-other');
+    expect(names.toLowerCase()).not.toContain('authorization');
+  }
+});
+
 interface Reply {
   readonly status: number;
   readonly text: string;
@@ -164,7 +184,7 @@ interface Reply {
 
 /** @param options.token undefined: none is sent */
 async function ask(
-  { server, ca }: SecuredServer,
+  { server, ca }: StartedSecured,
   route: string,
   options: { token?: string | undefined; model?: string; headers?: Record<string, string> } = {},
 ): Promise<Reply> {

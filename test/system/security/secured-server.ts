@@ -37,11 +37,13 @@ async function tokenCommand(...args: readonly string[]): Promise<string> {
   return stdout.trim();
 }
 
+type TokenFlags = readonly [scope: string, ...flags: string[]];
+
 export interface SecuredOptions {
   /** Clients must show a certificate. */
   readonly mutual?: boolean;
   /** Names, scopes and more flags of tokens that are there from the start. */
-  readonly tokens?: Readonly<Record<string, readonly [scope: string, ...flags: string[]]>>;
+  readonly tokens?: Readonly<Record<string, TokenFlags>>;
   readonly flags?: readonly string[];
   /** Writes an MLServer folder, which is served in place of what the server ships. */
   readonly writeFolder?: (folder: ScratchFolder) => Promise<string>;
@@ -61,7 +63,7 @@ export async function startSecured(options: SecuredOptions = {}): Promise<Starte
     const token: SecuredServer['token'] = (name, scope, ...flags) =>
       tokenCommand('create', '--name', name, '--scope', scope, '--file', tokenFile, ...flags);
     const tokens = new Map<string, string>();
-    for (const [name, [scope, ...flags]] of Object.entries({ root: ['admin'], ...options.tokens })) {
+    for (const [name, [scope, ...flags]] of Object.entries<TokenFlags>({ root: ['admin'], ...options.tokens })) {
       tokens.set(name, await token(name, scope, ...flags));
     }
     const ca = await readFile(authority.path);
