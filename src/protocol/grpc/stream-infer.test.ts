@@ -376,7 +376,7 @@ test('a stream may name any model and runtime; what is refused is refused by its
     ['4', expect.not.stringContaining('partial') as string],
   ]);
   const good = answers.filter((m) => m.errorMessage === '').map((m) => m.response?.id);
-  expect(good.toSorted()).toEqual(['1', '5', '6', '7']);
+  expect(new Set(good)).toEqual(new Set(['1', '5', '6', '7']));
   expect((await stream.status).code).toBe(0);
   expect(plane.sessions.map(({ servable }) => servable)).toEqual(['r', 'p']);
 });
@@ -391,7 +391,7 @@ test('a session that its runtime ends leaves a stream of several to the others, 
   stream.send('r', '4');
   stream.call.end();
   const ids = (await stream.received(4)).map((m) => m.response?.id);
-  expect(ids.slice(2).toSorted()).toEqual(['3', '4']);
+  expect(new Set(ids.slice(2))).toEqual(new Set(['3', '4']));
   expect((await stream.status).code).toBe(0);
   expect(plane.sessions).toHaveLength(2);
 });
