@@ -33,7 +33,8 @@ started+=($!)
 started+=($!)
 
 for _ in $(seq 60); do
-  if ffmpeg -nostdin -loglevel error -rtsp_transport tcp -i "$RTSP_URL/channel2" -t "$seconds" -c copy -y "$result" 2> /dev/null; then
+  ffmpeg -nostdin -loglevel error -rtsp_transport tcp -i "$RTSP_URL/channel2" -t "$seconds" -c copy -y "$result" 2> /dev/null || true
+  if ffprobe -v error -show_entries stream=width -of csv "$result" 2> /dev/null | grep -q stream; then
     echo "recorded: $result"
     exit 0
   fi

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { chmod, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSource } from '../../src/media/sources/ffmpeg-source.ts';
 import { openSink, type SinkOptions } from '../../src/media/sinks/open-sink.ts';
@@ -92,6 +93,23 @@ describe('a file', () => {
     const { width, height, times } = await probeClip(file);
     expect([width, height]).toEqual([34, 22]);
     expect(times.map((time) => Math.round(time * 25))).toEqual([0, 1, 9, 10]);
+  });
+
+  it('has a key frame every two seconds, however few frames there are', async () => {
+    const file = path('slow.mp4');
+    await using sink = openSink(file, { queue: WAIT });
+    for (let second = 0; second < 9; second++) await sink.write({ ...frameOf(0), timestampUs: second * 1e6 });
+    await sink.finish();
+    const { stdout } = await promisify(execFile)('ffprobe', [
+      '-v',
+      'error',
+      '-show_entries',
+      'frame=key_frame',
+      '-of',
+      'csv=p=0',
+      file,
+    ]);
+    expect(stdout.match(/[01]/g)?.join('')).toBe('101010101');
   });
 
   it('can be played when its writer was closed, and when its process was killed', async () => {

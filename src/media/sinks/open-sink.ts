@@ -58,6 +58,14 @@ function driverOf(target: string, options: SinkOptions): SinkDriver {
   return new FfmpegSink({ ...common, label, process: (size) => fileProcess(target, size) });
 }
 
+/**
+ * A key frame every so often by time, whatever the frame rate: where a viewer can join, and a fragment of a file ends. (A
+ * number of frames would be long with a slow graph.)
+ */
+function keyFrames(seconds: number): string[] {
+  return ['-g', '250', '-force_key_frames', `expr:gte(t,n_forced*${seconds})`];
+}
+
 function fileProcess(
   path: string,
   { width, height }: { readonly width: number; readonly height: number },
@@ -80,7 +88,7 @@ function fileProcess(
 }
 
 function codecOf(path: string): string[] {
-  const h264 = ['-enc_time_base', '1/90000', ...H264, '-preset', 'veryfast', '-g', '60'];
+  const h264 = ['-enc_time_base', '1/90000', ...H264, '-preset', 'veryfast', ...keyFrames(2)];
   switch (extname(path).toLowerCase()) {
     case '.mp4':
     case '.m4v':
@@ -103,7 +111,7 @@ function streamProcess(url: string, isPaced: boolean): PlayerProcess {
       ...(isPaced ? ['-re'] : []),
       ...INPUT,
       ...['-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2,setsar=1', '-vsync', 'passthrough', '-enc_time_base', '1/90000'],
-      ...[...H264, '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '30'],
+      ...[...H264, '-preset', 'ultrafast', '-tune', 'zerolatency', ...keyFrames(1)],
       ...['-progress', 'pipe:1', '-f', 'rtsp', '-rtsp_transport', 'tcp', '-muxdelay', '0.1', url],
     ],
   };
