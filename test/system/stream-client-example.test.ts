@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { probeClip } from '../support/clips.ts';
+import type { VideoFrame } from '../../src/media/frame.ts';
+import { openSource } from '../../src/media/sources/ffmpeg-source.ts';
+import { PERSON, probeClip } from '../support/clips.ts';
 import { freePort } from '../support/free-port.ts';
 import { descendants } from '../support/leaks.ts';
 import { ROOT } from '../support/paths.ts';
@@ -54,6 +56,29 @@ it('benchmark', async () => {
   const reports = (await script('benchmark.sh', '--limit_frames', '20')).trim().split('\n');
   expect(reports.map((line) => (JSON.parse(line) as { frames: number }).frames)).toEqual([20, 20, 20, 20]);
 });
+
+it('the skeleton is drawn on the person', async () => {
+  await using holistic = await startServer({ config: join(ROOT, 'graphs/vision.json') });
+  const output = join(folder.path, 'holistic.mp4');
+  const args = ['client', '--grpc_address', holistic.grpcAddress, '--input_stream', PERSON, '--output_stream', output];
+  await promisify(execFile)(process.execPath, ['bin/millrace.js', ...args, '--limit_frames', '5'], { cwd: ROOT });
+  const [before, after] = [await frameAt(PERSON, 5), await frameAt(output, 5)];
+  const { width, height } = after;
+  const changed = after.data.filter((value, at) => Math.abs(value - (before.data[at] ?? 0)) > 80).length;
+  // Lines of the body and points of the face; compression alone changes nothing by that much.
+  expect(changed).toBeGreaterThan(2_000);
+  expect(changed).toBeLessThan(width * height);
+});
+
+/** The frame with this number. */
+async function frameAt(path: string, number: number): Promise<VideoFrame> {
+  await using source = await openSource(path);
+  for (;;) {
+    const frame = await source.next();
+    if (frame === undefined) throw new Error(`${path} has no frame ${number}`);
+    if (frame.number === number) return frame;
+  }
+}
 
 it('the README names every script, and the flags that it uses are there', async () => {
   const readme = readFileSync(join(EXAMPLE, 'README.md'), 'utf8');
