@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { KserveGrpc, type RpcOutcome } from '../support/kserve-grpc.ts';
@@ -202,6 +203,34 @@ it('a rate limit refuses what is beyond, with what to do; graphs are not limited
   expect((await grpc.stream('ModelStreamInfer', [graphOnce(), graphOnce()])).responses).toHaveLength(2);
 });
 
+it("a Triton repository's dynamic_batching does the same, behind max_batch_size", async () => {
+  const folder = await scratchFolder();
+  try {
+    await mkdir(join(folder, 'steady/1'), { recursive: true });
+    await copyFile(join(ROOT, 'test/fixtures/models/steady.onnx'), join(folder, 'steady/1/model.onnx'));
+    const config = `
+      backend: "onnxruntime" max_batch_size: 8
+      input [ { name: "INPUT" data_type: TYPE_FP32 dims: [ -1 ] } ]
+      output [ { name: "OUTPUT" data_type: TYPE_FP32 dims: [ -1 ] } ]
+      dynamic_batching { preferred_batch_size: [ 4, 8 ] max_queue_delay_microseconds: 100 }`;
+    await writeFile(join(folder, 'steady/config.pbtxt'), config);
+    server = await startServer({ flags: ['--model_repository', folder, '--hosts', '2'] });
+    grpc = new KserveGrpc(server.grpcAddress);
+    const answers = await Promise.all(Array.from({ length: 24 }, (_, n) => infer([n], {}, 60_000)));
+    expect(answers.map(valuesOf)).toEqual(answers.map((_, n) => [n]));
+    const sizes = (await statistics()).batch_stats.map(({ batch_size }) => Number(batch_size));
+    expect(sizes).toContain(8);
+    expect(Math.max(...sizes)).toBe(8);
+    const { code, text } = await infer(Array.from({ length: 9 }, () => 1));
+    expect([code, text]).toEqual([
+      3,
+      "[request id: <id_unknown>] inference request batch-size must be <= 8 for 'steady'",
+    ]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 it('a model that cannot be batched is unavailable, with the reason', async () => {
   await serve({
     base_path: join(ROOT, 'test/fixtures/models/identity_fixed_fp32.onnx'),
@@ -213,6 +242,8 @@ it('a model that cannot be batched is unavailable, with the reason', async () =>
     /batching: input "INPUT" of the model has shape \[1,4\], a first dimension of any size expected/,
   );
 });
+
+const scratchFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'millrace-batching-'));
 
 const graphOnce = (): object => ({
   ...request([7]),

@@ -290,7 +290,9 @@ describe('BatchingSession', () => {
     await model.free();
     const message = /output "x" of a batch has shape \[1,1\], 3 rows expected, those of its 2 requests/;
     for (const each of await answers) {
-      expect(each).toMatchObject({ reason: { reason: 'MODEL_FAILED', message: expect.stringMatching(message) } });
+      expect(each).toMatchObject({
+        reason: { reason: 'MODEL_FAILED', message: expect.stringMatching(message) as string },
+      });
     }
   });
 
