@@ -31,7 +31,10 @@ export function fitRegion(region: Region, width: number, height: number): Fitted
   return { region: { ...region, width: region.height / wanted }, padX: (1 - wanted / given) / 2, padY: 0 };
 }
 
-/** Adding and taking away this rounds a double of less than 2^51 to a whole number, halves to even. */
+/**
+ * Added to a double of less than 2^31 this rounds it to a whole number, halves to even, and leaves that in the lower 32 bits:
+ * the first of its two words, typed arrays being little-endian wherever Node runs.
+ */
 const ROUNDING = 6755399441055744;
 /** Pixels; further out nothing of an image is seen, and coordinates in 1/32 pixels would not fit 32 bits. */
 const FAR = 2 ** 25;
@@ -56,6 +59,11 @@ export class Cropper {
   /** Source coordinates of each output column, without what the row adds. */
   readonly #columnX: Float64Array;
   readonly #columnY: Float64Array;
+  /** Those of each pixel of a row plus `ROUNDING`, and their words. */
+  readonly #x: Float64Array;
+  readonly #y: Float64Array;
+  readonly #xWords: Int32Array;
+  readonly #yWords: Int32Array;
 
   constructor(width: number, height: number, border: Border) {
     this.#width = width;
@@ -63,6 +71,10 @@ export class Cropper {
     this.#border = border;
     this.#columnX = new Float64Array(width);
     this.#columnY = new Float64Array(width);
+    this.#x = new Float64Array(width);
+    this.#y = new Float64Array(width);
+    this.#xWords = new Int32Array(this.#x.buffer);
+    this.#yWords = new Int32Array(this.#y.buffer);
   }
 
   /**
@@ -96,8 +108,9 @@ export class Cropper {
     levels: Int32Array | Uint8Array | Int8Array,
     out: Int32Array | Uint8Array | Int8Array,
   ): void {
-    const columnX = this.#columnX;
-    const columnY = this.#columnY;
+    const columns = this.#width;
+    const xWords = this.#xWords;
+    const yWords = this.#yWords;
     const stride = width * channels;
     const [lastX, lastY] = [width - 1, height - 1];
     // One channel is grey; a second or fourth is not colour.
@@ -107,11 +120,10 @@ export class Cropper {
     let at = 0;
     for (let j = 0; j < this.#height; j++) {
       const down = (j / this.#height - 0.5) * region.height;
-      const rowX = down * sin * 32;
-      const rowY = down * cos * 32;
-      for (let i = 0; i < this.#width; i++) {
-        const fineX = (columnX[i]! - rowX + ROUNDING - ROUNDING) | 0;
-        const fineY = (columnY[i]! + rowY + ROUNDING - ROUNDING) | 0;
+      this.#row(down * sin * 32, down * cos * 32);
+      for (let i = 0; i < columns; i++) {
+        const fineX = xWords[2 * i]!;
+        const fineY = yWords[2 * i]!;
         const x = fineX >> 5;
         const y = fineY >> 5;
         const partX = fineX & 31;
@@ -165,6 +177,15 @@ export class Cropper {
     }
   }
 
+  /** Source coordinates of the pixels of one row, in 1/32 pixels. */
+  #row(offsetX: number, offsetY: number): void {
+    const [columnX, columnY, x, y] = [this.#columnX, this.#columnY, this.#x, this.#y];
+    for (let i = 0; i < x.length; i++) {
+      x[i] = columnX[i]! - offsetX + ROUNDING;
+      y[i] = columnY[i]! + offsetY + ROUNDING;
+    }
+  }
+
   /** 16-bit and float images, which keep their depth: their brightness lies between two levels. */
   #deep(image: Image, region: Region, cos: number, sin: number, levels: Levels, out: Levels): void {
     const { width, height, channels, data } = image;
@@ -181,9 +202,10 @@ export class Cropper {
     let at = 0;
     for (let j = 0; j < this.#height; j++) {
       const down = (j / this.#height - 0.5) * region.height;
+      this.#row(down * sin * 32, down * cos * 32);
       for (let i = 0; i < this.#width; i++) {
-        const fineX = (this.#columnX[i]! - down * sin * 32 + ROUNDING - ROUNDING) | 0;
-        const fineY = (this.#columnY[i]! + down * cos * 32 + ROUNDING - ROUNDING) | 0;
+        const fineX = this.#xWords[2 * i]!;
+        const fineY = this.#yWords[2 * i]!;
         const [x, y, partX, partY] = [fineX >> 5, fineY >> 5, (fineX & 31) / 32, (fineY & 31) / 32];
         for (let colour = 0; colour < 3; colour++) {
           const channel = channels < 3 ? 0 : colour;

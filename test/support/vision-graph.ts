@@ -6,10 +6,11 @@ import {
   GraphRun,
   readGraphFile,
   validateGraph,
+  type GraphRunOptions,
   type ValidatedGraph,
 } from '../../src/graph/index.ts';
 import type { Image } from '../../src/media/image.ts';
-import type { ModelSession } from '../../src/runtime/model-session.ts';
+import type { ModelSession, RunMonitor } from '../../src/runtime/model-session.ts';
 import { onnxBackend } from '../../src/runtime/onnx/backend.ts';
 import { ROOT } from './paths.ts';
 
@@ -29,8 +30,11 @@ export class VisionGraph implements AsyncDisposable {
     this.#sessions = sessions;
   }
 
-  /** Loads `<name>.pbtxt` and the models that it names. */
-  static async load(name: string): Promise<VisionGraph> {
+  /**
+   * Loads `<name>.pbtxt` and the models that it names.
+   * @param onInference told of each run of a model and the nanoseconds that it took
+   */
+  static async load(name: string, onInference: (model: string, ns: number) => void = () => {}): Promise<VisionGraph> {
     const file = await readGraphFile(`${FOLDER}/${name}.pbtxt`, new CalculatorRegistry(builtinCalculators));
     const graph = validateGraph(file.config, file.registry);
     const wanted = new Set(
@@ -48,14 +52,22 @@ export class VisionGraph implements AsyncDisposable {
         intraOpThreads: 1,
         runDeadlineMs: 0,
       } as const;
-      sessions.set(config.name, await onnxBackend.load(options, { runStarted() {}, runEnded() {} }, silentLogger));
+      const monitor: RunMonitor = {
+        runStarted: () => undefined,
+        runEnded: ({ inferNs }) => onInference(config.name, inferNs),
+      };
+      sessions.set(config.name, await onnxBackend.load(options, monitor, silentLogger));
     }
     return new VisionGraph(graph, sessions);
   }
 
   /** Starts a run whose packets on `streams` (names of the expanded graph) `frame` collects. */
-  start(streams: readonly string[], sidePackets: Readonly<Record<string, unknown>> = {}): VisionRun {
-    return new VisionRun(this.#graph, this.#sessions, streams, sidePackets);
+  start(
+    streams: readonly string[],
+    sidePackets: Readonly<Record<string, unknown>> = {},
+    options: GraphRunOptions = {},
+  ): VisionRun {
+    return new VisionRun(this.#graph, this.#sessions, streams, sidePackets, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -74,13 +86,14 @@ export class VisionRun {
     sessions: ReadonlyMap<string, ModelSession>,
     streams: readonly string[],
     sidePackets: Readonly<Record<string, unknown>>,
+    options: GraphRunOptions,
   ) {
     const session = (name: string) => {
       const found = sessions.get(name);
       if (found === undefined) throw new Error(`no model "${name}" in subconfig.json`);
       return found;
     };
-    this.#run = new GraphRun(graph, { services: new Map([['models', { session }]]) });
+    this.#run = new GraphRun(graph, { ...options, services: new Map([['models', { session }]]) });
     this.#input = graph.inputStreams[0]?.name ?? '';
     for (const stream of streams) this.#run.observe(stream, ({ value }) => this.#packets.set(stream, value));
     this.#run.start(new Map(Object.entries(sidePackets)));
