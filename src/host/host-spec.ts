@@ -1,5 +1,6 @@
 import type { BatchingOptions } from '../runtime/batching/batching-options.ts';
 import type { ExecutionProvider } from '../runtime/model-session.ts';
+import type { SequenceOptions } from '../runtime/sequences/sequence-options.ts';
 import type { Datatype } from '../tensor/datatype.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
 
@@ -61,6 +62,8 @@ export interface ModelLoad extends Load {
   /** What its configuration says of its tensors; undefined: the file says it all. */
   readonly signature?: ModelSignature | undefined;
   readonly dynamicBatching?: ModelBatching | undefined;
+  /** Its requests belong to sequences. */
+  readonly sequenceBatching?: SequenceOptions | undefined;
 }
 
 export interface ModelBatching extends BatchingOptions {

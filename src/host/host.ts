@@ -195,7 +195,7 @@ export class Host implements HostHandler {
     const intraOpThreads = spec.intraOpThreads ?? this.#intraOpThreads;
     const backend = await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger);
     try {
-      return modelServable(backend, spec);
+      return await modelServable(backend, spec);
     } catch (error) {
       await backend[Symbol.asyncDispose]();
       throw error;

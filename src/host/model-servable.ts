@@ -6,6 +6,7 @@ import { checkBatch } from '../runtime/check-batch.ts';
 import { checkInputs } from '../runtime/check-inputs.ts';
 import { BatchingSession } from '../runtime/batching/batching-session.ts';
 import type { BackendSession, ModelSession } from '../runtime/model-session.ts';
+import { openSequenceSession } from '../runtime/sequences/open-sequence-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { ConfiguredSession } from './configured-session.ts';
 import type { ModelLoad } from './host-spec.ts';
@@ -18,11 +19,19 @@ import type { HostServable } from './servable.ts';
  * A loaded model as its entry wants it served.
  * @throws MillraceError CONFIG_INVALID where it cannot be; `backend` is then the caller's to close
  */
-export function modelServable(backend: BackendSession, { signature, dynamicBatching }: ModelLoad): ModelServable {
-  const maxBatchSize = dynamicBatching?.maxBatchSize ?? signature?.maxBatchSize ?? 0;
+export async function modelServable(backend: BackendSession, load: ModelLoad): Promise<ModelServable> {
+  const { signature, dynamicBatching: batching, sequenceBatching: sequences } = load;
+  const maxBatchSize = batching?.maxBatchSize ?? signature?.maxBatchSize ?? 0;
   let session: ModelSession = backend;
-  if (dynamicBatching !== undefined && maxBatchSize > 0) {
-    session = new BatchingSession(backend, dynamicBatching, maxBatchSize);
+  if (sequences !== undefined) {
+    session = await openSequenceSession(backend, {
+      sequences,
+      maxBatchSize,
+      batching,
+      showsState: signature !== undefined,
+    });
+  } else if (batching !== undefined && maxBatchSize > 0) {
+    session = new BatchingSession(backend, batching, maxBatchSize);
   }
   if (signature === undefined) return new ModelServable(session);
   return new ModelServable(new ConfiguredSession(session, signature), signature.maxBatchSize);

@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { Cancellation } from '../base/cancellation.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import { DATATYPE_BYTES, type Datatype } from '../tensor/datatype.ts';
+import type { SequenceOptions } from '../runtime/sequences/sequence-options.ts';
+import type { Parameters } from '../tensor/parameters.ts';
 import { elementCount, tensorOf, type Tensor } from '../tensor/tensor.ts';
 import type { HostSpec, WarmupInput, WarmupSample } from './host-spec.ts';
 import type { HostServable } from './servable.ts';
@@ -14,18 +16,27 @@ const RANDOM_TEXT_BYTES = 8;
  * Runs made-up requests, one after another, before a servable is ready (Triton's `model_warmup`).
  * @throws MillraceError with Triton's text for the first that fails
  */
-export async function warmUp(servable: HostServable, { name, version, warmup = [] }: HostSpec): Promise<void> {
+export async function warmUp(servable: HostServable, spec: HostSpec): Promise<void> {
+  const { name, version, warmup = [] } = spec;
+  const inSequence = spec.kind === 'model' && spec.sequenceBatching !== undefined;
+  const parameters = inSequence ? sequenceOfOne(spec.sequenceBatching) : undefined;
   for (const sample of warmup) {
     try {
       const inputs = await Promise.all(sample.inputs.map(tensor));
       for (let run = 0; run < sample.count; run++) {
-        const request = { servable: name, version, id: sample.name, inputs, outputs: [] };
+        const request = { servable: name, version, id: sample.name, parameters, inputs, outputs: [] };
         await servable.infer(request, new Cancellation());
       }
     } catch (error) {
       throw failed(sample, error);
     }
   }
+}
+
+/** Each request is a sequence by itself. */
+function sequenceOfOne({ controls }: SequenceOptions): Parameters {
+  const isText = controls.some(({ kind, datatype }) => kind === 'correlation_id' && datatype === 'BYTES');
+  return { sequence_id: isText ? 'warm-up' : 1n, sequence_start: true, sequence_end: true };
 }
 
 function failed({ name }: WarmupSample, error: unknown): MillraceError {

@@ -1,5 +1,6 @@
 import type { Logger } from '../base/logger.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
+import type { SequenceStep } from '../tensor/sequence.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 
 /** A loaded model. Closing it frees its memory; a run under way ends first. */
@@ -35,6 +36,8 @@ export interface RunCaller {
   readonly signal?: (() => AbortSignal) | undefined;
   /** Inferences that the run is: the rows of a batch. @default 1 */
   readonly inferences?: number | undefined;
+  /** Of a model whose requests belong to sequences. */
+  readonly sequence?: SequenceStep | undefined;
 }
 
 /** A run as it was put together when its turn had come. */

@@ -42,16 +42,17 @@ export interface SequenceControl {
 export interface SequenceState {
   readonly input: string;
   readonly output: string;
-  readonly datatype: TensorSpec['datatype'];
-  /** Without the batch; −1 is any. */
-  readonly shape: readonly number[];
+  /** Undefined: that of the model's input. */
+  readonly datatype?: TensorSpec['datatype'] | undefined;
+  /** Without the batch; −1 is any. Undefined: that of the model's input. */
+  readonly shape?: readonly number[] | undefined;
   /** Of the first request; undefined: zeros of `shape`, its −1 as 1. */
   readonly initial: { readonly shape: readonly number[]; readonly file: string | undefined } | undefined;
 }
 
 /** Triton's `sequence_batching`: requests of one correlation id go to one slot. */
 export interface SequenceBatching {
-  /** Microseconds. */
+  /** A sequence without any request for so long has ended; 0: none does. Microseconds. */
   readonly maxIdleUs: number;
   readonly controls: readonly SequenceControl[];
   readonly strategy:
@@ -64,7 +65,8 @@ export interface SequenceBatching {
         readonly preservesOrder: boolean;
       };
   readonly states: readonly SequenceState[];
-  readonly isIterative: boolean;
+  /** Sequences that may wait for another one to end. Undefined: thousands. */
+  readonly maxBacklog?: number | undefined;
 }
 
 /** What clients may ask of one model, whatever it could do. 0: no limit. */

@@ -46,16 +46,21 @@ export function toRequestLimit(entry: ModelEntry['rate_limit']): RequestLimit | 
 }
 
 /**
- * In how many hosts a model is loaded: as its entry says; else one that batches, is large or is for a GPU in one, so that
+ * In how many hosts a model is loaded: as its entry says; else one that batches, keeps state, is large or is for a GPU in one, so that
  * there is one queue and one copy, and others in all of them (undefined).
  */
 export async function instancesOf(
   asked: number | undefined,
-  { dynamicBatching, executionProviders }: Pick<ModelSpec, 'dynamicBatching' | 'executionProviders'>,
+  {
+    dynamicBatching,
+    sequenceBatching,
+    executionProviders,
+  }: Pick<ModelSpec, 'dynamicBatching' | 'sequenceBatching' | 'executionProviders'>,
   files: readonly string[],
 ): Promise<number | undefined> {
   if (asked !== undefined) return asked;
-  if (dynamicBatching !== undefined || executionProviders.some((provider) => provider !== 'cpu')) return 1;
+  if (dynamicBatching !== undefined || sequenceBatching !== undefined) return 1;
+  if (executionProviders.some((provider) => provider !== 'cpu')) return 1;
   const sizes = await Promise.all(files.map(async (file) => (await stat(file).catch(() => undefined))?.size ?? 0));
   return sizes.reduce((sum, size) => sum + size, 0) > EVERYWHERE_BYTES ? 1 : undefined;
 }

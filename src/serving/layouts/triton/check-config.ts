@@ -24,6 +24,7 @@ export function configFaults(file: ConfigFile, name: string): string[] {
     if (twice !== undefined) fail(side, `${side} '${twice}' is given twice`);
   }
   batchingFaults(config, name, fail);
+  sequenceFaults(config, name, fail);
   groupFaults(config, fail);
   return faults;
 }
@@ -82,6 +83,36 @@ function batchingFaults(config: ModelConfig, model: string, fail: Fail): void {
       'dynamic_batching.priority_queue_policy',
       `priority queue policy must have priority level in range [1, ${levels}] for ${model}`,
     );
+  }
+}
+
+function sequenceFaults({ sequence_batching: sequence }: ModelConfig, model: string, fail: Fail): void {
+  const at = (field: string): string => `sequence_batching.${field}`;
+  const { control_input: controls = [], state = [], direct } = sequence ?? {};
+  const kinds = controls.flatMap(({ control }) => control.map(({ kind }) => kind));
+  const twice = kinds.find((kind, i) => kinds.indexOf(kind) !== i);
+  if (twice !== undefined) {
+    fail(at('control_input'), `sequence batching specifies multiple ${twice} tensors for ${model}`);
+  }
+  for (const { name, control } of controls) {
+    if (name === '') fail(at('control_input.name'), `sequence batching control tensor must have a name for ${model}`);
+    if (control.length !== 1) fail(at('control_input.control'), `${control.length} given for '${name}', one expected`);
+    for (const { kind, int32_false_true: int32, fp32_false_true: fp32, bool_false_true: bool } of control) {
+      const given = [int32, fp32, bool].filter(({ length }) => length > 0);
+      const isRight = kind === 'CONTROL_SEQUENCE_CORRID' ? given.length === 0 : given.length === 1;
+      if (isRight && given.every(({ length }) => length === 2)) continue;
+      const expected =
+        kind === 'CONTROL_SEQUENCE_CORRID'
+          ? "'data_type' alone"
+          : "one of 'int32_false_true', 'fp32_false_true', 'bool_false_true', with exactly 2 entries";
+      fail(at('control_input.control'), `${kind} of '${name}' must specify ${expected}, for ${model}`);
+    }
+  }
+  if (state.some(({ initial_state: initial }) => initial.length > 1)) {
+    fail(at('state.initial_state'), 'one initial state expected');
+  }
+  if (direct !== undefined && (direct.minimum_slot_utilization < 0 || direct.minimum_slot_utilization > 1)) {
+    fail(at('direct.minimum_slot_utilization'), `${direct.minimum_slot_utilization} given, 0 to 1 expected`);
   }
 }
 

@@ -37,9 +37,22 @@ export function completeConfig(given: ModelConfig, completion: Completion): Mode
     model_transaction_policy: given.model_transaction_policy ?? { decoupled: false },
   };
   if (server !== 'onnx' || signature === undefined) return config;
-  const whole = withTensors(config, name, signature);
-  checkTensors(whole, name, signature);
+  const asked = withoutAdded(config, signature);
+  const whole = withTensors(config, name, asked);
+  checkTensors(whole, name, asked, signature);
   return whole;
+}
+
+/** What requests give and may ask for: the server adds control and state inputs, and keeps the state outputs. */
+function withoutAdded({ sequence_batching: sequence, output }: ModelConfig, whole: OnnxSignature): OnnxSignature {
+  if (sequence === undefined) return whole;
+  const added = [...sequence.control_input.map(({ name }) => name), ...sequence.state.map((state) => state.input_name)];
+  const kept = sequence.state.map((state) => state.output_name);
+  const isAsked = (name: string): boolean => !kept.includes(name) || output.some((each) => each.name === name);
+  return {
+    inputs: whole.inputs.filter(({ name }) => !added.includes(name)),
+    outputs: whole.outputs.filter(({ name }) => isAsked(name)),
+  };
 }
 
 function instanceGroups(
@@ -135,8 +148,17 @@ function common(model: string, { name, datatype, shape }: OnnxTensor, hasBatch: 
     : { name, data_type: datatype, dims, reshape: undefined };
 }
 
-/** As Triton's onnxruntime backend checks them, with its texts. */
-function checkTensors(config: ModelConfig, model: string, { inputs, outputs }: OnnxSignature): void {
+/**
+ * As Triton's onnxruntime backend checks them, with its texts.
+ * @param whole with what the server adds, where it adds anything
+ */
+function checkTensors(
+  config: ModelConfig,
+  model: string,
+  { inputs, outputs }: OnnxSignature,
+  whole: OnnxSignature,
+): void {
+  checkAdded(config, whole);
   if (config.input.length !== inputs.length) {
     throw invalid(
       `unable to load model '${model}', configuration expects ${config.input.length} inputs, model provides ${inputs.length}`,
@@ -155,6 +177,21 @@ function checkTensors(config: ModelConfig, model: string, { inputs, outputs }: O
       checkDatatype(model, side, tensor, found.datatype);
       if (found.shape !== undefined) checkShape(model, tensor, found.shape, config.max_batch_size);
     }
+  }
+}
+
+/** Control and state tensors must be in the file; the host that loads it compares their datatypes and shapes. */
+function checkAdded({ sequence_batching: sequence }: ModelConfig, { inputs, outputs }: OnnxSignature): void {
+  const check = (field: string, tensor: string, known: readonly OnnxTensor[]): void => {
+    const names = known.map(({ name }) => name);
+    if (!names.includes(tensor)) {
+      throw invalid(`sequence_batching.${field}: "${tensor}" is not in the model, ${names.join(', ')} expected`);
+    }
+  };
+  for (const { name } of sequence?.control_input ?? []) check('control_input.name', name, inputs);
+  for (const { input_name: input, output_name: output } of sequence?.state ?? []) {
+    check('state.input_name', input, inputs);
+    check('state.output_name', output, outputs);
   }
 }
 

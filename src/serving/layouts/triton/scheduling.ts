@@ -56,7 +56,6 @@ export function toSequenceBatching(
         },
       };
     }),
-    isIterative: given.iterative_sequence,
   };
 }
 

@@ -22,6 +22,7 @@ export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: 
   // Of a file that cannot be read, the one that loads it says more.
   const isKnown = config.input.length > 0 && config.output.length > 0;
   const dynamicBatching = toDynamicBatching(config);
+  const sequenceBatching = toSequenceBatching(config, (data) => join(folder, 'initial_state', data));
   const executionProviders = providersOf(config);
   const own = ownParameters(file, 'onnx');
   const spec = {
@@ -36,20 +37,18 @@ export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: 
     requestLimit: toRequestLimit(own),
     signature: isKnown ? signatureOf(config) : undefined,
     dynamicBatching,
-    instances: await instancesOf(countOf(model), { dynamicBatching, executionProviders }, files),
-    sequenceBatching: toSequenceBatching(config, (data) => join(folder, 'initial_state', data)),
+    instances: await instancesOf(countOf(model), { dynamicBatching, sequenceBatching, executionProviders }, files),
+    sequenceBatching,
     cachesResponses: config.response_cache?.enable === true,
     config: isKnown ? config : undefined,
     warmup: await readWarmup(file, config, folder),
   };
-  return { ...spec, files, fingerprint: await fingerprintOf(spec, [...files, ...warmupFiles(spec.warmup)]) };
+  const given = [...warmupFiles(spec.warmup), ...stateFiles(sequenceBatching)];
+  return { ...spec, files, fingerprint: await fingerprintOf(spec, [...files, ...given]) };
 }
 
 function warnOfScheduling({ config, file }: ModelVersion, warn: RepositoryContext['warn']): void {
-  const { sequence_batching: sequence, instance_group: groups } = config;
-  if (sequence !== undefined) {
-    warn(`${file.place('sequence_batching')}: requests run one by one, and no control or state tensors are added`);
-  }
+  const { instance_group: groups } = config;
   if (groups.some(({ rate_limiter: limiter }) => limiter !== undefined)) {
     warn(
       `${file.place('instance_group.rate_limiter')}: it is not applied, as in Triton without --rate-limit; parameters millrace.max_concurrent_requests and millrace.max_requests_per_second limit requests`,
@@ -80,6 +79,9 @@ function threadsOf({ config, file }: ModelVersion): number | undefined {
 
 const warmupFiles = (samples: ModelSpec['warmup'] = []): string[] =>
   samples.flatMap(({ inputs }) => inputs.flatMap(({ data }) => (typeof data === 'object' ? [data.file] : [])));
+
+const stateFiles = (sequences: ModelSpec['sequenceBatching']): string[] =>
+  (sequences?.states ?? []).flatMap(({ initial }) => (initial?.file === undefined ? [] : [initial.file]));
 
 /** A user's class or object. `parameters` are its own, without `export`, which says which export of the module it is. */
 export async function runtimeVersion(model: ModelVersion, context: RepositoryContext): Promise<RuntimeSpec> {

@@ -311,7 +311,6 @@ describe('fields', () => {
     'instance_group { passive: true }',
     'instance_group { host_policy: "node_0" }',
     'instance_group { rate_limiter { resources { name: "R" count: 1 } } }',
-    'sequence_batching { direct {} }',
   ])('%s is warned of, and the model loads', async (field) => {
     const { specs, warnings } = await one(`${BATCHED}\n${field}`);
     expect(specs).toHaveLength(1);
@@ -373,30 +372,97 @@ describe('fields', () => {
     );
   });
 
-  test('sequences are in the spec', async () => {
-    const { sequenceBatching } = await spec(`${BATCHED}
-      sequence_batching {
+  describe('sequences', () => {
+    const flags = (start = 'int32_false_true: [0, 1]'): string => `
+      control_input { name: "START" control { kind: CONTROL_SEQUENCE_START ${start} } }
+      control_input { name: "READY" control { kind: CONTROL_SEQUENCE_READY int32_false_true: [0, 1] } }
+      control_input { name: "END" control { kind: CONTROL_SEQUENCE_END int32_false_true: [0, 1] } }
+      control_input { name: "CORRID" control { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_INT64 } }`;
+    const state = 'state { input_name: "STATE_IN" output_name: "STATE_OUT" data_type: TYPE_FP32 dims: [1]';
+    const sum = (config: string): Promise<LoadedServables> =>
+      load({
+        'm/config.pbtxt': `max_batch_size: 4\n${config}`,
+        'm/1/model.onnx': 'onnx:sequence_sum',
+        'm/initial_state/seven': '7777',
+      });
+
+    test('are in the spec; the tensors that the server adds are not asked of requests', async () => {
+      const { specs, broken } = await sum(`sequence_batching {
         max_sequence_idle_microseconds: 5000000
         oldest { max_candidate_sequences: 4 max_queue_delay_microseconds: 10 }
-        control_input { name: "START" control { kind: CONTROL_SEQUENCE_START fp32_false_true: [0, 1] } }
-        control_input { name: "ID" control { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_UINT64 } }
-        state { input_name: "in" output_name: "out" data_type: TYPE_FP32 dims: [4] initial_state { name: "s" data_type: TYPE_FP32 dims: 4 zero_data: true } }
+        ${flags()}
+        ${state} initial_state { name: "s" data_type: TYPE_FP32 dims: 1 data_file: "seven" } }
       }`);
-    expect(sequenceBatching).toEqual({
-      maxIdleUs: 5_000_000,
-      controls: [
-        { input: 'START', kind: 'start', datatype: 'FP32', falseTrue: [0, 1] },
-        { input: 'ID', kind: 'correlation_id', datatype: 'UINT64', falseTrue: undefined },
+      expect(broken).toEqual([]);
+      const [model] = specs as readonly ModelSpec[];
+      const control = (input: string, kind: string) => ({ input, kind, datatype: 'INT32', falseTrue: [0, 1] });
+      expect(model?.sequenceBatching).toEqual({
+        maxIdleUs: 5_000_000,
+        controls: [
+          control('START', 'start'),
+          control('READY', 'ready'),
+          control('END', 'end'),
+          { input: 'CORRID', kind: 'correlation_id', datatype: 'INT64', falseTrue: undefined },
+        ],
+        strategy: {
+          kind: 'oldest',
+          maxCandidateSequences: 4,
+          preferredSizes: [],
+          maxQueueDelayUs: 10,
+          preservesOrder: false,
+        },
+        states: [
+          {
+            input: 'STATE_IN',
+            output: 'STATE_OUT',
+            datatype: 'FP32',
+            shape: [1],
+            initial: { shape: [1], file: expect.stringMatching(/\/m\/initial_state\/seven$/) },
+          },
+        ],
+      });
+      expect(model?.signature?.inputs.map(({ name }) => name)).toEqual(['INPUT']);
+      expect(model?.signature?.outputs.map(({ name }) => name)).toEqual(['SUM', 'CONTROLS']);
+      expect(model?.instances).toBe(1);
+    });
+
+    test('a state that is an output of the configuration is answered too', async () => {
+      const output = (name: string) => `output { name: "${name}" data_type: TYPE_FP32 dims: 1 }`;
+      const { specs, broken } = await sum(`
+        input { name: "INPUT" data_type: TYPE_FP32 dims: 1 }
+        output { name: "CONTROLS" data_type: TYPE_INT64 dims: 5 } ${output('SUM')} ${output('STATE_OUT')}
+        sequence_batching { ${flags()} ${state} } }`);
+      expect(broken).toEqual([]);
+      const [model] = specs as readonly ModelSpec[];
+      expect(model?.signature?.outputs.map(({ name }) => name)).toEqual(['CONTROLS', 'SUM', 'STATE_OUT']);
+    });
+
+    test.each([
+      [
+        'control_input { name: "BEGIN" control { kind: CONTROL_SEQUENCE_START int32_false_true: [0, 1] } }',
+        'sequence_batching.control_input.name: "BEGIN" is not in the model, INPUT, STATE_IN, START, READY, END, CORRID expected',
       ],
-      strategy: {
-        kind: 'oldest',
-        maxCandidateSequences: 4,
-        preferredSizes: [],
-        maxQueueDelayUs: 10,
-        preservesOrder: false,
-      },
-      states: [{ input: 'in', output: 'out', datatype: 'FP32', shape: [4], initial: { shape: [4], file: undefined } }],
-      isIterative: false,
+      [
+        'state { input_name: "STATE_IN" output_name: "STATES" data_type: TYPE_FP32 dims: 1 }',
+        'sequence_batching.state.output_name: "STATES" is not in the model',
+      ],
+      [flags() + flags(), 'sequence batching specifies multiple CONTROL_SEQUENCE_START tensors for m'],
+      [
+        flags(''),
+        "CONTROL_SEQUENCE_START of 'START' must specify one of 'int32_false_true', 'fp32_false_true', 'bool_false_true', with exactly 2 entries, for m",
+      ],
+      [flags('int32_false_true: [0]'), 'with exactly 2 entries'],
+      [
+        `${flags()} ${state} } iterative_sequence: true`,
+        'iterative_sequence: an ONNX model cannot ask to be run again',
+      ],
+      [
+        `${flags()} ${state} } } response_cache { enable: true`,
+        'response_cache: the answers of a sequence depend on the requests before',
+      ],
+      [`${flags()} ${state} } direct { minimum_slot_utilization: 2 }`, '2 given, 0 to 1 expected'],
+    ])('sequence_batching { %s } is refused', async (fields, reason) => {
+      expect(reasonOf(await sum(`sequence_batching { ${fields} }`))).toContain(reason);
     });
   });
 

@@ -69,9 +69,27 @@ function refuseOfModels(config: ModelConfig, server: Server, refuse: Tell): void
   if (config.model_transaction_policy?.decoupled === true) {
     refuse('model_transaction_policy.decoupled', 'a model answers each request once; write a runtime or a graph');
   }
+  if (config.sequence_batching !== undefined) refuseOfSequences(config, server, refuse);
   if (server === 'onnx') return;
   if (config.input.some(({ optional }) => optional)) {
     refuse('input.optional', 'each input of an ensemble must be given; make the input optional in a runtime');
+  }
+}
+
+function refuseOfSequences(
+  { sequence_batching: given, response_cache: cache }: ModelConfig,
+  server: Server,
+  refuse: Tell,
+): void {
+  if (server === 'ensemble') {
+    refuse('sequence_batching', 'an ensemble keeps no state; write a graph, or call the model of the step by itself');
+    return;
+  }
+  if (given?.iterative_sequence === true) {
+    refuse('sequence_batching.iterative_sequence', 'an ONNX model cannot ask to be run again; write a runtime');
+  }
+  if (cache?.enable === true) {
+    refuse('response_cache', 'the answers of a sequence depend on the requests before; leave it out');
   }
 }
 
