@@ -23,4 +23,6 @@ export interface Meter {
   /** Of what it observes it tells the sum and the count. */
   summary(name: string, help: string, labelNames: readonly string[]): Family<Histogram>;
   histogram(name: string, help: string, labelNames: readonly string[], bounds: readonly number[]): Family<Histogram>;
+  /** `update` is called each time before the metrics are shown. */
+  beforeRender(update: () => void): void;
 }

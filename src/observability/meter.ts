@@ -13,6 +13,7 @@ export interface PrometheusMeter extends Meter {
  */
 export function createPrometheusMeter(): PrometheusMeter {
   const registry = new Registry();
+  const updates: (() => void)[] = [];
   collectDefaultMetrics({ register: registry });
 
   function family<Series extends RenderedSeries>(
@@ -34,7 +35,11 @@ export function createPrometheusMeter(): PrometheusMeter {
       family({ name, help, labelNames, type: 'summary' }, (labels) => new SummarySeries(labels)),
     histogram: (name, help, labelNames, bounds) =>
       family({ name, help, labelNames, type: 'histogram' }, (labels) => new HistogramSeries(labels, bounds)),
-    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    beforeRender: (update) => void updates.push(update),
+    render: async () => {
+      for (const update of updates) update();
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
   };
 }
 

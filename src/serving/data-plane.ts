@@ -54,6 +54,17 @@ export interface BatchStatistics {
   readonly computeOutput: Duration;
 }
 
+/** What became of the responses at one place among those to a request. */
+export interface ResponseStatistics {
+  readonly computeInfer: Duration;
+  readonly computeOutput: Duration;
+  readonly success: Duration;
+  readonly fail: Duration;
+  /** A final response without outputs. */
+  readonly emptyResponse: Duration;
+  readonly cancel: Duration;
+}
+
 /** KServe `ModelStatistics`, in numbers (exact up to 2^53 ns). */
 export interface ServableStatistics {
   readonly name: string;
@@ -68,8 +79,12 @@ export interface ServableStatistics {
   readonly computeInput: Duration;
   readonly computeInfer: Duration;
   readonly computeOutput: Duration;
+  readonly cacheHit: Duration;
+  readonly cacheMiss: Duration;
   /** Of a model, the smallest first. */
   readonly batches: readonly BatchStatistics[];
+  /** Of a servable with any number of responses to a request: of the first response to one, the second, and so on. */
+  readonly responses: readonly ResponseStatistics[];
 }
 
 /** Where a call came from: the labels of its metrics, and how it ends early. */

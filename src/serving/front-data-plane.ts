@@ -16,6 +16,7 @@ import type {
 } from './data-plane.ts';
 import type { SessionPort } from '../ipc/session.ts';
 import { Batcher } from './batching/batcher.ts';
+import { decoupledUnary } from './decoupled-unary.ts';
 import type { Deployment } from './deployment.ts';
 import { graphToCome } from './graph-to-come.ts';
 import type { HostPoolOptions } from './host-pool.ts';
@@ -70,7 +71,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     this.#options = options;
     this.#logger = logger;
     this.#inFlight = new RequestsInFlight(options.limits);
-    this.#telemetry = new Telemetry(meter);
+    this.#telemetry = new Telemetry(meter, () => this.#cache.use);
     this.#runtimeMetrics = new RuntimeMetrics(meter, logger);
     this.#repository = new ModelRepository(
       options.hosts,
@@ -196,14 +197,19 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const telemetry = this.#telemetry.of(entry);
     const graph = entry.kind === 'graph' ? telemetry.session('ModelInfer', context.interface) : undefined;
     const startedAt = performance.now();
+    let isRemembered = false;
     telemetry.started();
     graph?.current.add(1);
     try {
       const response = await inferShared(this.#sharedMemory, request, looksAtData(deployment.spec), (placed) =>
-        this.#answer(entry, deployment, placed, context.cancellation),
+        this.#answer(entry, deployment, placed, context.cancellation, (isHit, ns) => {
+          isRemembered = isHit;
+          telemetry.lookedUp(isHit, ns);
+        }),
       );
       const ns = Math.round((performance.now() - startedAt) * 1e6);
       telemetry.finished(context.interface, ns, 'success');
+      if (!isRemembered) telemetry.ranWhole(ns);
       graph?.accepted.add(1);
       graph?.responses.add(1);
       graph?.duration.observe(ns / 1000);
@@ -211,7 +217,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     } catch (error) {
       const { reason } = MillraceError.from(error);
       const ns = Math.round((performance.now() - startedAt) * 1e6);
-      telemetry.finished(context.interface, ns, reason === 'CANCELLED' ? 'cancelled' : 'fail');
+      telemetry.finished(context.interface, ns, reason === 'CANCELLED' ? 'cancelled' : 'fail', reason);
       const outcome = graphOutcome(reason);
       if (outcome !== undefined) graph?.[outcome].add(1);
       this.#logFailure(error, entry, request.id);
@@ -321,13 +327,14 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     deployment: Deployment,
     request: InferenceRequest,
     cancellation: Cancellation,
+    onLookup: (isHit: boolean, ns: number) => void,
   ): Promise<InferenceResponse> {
     const { spec, loadId } = deployment;
     const batcher = this.#batcherOf(entry, deployment);
     const call = (): Promise<InferenceResponse> =>
       batcher?.infer(request, cancellation) ?? this.#send(entry, deployment, request, cancellation);
     return (spec.kind === 'runtime' || spec.kind === 'model') && spec.cachesResponses === true
-      ? this.#cache.recall(loadId, request, call)
+      ? this.#cache.recall(loadId, request, call, onLookup)
       : call();
   }
 
@@ -422,14 +429,4 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
 function looksAtData(spec: ServableSpec): boolean {
   if (spec.kind === 'runtime' && spec.batching !== undefined) return true;
   return (spec.kind === 'runtime' || spec.kind === 'model') && spec.cachesResponses === true;
-}
-
-/** Triton's text (KServe sheet §2.5); why, and what to do instead, where it is a runtime's own code. */
-function decoupledUnary({ kind, name }: Entry, via: CallContext['interface']): MillraceError {
-  const where = via === 'gRPC' ? 'ModelInfer RPC' : 'HTTP end point';
-  const instead = via === 'gRPC' ? 'ModelStreamInfer' : 'infer_stream or generate_stream';
-  const why =
-    kind === 'runtime' ? `: runtime '${name}' only streams (it has no predict, or is decoupled); use ${instead}` : '';
-  const text = `${where} doesn't support models with decoupled transaction policy${why}`;
-  return new MillraceError('DECOUPLED_UNARY', text, { details: { servable: name } });
 }

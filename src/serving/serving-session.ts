@@ -34,6 +34,8 @@ export class ServingSession implements Session, SessionSink {
   #port: SessionPort | undefined;
   readonly #timers: SessionTimers;
   #packetsIn = 0;
+  /** To the last request that has had any. */
+  #responsesToRequest = 0;
   #packetsOut = 0;
   #packetsDropped = 0;
   #queue: QueueUse = NOTHING;
@@ -94,7 +96,7 @@ export class ServingSession implements Session, SessionSink {
     this.#parts.metrics.responses.add(1);
     this.#parts.stream.responded();
     if (timing !== undefined) this.#parts.metrics.latency.observe(timing.latencyUs);
-    this.#parts.telemetry.streamed(timing);
+    this.#countResponse(response, timing);
     this.#parts.sink.onResponse(response, timing);
   }
 
@@ -138,9 +140,18 @@ export class ServingSession implements Session, SessionSink {
     this.#parts.sink.onEnd(error);
   }
 
+  /** Responses come in the order of their requests where a request may have several. */
+  #countResponse(response: InferenceResponse, timing: ResponseTiming | undefined): void {
+    if (timing !== undefined && timing.previousUs === undefined) this.#responsesToRequest = 0;
+    const isEmpty = timing === undefined && response.outputs.length === 0;
+    this.#parts.telemetry.streamed(timing, this.#responsesToRequest, isEmpty);
+    this.#responsesToRequest++;
+  }
+
   #countEnd(error: MillraceError | undefined): void {
     const { stream, telemetry } = this.#parts;
     const isCancelled = error !== undefined && isNoOutcome(error.reason);
+    if (error !== undefined) telemetry.streamEnded(this.#responsesToRequest, isCancelled);
     stream.ended(error === undefined ? 'completed' : isCancelled ? 'cancelled' : 'failed');
     telemetry.ended(error === undefined ? 'success' : isCancelled ? 'cancelled' : 'fail', stream.elapsedSeconds);
   }

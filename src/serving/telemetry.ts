@@ -3,14 +3,15 @@ import type { Counter, Gauge, Histogram, Meter } from '../base/meter.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
 import type { ResponseTiming } from '../ipc/session.ts';
 import type { CallContext, ServableKind, ServableStatistics } from './data-plane.ts';
-import { OVMS_TIME_BOUNDS_US } from './metric-bounds.ts';
 import { MlserverMetrics, type ModelMetrics } from './mlserver-metrics.ts';
 import type { SessionLimitScope } from './open-sessions.ts';
+import { createServableFamilies } from './servable-families.ts';
 import type { Entry } from './repository.ts';
+import type { CacheUse } from './response-cache.ts';
+import { ResponseTotals } from './response-totals.ts';
 import { RunTotals, Total } from './run-totals.ts';
 import { StreamMetrics, type StreamMeter } from './stream-metrics.ts';
-
-const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
+import { tritonFailure, TritonMetrics, type TritonCounts } from './triton-metrics.ts';
 
 type Interface = CallContext['interface'];
 type Outcome = 'success' | 'fail' | 'cancelled';
@@ -67,7 +68,10 @@ export class ServableTelemetry {
   readonly #name: string;
   readonly #version: string;
   readonly #kind: ServableKind;
-  readonly #totals = { success: new Total(), fail: new Total() };
+  readonly #totals = { success: new Total(), fail: new Total(), cacheHit: new Total(), cacheMiss: new Total() };
+  readonly #failures = { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 };
+  readonly #responses = new ResponseTotals();
+  #pending = 0;
   readonly #runs = new RunTotals();
   readonly #requests = new Map<string, Counter>();
   readonly #times = new Map<Interface, Histogram>();
@@ -106,12 +110,15 @@ export class ServableTelemetry {
   }
 
   started(): void {
+    this.#pending++;
     this.#current.add(1);
   }
 
-  /** A unary request ended. */
-  finished(via: Interface, ns: number, outcome: Outcome): void {
+  /** A unary request ended. @param reason of a failure */
+  finished(via: Interface, ns: number, outcome: Outcome, reason?: Reason): void {
+    this.#pending--;
     this.#current.add(-1);
+    if (reason !== undefined) this.#failures[tritonFailure(reason)]++;
     const result = outcome === 'success' ? 'success' : 'fail';
     this.#totals[result].add(ns);
     this.#lastInference = Date.now();
@@ -124,7 +131,17 @@ export class ServableTelemetry {
       this.#times.set(via, times);
     }
     times.observe(ns / 1000);
+  }
+
+  /** A unary request was answered by what has no parts to be timed: a graph, runtime or ensemble. */
+  ranWhole(ns: number): void {
     if (this.#kind !== 'model') this.#runs.ranWhole(ns, 1);
+  }
+
+  /** A response was looked for among those that are remembered. */
+  lookedUp(isHit: boolean, ns: number): void {
+    this.#totals[isHit ? 'cacheHit' : 'cacheMiss'].add(ns);
+    if (isHit) this.#runs.queue.add(0);
   }
 
   /** A unary request, or a stream, is over after so many seconds. MLServer counts one that was cancelled as neither. */
@@ -139,11 +156,17 @@ export class ServableTelemetry {
     return this.#families.streams.open(this.#name, this.#version, via);
   }
 
-  /** A session gave a response. A request counts once, with the time until its last response. */
-  streamed(timing: ResponseTiming | undefined): void {
+  /**
+   * A session gave a response. A request counts once, with the time until its last response.
+   * @param at how many responses to the request there were before
+   */
+  streamed(timing: ResponseTiming | undefined, at: number, isEmpty: boolean): void {
     this.#lastInference = Date.now();
+    if (isEmpty) this.#responses.add(at, 'emptyResponse', 0);
     if (timing === undefined) return;
     const { latencyUs, previousUs } = timing;
+    this.#responses.add(at, 'success', (latencyUs - (previousUs ?? 0)) * 1000);
+    if (at === 0) this.#families.triton.firstResponse(this.#name, this.#version).observe(latencyUs / 1000);
     const requests = previousUs === undefined ? 1 : 0;
     const ns = (latencyUs - (previousUs ?? 0)) * 1000;
     this.#totals.success.add(ns, requests);
@@ -202,8 +225,21 @@ export class ServableTelemetry {
     this.#provider = undefined;
   }
 
+  /** A session failed, or its client left, while so many responses to its last request had been given. */
+  streamEnded(at: number, isCancelled: boolean): void {
+    this.#responses.add(at, isCancelled ? 'cancel' : 'fail', 0);
+    this.#failures[isCancelled ? 'CANCELED' : 'BACKEND']++;
+  }
+
+  /** What Triton's metrics follow. */
+  counts(): TritonCounts {
+    const { cacheHit, cacheMiss } = this.#totals;
+    const isCached = cacheHit.count + cacheMiss.count > 0;
+    return { ...this.statistics(), failures: this.#failures, pending: this.#pending, isCached };
+  }
+
   statistics(): ServableStatistics {
-    const { success, fail } = this.#totals;
+    const { success, fail, cacheHit, cacheMiss } = this.#totals;
     const runs = this.#runs;
     return {
       name: this.#name,
@@ -217,7 +253,10 @@ export class ServableTelemetry {
       computeInput: runs.computeInput.toJSON(),
       computeInfer: runs.computeInfer.toJSON(),
       computeOutput: runs.computeOutput.toJSON(),
+      cacheHit: cacheHit.toJSON(),
+      cacheMiss: cacheMiss.toJSON(),
       batches: runs.batches(),
+      responses: this.#responses.toJSON(),
     };
   }
 
@@ -239,9 +278,10 @@ export class ServableTelemetry {
   }
 }
 
-type Families = ReturnType<typeof createFamilies> & {
+type Families = ReturnType<typeof createServableFamilies> & {
   readonly streams: StreamMetrics;
   readonly mlserver: MlserverMetrics;
+  readonly triton: TritonMetrics;
 };
 
 /** All series of all servables, by entry; a servable that is removed and comes back goes on counting. */
@@ -251,9 +291,12 @@ export class Telemetry {
   /** Per entry, so that the hot path builds no key. */
   readonly #byEntry = new WeakMap<Entry, ServableTelemetry>();
 
-  constructor(meter: Meter) {
+  /** @param cacheUse of the responses that are remembered */
+  constructor(meter: Meter, cacheUse: () => CacheUse | undefined = () => undefined) {
     const [streams, mlserver] = [new StreamMetrics(meter), new MlserverMetrics(meter)];
-    this.#families = { ...createFamilies(meter), streams, mlserver };
+    const servables = (): readonly TritonCounts[] => [...this.#servables.values()].map((each) => each.counts());
+    const triton = new TritonMetrics(meter, { servables, cache: cacheUse });
+    this.#families = { ...createServableFamilies(meter), streams, mlserver, triton };
   }
 
   of(entry: Entry): ServableTelemetry {
@@ -270,89 +313,4 @@ export class Telemetry {
   removed(entry: Entry): void {
     this.#byEntry.get(entry)?.removed();
   }
-}
-
-/** OVMS's names, labels and help texts (OVMS sheet §7). */
-function createFamilies(meter: Meter) {
-  const request = ['name', 'version', 'api', 'method', 'interface'];
-  const graph = ['name', 'api', 'method', 'interface'];
-  const servable = ['name', 'version'];
-  const us = OVMS_TIME_BOUNDS_US;
-  return {
-    requestsSuccess: meter.counter(
-      'ovms_requests_success',
-      'Number of successful requests to a model or a DAG.',
-      request,
-    ),
-    requestsFail: meter.counter('ovms_requests_fail', 'Number of failed requests to a model or a DAG.', request),
-    requestTime: meter.histogram(
-      'ovms_request_time_us',
-      'Processing time of requests to a model or a DAG.',
-      [...servable, 'interface'],
-      us,
-    ),
-    inferenceTime: meter.histogram('ovms_inference_time_us', 'Inference execution time in the backend.', servable, us),
-    waitTime: meter.histogram(
-      'ovms_wait_for_infer_req_time_us',
-      'Request waiting time in the scheduling queue.',
-      servable,
-      us,
-    ),
-    batchSize: meter.histogram(
-      'millrace_batch_size',
-      'Inferences in one execution of a model: the rows of all requests that were joined.',
-      servable,
-      BATCH_BOUNDS,
-    ),
-    currentRequests: meter.gauge(
-      'ovms_current_requests',
-      'Number of inference requests currently in process.',
-      servable,
-    ),
-    provider: meter.gauge(
-      'millrace_model_provider',
-      'Execution provider that a model runs on (1); the log says why others were refused.',
-      [...servable, 'provider'],
-    ),
-    droppedPackets: meter.counter(
-      'millrace_graph_dropped_packets',
-      'Packets that newer ones took the place of (input_policy "newest", or a FixedSize policy of the graph).',
-      ['name'],
-    ),
-    queuedPackets: meter.gauge('millrace_graph_queued_packets', 'Packets that wait in sessions of a graph.', ['name']),
-    queuedBytes: meter.gauge('millrace_graph_queued_bytes', 'Bytes of the packets that wait in sessions of a graph.', [
-      'name',
-    ]),
-    currentGraphs: meter.gauge('ovms_current_graphs', 'Number of graphs in process.', ['name']),
-    accepted: meter.counter(
-      'ovms_requests_accepted',
-      'Number of requests accepted which were successfully processed.',
-      graph,
-    ),
-    rejected: meter.counter(
-      'ovms_requests_rejected',
-      'Number of requests rejected due to deserialization or validation errors.',
-      graph,
-    ),
-    sessions: meter.gauge('millrace_sessions', 'Sessions that are open.', ['name']),
-    sessionsRefused: meter.counter(
-      'millrace_sessions_refused',
-      'Sessions not opened because so many were (max_sessions of the servable or of the server).',
-      ['name', 'scope'],
-    ),
-    graphError: meter.counter('ovms_graph_error', 'Number of errors in graph execution.', graph),
-    responses: meter.counter('ovms_responses', 'Number of responses generated by a graph.', graph),
-    graphTime: meter.histogram(
-      'ovms_graph_processing_time_us',
-      'Time for which a graph was opened.',
-      ['name', 'method'],
-      us,
-    ),
-    graphLatency: meter.histogram(
-      'ovms_graph_request_latency_us',
-      'Time between an input packet and an output packet of its timestamp.',
-      ['name', 'method'],
-      us,
-    ),
-  };
 }

@@ -156,7 +156,10 @@ export class FakeDataPlane implements DataPlane {
       computeInput: none,
       computeInfer: some,
       computeOutput: none,
+      cacheHit: { count: 0, ns: 0 },
+      cacheMiss: { count: 0, ns: 0 },
       batches: [],
+      responses: [],
     }));
   }
 

@@ -1,12 +1,10 @@
 import { visible } from '../../security/grant.ts';
-import type { DataPlane, Duration, ServableStatistics } from '../../serving/data-plane.ts';
+import type { DataPlane, ServableStatistics } from '../../serving/data-plane.ts';
 import type { ModelStatistics } from '../wire/generated/inference/ModelStatistics.ts';
 import type { ModelStatisticsRequest__Output } from '../wire/generated/inference/ModelStatisticsRequest.ts';
 import type { ModelStatisticsResponse } from '../wire/generated/inference/ModelStatisticsResponse.ts';
 import type { Messages } from './messages.ts';
 import type { UnaryHandler } from './transport.ts';
-
-const NONE: Duration = { count: 0, ns: 0 };
 
 /** ModelStatistics: of one servable, one version of it, or (no name) all. */
 export function statisticsHandler(messages: Messages, dataPlane: DataPlane): UnaryHandler {
@@ -35,9 +33,22 @@ function modelStatistics(statistics: ServableStatistics): ModelStatistics {
       compute_input: statistics.computeInput,
       compute_infer: statistics.computeInfer,
       compute_output: statistics.computeOutput,
-      cache_hit: NONE,
-      cache_miss: NONE,
+      cache_hit: statistics.cacheHit,
+      cache_miss: statistics.cacheMiss,
     },
+    response_stats: Object.fromEntries(
+      statistics.responses.map(({ computeInfer, computeOutput, success, fail, emptyResponse, cancel }, at) => [
+        String(at),
+        {
+          compute_infer: computeInfer,
+          compute_output: computeOutput,
+          success,
+          fail,
+          empty_response: emptyResponse,
+          cancel,
+        },
+      ]),
+    ),
     batch_stats: statistics.batches.map(({ batchSize, computeInput, computeInfer, computeOutput }) => ({
       batch_size: batchSize,
       compute_input: computeInput,

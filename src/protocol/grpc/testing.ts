@@ -67,7 +67,18 @@ export class FakeDataPlane implements DataPlane {
 
   statistics(name: string): Promise<readonly ServableStatistics[]> {
     const d = { count: 2, ns: 5_000_000_000 };
-    const durations = { success: d, fail: d, queue: d, computeInput: d, computeInfer: d, computeOutput: d, batches: [] };
+    const durations = {
+      success: d,
+      fail: d,
+      queue: d,
+      computeInput: d,
+      computeInfer: d,
+      computeOutput: d,
+      cacheHit: { count: 0, ns: 0 },
+      cacheMiss: { count: 0, ns: 0 },
+      batches: [],
+      responses: [],
+    };
     if (KINDS[name] === undefined) {
       const text = `requested model '${name}' is not available`;
       return Promise.reject(new MillraceError('SERVABLE_NOT_FOUND', text, { code: 'INVALID_ARGUMENT' }));

@@ -92,8 +92,6 @@ function toMetadata({ name, versions, platform, inputs, outputs }: ServableMetad
   return { name, versions, platform, inputs: tensors(inputs), outputs: tensors(outputs) };
 }
 
-const NEVER: Duration = { count: 0, ns: 0 };
-
 function toModelStats(stats: ServableStatistics): object {
   const duration = ({ count, ns }: Duration): object => ({ count, ns });
   return {
@@ -109,10 +107,22 @@ function toModelStats(stats: ServableStatistics): object {
       compute_input: duration(stats.computeInput),
       compute_infer: duration(stats.computeInfer),
       compute_output: duration(stats.computeOutput),
-      cache_hit: NEVER,
-      cache_miss: NEVER,
+      cache_hit: duration(stats.cacheHit),
+      cache_miss: duration(stats.cacheMiss),
     },
-    response_stats: {},
+    response_stats: Object.fromEntries(
+      stats.responses.map(({ computeInfer, computeOutput, success, fail, emptyResponse, cancel }, at) => [
+        String(at),
+        {
+          compute_infer: duration(computeInfer),
+          compute_output: duration(computeOutput),
+          success: duration(success),
+          fail: duration(fail),
+          empty_response: duration(emptyResponse),
+          cancel: duration(cancel),
+        },
+      ]),
+    ),
     batch_stats: stats.batches.map(({ batchSize, computeInput, computeInfer, computeOutput }) => ({
       batch_size: batchSize,
       compute_input: duration(computeInput),
