@@ -102,11 +102,14 @@ export class Tally {
       sink_full: sink?.droppedFull ?? 0,
       sink_lost: sink?.droppedLost ?? 0,
     };
+    const droppedBySink = drops.sink_full + drops.sink_lost;
+    const frames = this.shown - droppedBySink;
     return {
       average_inference_latency: round(this.meanLatencyMs / 1000, 6),
-      dropped_frames: unanswered + this.refused + this.connectionLost + this.noPicture + this.outOfOrder,
-      frames: this.shown,
-      fps: round((this.shown * 1000) / totalMs, 2),
+      dropped_frames:
+        unanswered + this.refused + this.connectionLost + this.noPicture + this.outOfOrder + droppedBySink,
+      frames,
+      fps: round((frames * 1000) / totalMs, 2),
       total_time: round(totalMs / 1000, 3),
       sent_all_frames: round((this.#sentAllMs ?? totalMs) / 1000, 3),
       average_frame_spacing: this.#spacings === 0 ? 0 : round(this.#spacingUs / this.#spacings / 1e6, 6),
