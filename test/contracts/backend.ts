@@ -68,6 +68,30 @@ export function describeBackend({ backend, add, truncated, missing }: BackendCas
       expect(monitor.events).toEqual(['started 500', 'ended']);
     });
 
+    it('has a run put together when its turn comes, and measures it as that', async () => {
+      const monitor = createMonitor();
+      await using session = await load(add, monitor);
+      monitor.timings.length = 0;
+      let chosen = inputs;
+      const first = session.run(inputs);
+      const second = session.runNext(() => ({ inputs: chosen, requests: 2, inferences: 3, queueNs: 1000 }));
+      chosen = [tensor('A', [0, 0, 0, 0]), tensor('B', [5, 5, 5, 5])];
+      await first;
+      const [sum] = (await second) ?? [];
+      expect(sum && [...typedData(sum)]).toEqual([5, 5, 5, 5]);
+      expect(monitor.timings[1]).toMatchObject({ batchSize: 3, requests: 2 });
+      expect(monitor.timings[1]?.queueNs).toBeGreaterThanOrEqual(1000);
+    });
+
+    it('runs nothing where nothing is chosen', async () => {
+      const monitor = createMonitor();
+      await using session = await load(add, monitor);
+      monitor.events.length = 0;
+      expect(await session.runNext(() => undefined)).toBeUndefined();
+      expect(monitor.events).toEqual([]);
+      expect(await session.run(inputs)).toHaveLength(1);
+    });
+
     it('takes inputs in any order and leaves them alone', async () => {
       await using session = await load();
       const outputs = await session.run(inputs);

@@ -5,6 +5,7 @@ import { serveHost } from '../../src/host/serve-host.ts';
 import { fromStream } from '../../src/ipc/connection.ts';
 import type { HostClient } from '../../src/ipc/host-client.ts';
 import type { MetricUpdate } from '../../src/ipc/metric-update.ts';
+import type { Infer } from '../../src/ipc/incoming-calls.ts';
 import { localLauncher, processLauncher, type Launcher } from '../../src/ipc/launcher.ts';
 import type { SessionSink } from '../../src/ipc/session.ts';
 import { defaultSupervision, Supervisor } from '../../src/ipc/supervisor.ts';
@@ -32,12 +33,17 @@ export interface Started {
   readonly runs: { count: number };
   /** What runtimes have measured so far. */
   readonly metrics: MetricUpdate[];
+  /** Answers runs of models that are on another host. */
+  onCall: Infer;
+  /** Models of another host that the host has no use for any more, by their numbers. */
+  readonly released: number[];
 }
 
 export async function start(launch: Launcher): Promise<Started> {
   const ups: HostClient[] = [];
   const runs = { count: 0 };
   const metrics: MetricUpdate[] = [];
+  const released: number[] = [];
   let wake: (() => void) | undefined;
   const supervisor = new Supervisor(
     launch,
@@ -50,6 +56,8 @@ export async function start(launch: Launcher): Promise<Started> {
       onDown: () => {},
       onRun: () => void runs.count++,
       onMetrics: (_loadId, updates) => void metrics.push(...updates),
+      onCall: (...call) => started.onCall(...call),
+      onReleased: (loadId) => void released.push(loadId),
     },
     silentLogger,
   );
@@ -61,7 +69,9 @@ export async function start(launch: Launcher): Promise<Started> {
       await new Promise<void>((resolve) => (wake = resolve));
     }
   };
-  return { client: await nextUp(), supervisor, nextUp, runs, metrics };
+  const onCall: Infer = () => Promise.reject(new Error('no call was expected'));
+  const started: Started = { client: await nextUp(), supervisor, nextUp, runs, metrics, onCall, released };
+  return started;
 }
 
 export const request = (servable: string, inputs: InferenceRequest['inputs'], id = ''): InferenceRequest => ({

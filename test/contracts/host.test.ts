@@ -4,7 +4,7 @@ import { Cancellation } from '../../src/base/cancellation.ts';
 import { MillraceError } from '../../src/base/errors.ts';
 import { encodeBytes, textData } from '../../src/tensor/bytes.ts';
 import type { InferenceResponse } from '../../src/tensor/inference.ts';
-import { tensorOf, typedData } from '../../src/tensor/tensor.ts';
+import { tensorOf, typedData, type Tensor } from '../../src/tensor/tensor.ts';
 import { Kept, launchers, request, start, type Started } from './host-harness.ts';
 
 const path = (relative: string): string => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
@@ -163,6 +163,68 @@ describe.each(Object.entries(launchers))('a host %s', (where, launch) => {
     client.unload(1);
     const refused = client.infer(3, request('anomaly', [signal]), new Cancellation());
     await expect(refused).rejects.toThrow(/sensor_gru.* is not loaded/);
+  });
+
+  it('runs a model of another host for its graphs, and tells when it needs it no more', async () => {
+    const { client, released } = (started = await start(launch));
+    const [inputs, outputs] = ['INPUT', 'OUTPUT'].map((name) => [{ name, datatype: 'FP32', shape: [-1, -1] }]);
+    await client.loadServable(7, { kind: 'remote', name: 'steady', version: '1', inputs, outputs, provider: 'cpu' });
+    const graphPath = path('test/system/batching/steady.pbtxt');
+    const described = await client.loadServable(8, { kind: 'graph', name: 'g', version: '1', graphPath });
+    expect(described).toMatchObject({ models: ['steady'], warnings: [], inputs: [{ name: 'in', shape: [-1, -1] }] });
+    const asked: string[] = [];
+    started.onCall = (loadId, { servable, version, inputs: given }, _cancellation, waitedMs) => {
+      asked.push(`${loadId} ${servable}/${version} ${given[0]?.name} ${waitedMs >= 0}`);
+      const [tensor] = given as [Tensor];
+      return Promise.resolve({ servable, version, id: '', outputs: [{ ...tensor, name: 'OUTPUT' }] });
+    };
+    const rows = (length: number): Tensor =>
+      tensorOf(
+        'in',
+        'FP32',
+        [1, length],
+        Float32Array.from({ length }, (_, i) => i),
+      );
+    for (const length of [1, 1000, 1_600_000]) {
+      const response = await client.infer(8, request('g', [rows(length)]), new Cancellation());
+      expect(response.outputs).toMatchObject([{ name: 'out', shape: [1, length] }]);
+      expect(Buffer.compare(response.outputs[0]?.data ?? Buffer.of(), rows(length).data)).toBe(0);
+    }
+    expect(asked).toEqual(Array.from({ length: 3 }, () => '7 steady/1 INPUT true'));
+
+    started.onCall = () => Promise.reject(new MillraceError('HOST_LOST', 'its host ended'));
+    await expect(client.infer(8, request('g', [rows(1)]), new Cancellation())).rejects.toMatchObject({
+      reason: 'HOST_LOST',
+      message: expect.stringContaining('its host ended') as string,
+    });
+
+    const cancellation = new Cancellation();
+    const cancelled = new Promise<MillraceError>((resolve) => {
+      (started as Started).onCall = (_loadId, _request, theirs) => {
+        theirs.onCancel(resolve);
+        cancellation.cancel(new MillraceError('CANCELLED', 'the client left'));
+        return new Promise(() => {});
+      };
+    });
+    await expect(client.infer(8, request('g', [rows(1)]), cancellation)).rejects.toMatchObject({ reason: 'CANCELLED' });
+    expect(await cancelled).toMatchObject({ reason: 'CANCELLED' });
+
+    const kept = new Kept();
+    const session = client.openSession(8, request('g', []), kept);
+    client.unload(7);
+    started.onCall = (_loadId, { inputs: given }) =>
+      Promise.resolve({
+        servable: '',
+        version: '',
+        id: '',
+        outputs: given.map((each) => ({ ...each, name: 'OUTPUT' })),
+      });
+    session.push(request('g', [rows(2)]));
+    await kept.until(() => kept.responses.length === 1);
+    expect(released).toEqual([]);
+    session.halfClose();
+    expect(await kept.ended).toBeUndefined();
+    await expect.poll(() => released).toEqual([7]);
   });
 
   it('cancels a unary call', async () => {
