@@ -28,6 +28,7 @@ export class ManagerConnection {
     this.#closed = once(socket, 'close');
     socket.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
     socket.on('error', () => {});
+    socket.on('end', () => socket.end());
   }
 
   static async open(port: number): Promise<ManagerConnection> {

@@ -16,6 +16,8 @@ export interface ConnectionOptions {
 const HEADER_MS = 250;
 /** Time for a client to take its answer. */
 const ANSWER_MS = 5_000;
+/** Time for it to close after that. */
+const LINGER_MS = 1_000;
 
 /** One request and its answer, as the protocol has it (sheet §2). Nothing that a client does keeps another one waiting. */
 export function serveConnection(socket: Socket, commands: RoboflowCommands, options: ConnectionOptions): void {
@@ -70,12 +72,16 @@ function answer(socket: Socket, envelope: Envelope): void {
   const body = Buffer.from(pythonJson(envelope, true), 'latin1');
   const header = Buffer.alloc(4);
   header.writeUInt32BE(body.length);
-  const timer = setTimeout(() => socket.destroy(), ANSWER_MS);
+  let timer = setTimeout(() => socket.destroy(), ANSWER_MS);
   socket.once('close', () => clearTimeout(timer));
-  socket.end(Buffer.concat([header, body]));
-  // A client that goes on sending would keep the connection half open.
+  // What the client still sends is read: a connection that is closed with something unread is reset, and the answer lost.
   socket.on('data', () => {});
-  socket.once('finish', () => socket.destroySoon());
+  socket.once('end', () => socket.destroySoon());
+  socket.end(Buffer.concat([header, body]), () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    if (socket.readableEnded) socket.destroy();
+  });
 }
 
 function timedOut(): RoboflowFailure {
