@@ -1,8 +1,11 @@
 import { MillraceError } from '../base/errors.ts';
+import type { Cancellation } from '../base/cancellation.ts';
 import type { ServableDescription } from '../ipc/description.ts';
 import type { HostClient } from '../ipc/host-client.ts';
+import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { HostSlot } from './host-pool.ts';
 import { RequestRate } from './request-rate.ts';
+import { SequencePlaces } from './sequence-places.ts';
 import type { ServableSpec } from './servable-spec.ts';
 
 const SHORT_QUEUE_MS = 5;
@@ -23,6 +26,8 @@ export class Deployment {
   readonly slots: readonly HostSlot[];
   /** Limits clients' requests, where its entry does. */
   readonly rate: RequestRate | undefined;
+  /** Where its sequences live, where it has any. */
+  readonly #sequences: SequencePlaces<HostClient> | undefined;
   readonly #states = new Map<HostSlot, Settled>();
   /** Hosts that ended in a row while they loaded it. */
   readonly #losses = new Map<HostSlot, number>();
@@ -34,12 +39,20 @@ export class Deployment {
   /** Time that a host needs for a call, a moving average; a slow one is assumed until one was seen. */
   #serviceMs = SHORT_QUEUE_MS;
 
-  constructor(spec: ServableSpec, loadId: number, slots: readonly HostSlot[]) {
+  /** @param onSequences the number of sequences that live has changed by so many */
+  constructor(
+    spec: ServableSpec,
+    loadId: number,
+    slots: readonly HostSlot[],
+    onSequences: (change: number) => void = () => {},
+  ) {
     this.spec = spec;
     this.loadId = loadId;
     this.slots = slots;
     const limit = spec.kind === 'model' ? spec.requestLimit : undefined;
     this.rate = limit && new RequestRate(spec.name, limit);
+    const sequences = spec.kind === 'model' ? spec.sequenceBatching : undefined;
+    this.#sequences = sequences && new SequencePlaces(spec.name, sequences.maxIdleUs / 1000, onSequences);
     for (const slot of slots) this.#states.set(slot, 'loading');
   }
 
@@ -97,6 +110,7 @@ export class Deployment {
   down(slot: HostSlot, reason: string, neverStarted = false): void {
     if (!this.#states.has(slot) || this.#isGivenUp(slot)) return;
     this.#states.set(slot, 'down');
+    this.#sequences?.hostLost();
     this.#ends.set(slot, neverStarted ? MAX_AWAITED : (this.#ends.get(slot) ?? 0) + 1);
     this.#reason = reason;
   }
@@ -129,6 +143,17 @@ export class Deployment {
     return best;
   }
 
+  /**
+   * A unary call on `host`; one of a sequence where that lives, or, where it begins, on the host with the fewest.
+   * @param host that `pickForCall` has given
+   */
+  infer(host: HostClient, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
+    const send = (to: HostClient): Promise<InferenceResponse> => to.infer(this.loadId, request, cancellation);
+    if (this.#sequences === undefined) return send(host);
+    const others = this.slots.flatMap((slot) => this.#clientIn(slot) ?? []);
+    return this.#sequences.infer(request, [host, ...others], send);
+  }
+
   /** The host in `slot` if it has this and lives. One that was just lost has no calls, so it would look the idlest. */
   #clientIn(slot: HostSlot): HostClient | undefined {
     const { client } = slot;
@@ -149,6 +174,7 @@ export class Deployment {
    */
   retire(unused?: Promise<void>): void {
     this.#isRetired = true;
+    this.#sequences?.clear();
     if (unused === undefined) this.#unload();
     else void unused.then(() => this.#unload());
   }

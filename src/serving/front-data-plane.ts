@@ -82,6 +82,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
           if (provider !== undefined) telemetry.runsOn(provider);
         },
         onMetrics: (entry, host, updates) => this.#runtimeMetrics.apply(entry, host, updates),
+        onSequences: (entry, change) => this.#telemetry.of(entry).sequencesChanged(change),
         onHostLost: (host) => this.#runtimeMetrics.lost(host),
         onRemoved: (entry) => {
           this.#telemetry.removed(entry);
@@ -354,7 +355,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
         .mlserver.parallelQueue()
         .observe(queued - 1);
     const startedAt = performance.now();
-    const response = await host.infer(deployment.loadId, request, cancellation);
+    const response = await deployment.infer(host, request, cancellation);
     deployment.answered(performance.now() - startedAt, queued);
     return response;
   }

@@ -7,7 +7,7 @@ import { graphSpec, modelSpec } from '../../test/support/specs.ts';
 import { ModelRepository } from './repository.ts';
 import type { ServableSpec } from './servable-spec.ts';
 
-const events = { onRun() {}, onReady() {}, onMetrics() {}, onHostLost() {}, onRemoved() {} };
+const events = { onRun() {}, onReady() {}, onMetrics() {}, onSequences() {}, onHostLost() {}, onRemoved() {} };
 const model = (fingerprint = 'a'): ServableSpec => modelSpec('m', { instances: 1, fingerprint });
 const graph = graphSpec('g');
 

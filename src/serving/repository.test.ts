@@ -24,7 +24,14 @@ function start(script: FakeHostScript, shared = 1): Started {
   const { options, hosts } = fakeHosts(script, shared);
   const repository = new ModelRepository(
     options,
-    { onRun: () => {}, onReady: () => {}, onMetrics: () => {}, onHostLost: () => {}, onRemoved: () => {} },
+    {
+      onRun: () => {},
+      onReady: () => {},
+      onMetrics: () => {},
+      onSequences: () => {},
+      onHostLost: () => {},
+      onRemoved: () => {},
+    },
     silentLogger,
   );
   return {

@@ -44,6 +44,8 @@ export interface RepositoryEvents {
   onRun(entry: Entry, timing: RunTiming): void;
   /** A runtime measured something itself, on one of its hosts. */
   onMetrics(entry: Entry, host: object, updates: readonly MetricUpdate[]): void;
+  /** The number of its sequences that live has changed by so many. */
+  onSequences(entry: Entry, change: number): void;
   /** A host is gone. */
   onHostLost(host: object): void;
   /** A generation is ready and serves from now on. */
@@ -184,7 +186,9 @@ export class ModelRepository implements AsyncDisposable {
   #deploy(entry: Entry, spec: ServableSpec): void {
     this.#retire(entry.next);
     const loadId = this.#nextLoadId++;
-    entry.next = new Deployment(spec, loadId, this.#slotsFor(spec));
+    entry.next = new Deployment(spec, loadId, this.#slotsFor(spec), (change) => {
+      this.#events.onSequences(entry, change);
+    });
     const { slots } = entry.next;
     this.#byLoadId.set(loadId, entry);
     for (const slot of slots) if (slot.client !== undefined) this.#load(entry, entry.next, slot, slot.client);

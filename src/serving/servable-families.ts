@@ -66,6 +66,11 @@ export function createServableFamilies(meter: Meter) {
       graph,
     ),
     sessions: meter.gauge('millrace_sessions', 'Sessions that are open.', ['name']),
+    sequences: meter.gauge(
+      'millrace_active_sequences',
+      'Sequences of a model that have begun and not ended.',
+      servable,
+    ),
     sessionsRefused: meter.counter(
       'millrace_sessions_refused',
       'Sessions not opened because so many were (max_sessions of the servable or of the server).',

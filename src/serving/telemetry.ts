@@ -218,6 +218,10 @@ export class ServableTelemetry {
     this.#families.provider.with({ name: this.#name, version: this.#version, provider }).set(1);
   }
 
+  sequencesChanged(change: number): void {
+    this.#families.sequences.with({ name: this.#name, version: this.#version }).add(change);
+  }
+
   /** Served no more: what it has counted stays. */
   removed(): void {
     if (this.#provider === undefined) return;
