@@ -24,6 +24,12 @@ async function run(
   return packets;
 }
 
+/** The packet of one stream, which is there. */
+function packetOf<T>(packets: ReadonlyMap<string, unknown> | undefined, stream: string): T {
+  expect(packets?.has(stream), stream).toBe(true);
+  return packets?.get(stream) as T;
+}
+
 /** What MediaPipe finds in the picture, x and y in pixels. */
 async function truth(configuration: string, name: string): Promise<readonly (readonly [number, number])[]> {
   const text = await readFile(`${ROOT}/test/conformance/holistic/image.json`, 'utf8');
@@ -58,13 +64,13 @@ describe('pose_tracking', () => {
 describe('faces', () => {
   it('face_detection frames the face', async () => {
     const [packets] = await run('face_detection', ['output', 'detections'], [astronaut]);
-    const [face] = packets?.get('detections') as readonly Detection[];
+    const [face] = packetOf<readonly Detection[]>(packets, 'detections');
     // Where MediaPipe finds the eyes in a cut-out of the same picture.
     const eyes = face?.keyPoints?.slice(0, 2).flatMap(({ x, y }) => [x, y]);
     [0.398, 0.2006, 0.4826, 0.2041].forEach((right, at) =>
       expect(Math.abs((eyes?.[at] ?? NaN) - right)).toBeLessThan(0.02),
     );
-    expect((packets?.get('output') as Image).data).not.toEqual(astronaut.data);
+    expect(packetOf<Image>(packets, 'output').data).not.toEqual(astronaut.data);
   });
 
   it('face_mesh finds the points, refined where told, and follows them', async () => {
@@ -80,7 +86,7 @@ describe('faces', () => {
   it('iris_tracking finds both irises', async () => {
     const [packets] = await run('iris_tracking', ['left_iris', 'right_iris', 'left_eye_contour'], [astronaut]);
     const irises = (await truth('attention', 'face_landmarks')).slice(468);
-    const centre = (name: string) => (packets?.get(name) as readonly Landmark[]).slice(0, 1);
+    const centre = (name: string) => packetOf<readonly Landmark[]>(packets, name).slice(0, 1);
     expect(furthest(centre('left_iris'), irises.slice(0, 1))).toBeLessThan(1);
     expect(furthest(centre('right_iris'), irises.slice(5, 6))).toBeLessThan(1);
     expect(packets?.get('left_eye_contour')).toMatchObject({ shape: [71, 3] });
@@ -101,5 +107,5 @@ it('selfie_segmentation tells the person from what is behind', async () => {
 it('hand_tracking leaves a picture without hands alone', async () => {
   const packets = await run('hand_tracking', ['output', 'hand_landmarks'], [astronaut, nobody]);
   expect(packets.map((each) => [...each.keys()])).toEqual([['output'], ['output']]);
-  expect((packets[0]?.get('output') as Image).data).toEqual(astronaut.data);
+  expect(packetOf<Image>(packets[0], 'output').data).toEqual(astronaut.data);
 });

@@ -42,7 +42,9 @@ it('a stream of encoded frames: pictures and points come back; a broken frame co
   }
   const all = ['face_landmarks', 'output', 'pose_landmarks', 'pose_world_landmarks'];
   expect(Object.fromEntries(found)).toEqual({ 0: all, 3: all });
-  expect(refused.map((message) => /cannot be decoded|a GIF given/.exec(message)?.[0]).toSorted()).toEqual(['a GIF given', 'cannot be decoded']); // prettier-ignore
+  const faults = refused.map((message) => /cannot be decoded|a GIF given/.exec(message)?.[0] ?? message);
+  expect(new Set(faults)).toEqual(new Set(['a GIF given', 'cannot be decoded']));
+  expect(refused).toHaveLength(2);
   expect(pictures.map(({ datatype, shape }) => [datatype, shape])).toEqual([['BYTES', [1]], ['BYTES', [1]]]); // prettier-ignore
 
   const [jpeg] = decodeBytes(pictures[0]!.data, 1, 'output');

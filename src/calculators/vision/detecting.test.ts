@@ -4,6 +4,7 @@ import { runCalculator } from '../../graph/index.ts';
 import { tensorOf } from '../../tensor/tensor.ts';
 import type { Detection, Rect } from '../message-types.ts';
 import { associationDetection, associationNormRect } from './association.ts';
+import { detectionLabelIdToText } from './detection-labels.ts';
 import { detectionLetterboxRemoval, detectionProjection } from './detection-projection.ts';
 import { alignmentPointsRects, detectionsToRects, handDetectionsFromPoseToRects } from './detections-to-rects.ts';
 import { projectionMatrix } from './geometry.ts';
@@ -314,4 +315,19 @@ describe('association', () => {
     });
     expect(kept).toHaveLength(1);
   });
+});
+
+it('DetectionLabelIdToTextCalculator names classes', async () => {
+  const one: Detection = { ...detectionOf([0.9]), classes: [{ index: 1, score: 0.9 }, { index: 5, score: 0.1 }] }; // prettier-ignore
+  const name = async (options: object) => {
+    const [found] = await outputOf(detectionLabelIdToText, '', {
+      inputs: { '': [[0, [one]]] },
+      options: options as never,
+    });
+    return (found as Detection[])[0]?.classes.map(({ index, label, displayName }) => [index, label, displayName]);
+  };
+  expect(await name({ label: ['a', 'b'] })).toEqual([[1, 'b', undefined], [5, undefined, undefined]]); // prettier-ignore
+  const items = [{ key: 5, value: { name: 'dog', display_name: 'Dog' } }];
+  expect(await name({ label_items: items })).toEqual([[1, undefined, undefined], [5, 'dog', 'Dog']]); // prettier-ignore
+  await expect(name({ label: 'a', label_items: items })).rejects.toThrow(/exclude each other/);
 });

@@ -7,6 +7,7 @@ import {
   normalizedLandmarkListVectorHasMinSize,
   normalizedRectVectorHasMinSize,
 } from './collection-size.ts';
+import { detectionLabelIdToText } from './detection-labels.ts';
 import { detectionLetterboxRemoval, detectionProjection } from './detection-projection.ts';
 import { alignmentPointsRects, detectionsToRects, handDetectionsFromPoseToRects } from './detections-to-rects.ts';
 import { fromImageCalculator, toImageCalculator } from './image-conversion.ts';
@@ -37,6 +38,7 @@ export const visionCalculators: readonly NodeDefinition[] = [
   annotationOverlay,
   associationDetection,
   associationNormRect,
+  detectionLabelIdToText,
   detectionLetterboxRemoval,
   detectionProjection,
   detectionVectorHasMinSize,
