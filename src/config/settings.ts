@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { usableProcessors } from '../base/processors.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -36,7 +36,8 @@ const source = {
     fileless: true,
   }),
   model_path: z.string().min(1).optional().meta({
-    description: 'A model file, a folder of numbered versions, or a folder with graph.pbtxt. Excludes config_path.',
+    description:
+      'A model file, a folder with one or of numbered versions, or a folder with graph.pbtxt. Excludes config_path.',
     unit: 'path',
     fileless: true,
   }),
@@ -98,9 +99,10 @@ const hosts = {
     .int()
     .min(0)
     .max(1024)
-    .default(() => availableParallelism())
+    .default(() => usableProcessors())
     .meta({
-      description: 'Host processes, which run the servables; 0 runs them in the server itself (debugging).',
+      description:
+        'Host processes, which run the servables; 0 runs them in the server itself (debugging). The limit of a container counts as its cores.',
       unit: 'processes',
       defaultText: 'one per core',
     }),

@@ -1,7 +1,7 @@
-import { availableParallelism } from 'node:os';
 import { Cancellation } from '../base/cancellation.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger, LogSettings } from '../base/logger.ts';
+import { usableProcessors } from '../base/processors.ts';
 import type { HostHandler, HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import type { MetricUpdate } from '../ipc/metric-update.ts';
 import { noTiming, type RunTiming } from '../ipc/run-timing.ts';
@@ -71,7 +71,7 @@ export class Host implements HostHandler {
   start(settings: object): Promise<void> {
     const { hosts, streamLookAhead = 1 } = settings as HostSettings;
     this.#streamLookAhead = streamLookAhead;
-    this.#intraOpThreads = Math.max(1, Math.floor(availableParallelism() / Math.max(1, hosts)));
+    this.#intraOpThreads = Math.max(1, Math.floor(usableProcessors() / Math.max(1, hosts)));
     return Promise.resolve();
   }
 

@@ -7,6 +7,7 @@ import type { EntryContext, EntryResult } from './entry.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { instancesOf, toDynamicBatching, toRequestLimit } from './model-scheduling-entry.ts';
 import { toExecutionProviders, toParallelism } from './ovms-device.ts';
+import { stateFiles, toSequences } from './stateful-entry.ts';
 import { GRAPH_ONLY_KEYS, type ModelEntry, type VersionPolicy } from './ovms-schema.ts';
 
 /**
@@ -25,6 +26,7 @@ export async function readModelEntry(entry: ModelEntry, context: EntryContext): 
     intraOpThreads,
     runDeadlineMs: entry.run_deadline_ms ?? context.runDeadlineMs,
     dynamicBatching: toDynamicBatching(entry.batching),
+    sequenceBatching: toSequences(entry, context.folder),
     requestLimit: toRequestLimit(entry.rate_limit),
   };
   const basePath = resolve(context.folder, requiredBasePath(entry));
@@ -36,7 +38,8 @@ export async function readModelEntry(entry: ModelEntry, context: EntryContext): 
       const { path, files } = await modelFiles(place);
       const instances = await instancesOf(entry.instances, settings, files);
       const spec = { kind: 'model' as const, name: entry.name, version, path, ...settings, instances };
-      specs.push({ ...spec, files, fingerprint: await fingerprintOf(spec, files) });
+      const fingerprint = await fingerprintOf(spec, [...files, ...stateFiles(settings.sequenceBatching)]);
+      specs.push({ ...spec, files, fingerprint });
     } catch (error) {
       watched.push(place);
       broken.push({ kind: 'model', name: entry.name, version, reason: `${context.where}: ${messageOf(error)}` });
@@ -103,11 +106,18 @@ async function findVersions(basePath: string, entry: ModelEntry, context: EntryC
   const folders = children.filter((_, i) => isFolder[i]).map(({ name }) => name);
   const numbers = folders.filter((name) => /^[1-9]\d*$/.test(name)).sort((a, b) => Number(a) - Number(b));
   const others = folders.filter((name) => !numbers.includes(name) && !name.startsWith('.'));
+  const unnumbered = (version: string): Version => ({
+    version,
+    place: version === '1' ? basePath : join(basePath, version),
+  });
   if (others.length > 0) context.warn(`${context.where}: not version numbers, so ignored: ${others.join(', ')}`);
   if (numbers.length === 0) {
-    const names = children.map(({ name }) => name);
+    const names = children.filter((_, i) => isFolder[i] === false).map(({ name }) => name);
+    // As KServe's storage initializer leaves a file, or a folder that has no versions, at /mnt/models.
+    if (names.some(isModelFile)) return chosenVersions(['1'], entry.model_version_policy).map(unnumbered);
     const hint =
-      conversionHint(names) ?? `sub-folders 1, 2, … with an ONNX file each, or the path of one ONNX file, expected`;
+      conversionHint(names) ??
+      `sub-folders 1, 2, … with an ONNX file each, or an ONNX file, or the path of one, expected`;
     throw invalid(`base_path: no version of the model in "${basePath}": ${hint}`);
   }
   return chosenVersions(numbers, entry.model_version_policy).map((version) => ({
