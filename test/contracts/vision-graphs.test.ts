@@ -1,10 +1,13 @@
 /** The graphs of `graphs/vision.json` beside holistic tracking, which `test/conformance/holistic.test.ts` grades. */
 import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Detection, Landmark } from '../../src/calculators/message-types.ts';
 import type { Image } from '../../src/media/image.ts';
 import { ROOT } from '../support/paths.ts';
 import { readImage, VisionGraph } from '../support/vision-graph.ts';
+
+// Each test loads its models, whatever else the machine does.
+vi.setConfig({ testTimeout: 60_000 });
 
 const astronaut = await readImage(`${ROOT}/test/fixtures/media/astronaut.png`);
 const nobody: Image = { ...astronaut, width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(120) };
