@@ -46,8 +46,8 @@ export interface SequenceState {
   readonly datatype?: TensorSpec['datatype'] | undefined;
   /** Without the batch; −1 is any. Undefined: that of the model's input. */
   readonly shape?: readonly number[] | undefined;
-  /** Of the first request; undefined: zeros of `shape`, its −1 as 1. */
-  readonly initial: { readonly shape: readonly number[]; readonly file: string | undefined } | undefined;
+  /** Of the first request. Without a shape: `shape`, its −1 as 1; without a file: zeros. The file's path is absolute. */
+  readonly initial: { readonly shape: readonly number[] | undefined; readonly file: string | undefined } | undefined;
 }
 
 /** Triton's `sequence_batching`: requests of one correlation id go to one slot. */

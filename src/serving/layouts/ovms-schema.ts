@@ -168,9 +168,52 @@ const ownModelKeys = {
     }),
 };
 
+/** Of models whose requests belong to sequences: OVMS's keys and ours beside them. */
+const statefulKeys = {
+  stateful: z.boolean().optional().meta({
+    description:
+      'Requests belong to sequences, and the model keeps state from one to the next: `states` says which, see [models.md](models.md).',
+  }),
+  max_sequence_number: count(1).optional().meta({
+    description:
+      'Sequences that may be under way at once in each host that has the model; one more is refused with UNAVAILABLE. Default 500.',
+    unit: 'sequences',
+  }),
+  idle_sequence_cleanup: z.boolean().optional().meta({
+    description: 'Sequences that are silent for `sequence_idle_timeout_ms` end. Default true.',
+  }),
+  low_latency_transformation: z.boolean().optional().meta({
+    description: 'Only false: export the ONNX file with its state as inputs and outputs, for one step.',
+  }),
+  states: z
+    .array(
+      strictObject({
+        input: z.string().min(1).meta({ description: 'Input that takes the state. Required.' }),
+        output: z.string().min(1).meta({ description: 'Output that it comes from. Required.' }),
+        initial_file: z.string().min(1).optional().meta({
+          description:
+            "Raw bytes of a sequence's first state, relative to the configuration file's folder. Default zeros.",
+        }),
+      }),
+    )
+    .min(1)
+    .optional()
+    .meta({
+      description:
+        'Of a stateful model: outputs that are inputs of the next request of the sequence, as `{"input": …, "output": …, "initial_file": …}`. Clients neither send nor get them.',
+      ours: true,
+    }),
+  sequence_idle_timeout_ms: timer.min(1).optional().meta({
+    description: 'A sequence without any request for so long has ended. Default 300000.',
+    unit: 'milliseconds',
+    ours: true,
+  }),
+};
+
 /** What only a model may say. */
 const modelKeys = {
   ...ownModelKeys,
+  ...statefulKeys,
   model_version_policy: versionPolicy.optional().meta({
     description:
       'Which numbered sub-folders are served. Default the highest; the highest served is the default version.',

@@ -8,6 +8,7 @@ import { fingerprintOf } from '../fingerprint.ts';
 import { readGraphEntry } from '../graph-entry.ts';
 import { instancesOf } from '../model-scheduling-entry.ts';
 import { readRuntimeEntry } from '../runtime-entry.ts';
+import { stateFiles } from '../stateful-entry.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { ModelVersion, RepositoryContext } from './model-folder.ts';
 import { isOwnParameter, ownParameters, toRequestLimit } from './own-parameters.ts';
@@ -79,9 +80,6 @@ function threadsOf({ config, file }: ModelVersion): number | undefined {
 
 const warmupFiles = (samples: ModelSpec['warmup'] = []): string[] =>
   samples.flatMap(({ inputs }) => inputs.flatMap(({ data }) => (typeof data === 'object' ? [data.file] : [])));
-
-const stateFiles = (sequences: ModelSpec['sequenceBatching']): string[] =>
-  (sequences?.states ?? []).flatMap(({ initial }) => (initial?.file === undefined ? [] : [initial.file]));
 
 /** A user's class or object. `parameters` are its own, without `export`, which says which export of the module it is. */
 export async function runtimeVersion(model: ModelVersion, context: RepositoryContext): Promise<RuntimeSpec> {
