@@ -1,5 +1,3 @@
-import { MillraceError } from '../base/errors.ts';
-import { didYouMean } from '../base/nearest.ts';
 import type { Logger, LogSettings } from '../base/logger.ts';
 import type { ServableDescription } from '../ipc/description.ts';
 import type { HostClient } from '../ipc/host-client.ts';
@@ -11,6 +9,7 @@ import { HostPool, type HostPoolOptions, type HostSlot } from './host-pool.ts';
 import { limitCalls, limitLoad, ownHosts } from './own-hosts.ts';
 import { ModelMirrors } from './model-mirrors.ts';
 import type { BrokenServable, LoadedServables, ServableSpec } from './servable-spec.ts';
+import { malformedVersion, notReady, unknownServable, unknownVersion, unloadedServable } from './servable-faults.ts';
 import { areDecimal, findVersion, inOrder } from './versions.ts';
 
 /** One version of a servable: what serves it now, and what is about to. */
@@ -376,35 +375,15 @@ export class ModelRepository implements AsyncDisposable {
       const ready = versions.findLast((entry) => entry.current?.isReady);
       if (ready !== undefined) return ready;
       if (versions.every((entry) => entry.isUnloaded)) {
-        const text = `Request for unknown model: '${name}' has no available versions: it was unloaded`;
-        throw notFound('SERVABLE_NOT_FOUND', name, text);
+        throw unloadedServable(name);
       }
-      throw this.#notReady(versions.at(-1) as Entry);
+      throw notReady(this.status(versions.at(-1) as Entry));
     }
-    if (!/^\d+$/.test(version) && areDecimal(versions)) {
-      throw new MillraceError(
-        'VERSION_NOT_FOUND',
-        version.startsWith('-')
-          ? `invalid model version specified '${version}' for model '${name}'`
-          : `failed to get model version from specified version string '${version}' for model '${name}': a number above 0 expected`,
-        { code: 'INVALID_ARGUMENT', details: { servable: name, version } },
-      );
-    }
+    if (!/^\d+$/.test(version) && areDecimal(versions)) throw malformedVersion(name, version);
     const entry = findVersion(versions, version);
-    if (entry === undefined) {
-      throw notFound('VERSION_NOT_FOUND', name, `Request for unknown model: '${name}' version ${version} is not found`);
-    }
-    if (entry.current?.isReady !== true) throw this.#notReady(entry);
+    if (entry === undefined) throw unknownVersion(name, version);
+    if (entry.current?.isReady !== true) throw notReady(this.status(entry));
     return entry;
-  }
-
-  #notReady(entry: Entry): MillraceError {
-    const { state, reason } = this.status(entry);
-    return new MillraceError(
-      'SERVABLE_NOT_READY',
-      `Request for unknown model: '${entry.name}'${entry.version === '' ? '' : ` version ${entry.version}`} is not at ready state: ${state}${reason === '' ? '' : `, ${reason}`}`,
-      { details: { servable: entry.name, version: entry.version, state } },
-    );
   }
 }
 
@@ -417,14 +396,4 @@ function newEntry(name: string, version: string, kind: ServableKind): Entry {
 function mayCome({ current, next }: Entry): boolean {
   const newest = next ?? current;
   return newest !== undefined && (!newest.isSettled || newest.awaitsHost);
-}
-
-/** The fault of a request for a name that is not among `known`. */
-export function unknownServable(name: string, known: readonly string[]): MillraceError {
-  const text = `Request for unknown model: '${name}' is not found${didYouMean(name, known)}`;
-  return notFound('SERVABLE_NOT_FOUND', name, text);
-}
-
-function notFound(reason: 'SERVABLE_NOT_FOUND' | 'VERSION_NOT_FOUND', name: string, message: string): MillraceError {
-  return new MillraceError(reason, message, { details: { servable: name } });
 }

@@ -1,6 +1,7 @@
 import { MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { unknownServable, type ModelRepository } from './repository.ts';
+import type { ModelRepository } from './repository.ts';
+import { unknownServable } from './servable-faults.ts';
 import type { LoadedServables } from './servable-spec.ts';
 
 export interface WantedServablesOptions {
