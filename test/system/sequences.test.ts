@@ -1,0 +1,196 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KserveGrpc, type RpcOutcome } from '../support/kserve-grpc.ts';
+import { ROOT } from '../support/paths.ts';
+import { runPython } from '../support/python.ts';
+import { ScratchFolder } from '../support/scratch-folder.ts';
+import { startServer, type TestServer } from '../support/start-server.ts';
+import { until } from '../support/until.ts';
+
+const CLIENTS = join(ROOT, 'test/system/sequences/clients.py');
+const onnx = (name: string): string => join(ROOT, `test/fixtures/models/${name}.onnx`);
+
+/** The state is the sum of a sequence's inputs; CONTROLS are START, READY, END, CORRID and the rows of the run. */
+const sum = (strategy: string, more = ''): string => `
+  max_batch_size: 4
+  ${more}
+  sequence_batching {
+    ${strategy}
+    control_input [
+      { name: "START" control [{ kind: CONTROL_SEQUENCE_START int32_false_true: [0, 1] }] },
+      { name: "READY" control [{ kind: CONTROL_SEQUENCE_READY int32_false_true: [0, 1] }] },
+      { name: "END" control [{ kind: CONTROL_SEQUENCE_END int32_false_true: [0, 1] }] },
+      { name: "CORRID" control [{ kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_INT64 }] }
+    ]
+    state [{
+      input_name: "STATE_IN" output_name: "STATE_OUT" data_type: TYPE_FP32 dims: [1]
+      initial_state { name: "first" data_type: TYPE_FP32 dims: [1] ${more === '' ? 'zero_data: true' : 'data_file: "first"'} }
+    }]
+  }
+`;
+
+const TEXTS = `
+  max_batch_size: 4
+  sequence_batching {
+    direct {}
+    control_input [
+      { name: "START" control [{ kind: CONTROL_SEQUENCE_START bool_false_true: [false, true] }] },
+      { name: "CORRID" control [{ kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_STRING }] }
+    ]
+  }
+`;
+
+interface Exchange {
+  readonly model: string;
+  readonly what: string;
+  readonly id: number | string;
+  readonly start: boolean;
+  readonly end: boolean;
+  readonly values: readonly number[];
+  readonly answer:
+    | { readonly sum: number; readonly start: number; readonly end: number; readonly ready: number }
+    | { readonly grpc: string; readonly http: number; readonly text: string };
+}
+
+let folder: ScratchFolder;
+let server: TestServer;
+let exchanges: readonly Exchange[];
+
+beforeAll(async () => {
+  const recorded = await readFile(join(ROOT, 'test/system/sequences/exchanges.json'), 'utf8');
+  ({ exchanges } = JSON.parse(recorded) as { exchanges: readonly Exchange[] });
+  folder = await ScratchFolder.create();
+  const models = {
+    direct: sum('direct {} max_sequence_idle_microseconds: 60000000'),
+    oldest: sum('oldest { max_candidate_sequences: 2 } max_sequence_idle_microseconds: 60000000'),
+    many: sum('oldest { max_candidate_sequences: 64 }', 'instance_group [{ count: 2 kind: KIND_CPU }]'),
+    brief: sum('direct {} max_sequence_idle_microseconds: 50000'),
+  };
+  for (const [name, config] of Object.entries(models)) {
+    await folder.put(`${name}/config.pbtxt`, config);
+    await folder.copy(onnx('sequence_sum'), `${name}/1/model.onnx`);
+  }
+  await mkdir(join(folder.path, 'many/initial_state'));
+  await writeFile(join(folder.path, 'many/initial_state/first'), Float32Array.of(0.5));
+  await folder.put('texts/config.pbtxt', TEXTS);
+  await folder.copy(onnx('sequence_text'), 'texts/1/model.onnx');
+  server = await startServer({ flags: ['--model_repository', folder.path, '--hosts', '2'] });
+});
+afterAll(async () => {
+  await server.stop();
+  await folder[Symbol.asyncDispose]();
+});
+
+const ask = async (via: string, task: object): Promise<unknown> =>
+  await runPython(CLIENTS, { via, grpc: server.grpcAddress, http: server.restUrl.replace('http://', ''), ...task });
+
+const step = (model: string, id: number | string, value: number, flags = '') => ({
+  model,
+  id,
+  values: [value],
+  start: flags.includes('S'),
+  end: flags.includes('E'),
+});
+
+/** Sends a request without tritonclient. */
+async function infer(grpc: KserveGrpc, model: string, id: number, value: number, flags = ''): Promise<RpcOutcome> {
+  return await grpc.unary('ModelInfer', {
+    model_name: model,
+    parameters: {
+      sequence_id: { int64_param: id },
+      sequence_start: { bool_param: flags.includes('S') },
+      sequence_end: { bool_param: flags.includes('E') },
+    },
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 1] }],
+    raw_input_contents: [Buffer.from(Float32Array.of(value).buffer)],
+  });
+}
+
+const activeIn = async (model: string): Promise<number> => {
+  const text = await (await fetch(`${server.restUrl}/metrics`)).text();
+  return Number(new RegExp(`millrace_active_sequences\\{name="${model}",version="1"\\} (\\d+)`).exec(text)?.[1]);
+};
+
+describe.each(['grpc', 'http', 'stream'] as const)('tritonclient, %s', (via) => {
+  it('is answered as a live Triton has answered it', async () => {
+    const answers = await ask(via, { steps: exchanges });
+    const expected = exchanges.map(({ answer, id }) => {
+      if ('sum' in answer) {
+        const { sum: total, start, ready, end } = answer;
+        return { SUM: [total], CONTROLS: [start, ready, end, id, expect.any(Number) as number] };
+      }
+      const status = { grpc: `StatusCode.${answer.grpc}`, http: String(answer.http), stream: null }[via];
+      return { status, text: answer.text };
+    });
+    expect(answers).toEqual(expected);
+  });
+
+  it('texts are ids of models that want texts', async () => {
+    const steps = [
+      step('texts', 'é 1', 1, 'S'),
+      step('texts', 'é 1', 2),
+      step('texts', 7, 3, 'S'),
+      step('direct', 'x', 1, 'S'),
+    ];
+    expect(await ask(via, { steps })).toMatchObject([
+      { ID: ['é 1'], STARTED: [true] },
+      { ID: ['é 1'], STARTED: [false] },
+      {
+        text: "parameter 'sequence_id': the integer 7 given, a string expected for control input 'CORRID' of model 'texts'",
+      },
+      { text: expect.stringContaining('the string "x" given, an integer of at most') as string },
+    ]);
+  });
+});
+
+it('sequences of many clients, in two hosts and beyond the slots, add up right', async () => {
+  for (const [model, first] of [
+    ['many', 0.5],
+    ['direct', 0],
+    ['oldest', 0],
+  ] as const) {
+    const sums = (await ask('parallel', { model, clients: 8, length: 12 })) as Record<string, number[]>;
+    for (let client = 1; client <= 8; client++) {
+      const expected = Array.from({ length: 12 }, (_, at) => first + (at + 1) * client * 100 + (at * (at + 1)) / 2);
+      expect(sums[client]).toEqual(expected);
+    }
+  }
+});
+
+it('a sequence that is silent has ended', async () => {
+  const grpc = new KserveGrpc(server.grpcAddress);
+  try {
+    expect((await infer(grpc, 'brief', 1, 1, 'S')).code).toBe(0);
+    await until(async () => (await activeIn('brief')) === 0);
+    const late = await infer(grpc, 'brief', 1, 1);
+    expect(late.text).toContain("inference request for sequence 1 to model 'brief' must specify the START flag");
+  } finally {
+    grpc.close();
+  }
+});
+
+it('what clients are told of the model leaves out what the server adds', async () => {
+  const told = (await (await fetch(`${server.restUrl}/v2/models/direct`)).json()) as Record<string, { name: string }[]>;
+  expect(told['inputs']?.map(({ name }) => name)).toEqual(['INPUT']);
+  expect(told['outputs']?.map(({ name }) => name)).toEqual(['SUM', 'CONTROLS']);
+});
+
+it('a host that dies takes its sequences along; the next request is told so', async () => {
+  const grpc = new KserveGrpc(server.grpcAddress);
+  try {
+    const ids = Array.from({ length: 8 }, (_, at) => 100 + at);
+    for (const id of ids) expect((await infer(grpc, 'many', id, 1, 'S')).code).toBe(0);
+    await until(async () => (await activeIn('many')) === 8);
+    const [host] = server.children();
+    process.kill(host?.pid as number, 'SIGKILL');
+    await until(async () => (await activeIn('many')) === 4);
+    const outcomes = await Promise.all(ids.map((id) => infer(grpc, 'many', id, 1)));
+    const texts = outcomes.map(({ text }) => text);
+    expect(texts.filter((text) => text.includes('must specify the START flag')).length).toBe(4);
+    expect(texts.find((text) => text !== '')).toContain('its host was lost, and its state with it');
+    await until(async () => (await infer(grpc, 'many', 100, 1, 'S')).code === 0);
+  } finally {
+    grpc.close();
+  }
+});
