@@ -194,3 +194,60 @@ it('a host that dies takes its sequences along; the next request is told so', as
     grpc.close();
   }
 });
+
+describe('a stateful model of config.json', () => {
+  let stateful: TestServer;
+  let grpc: KserveGrpc;
+  beforeAll(async () => {
+    const states = [{ input: 'state_in', output: 'state_out' }];
+    const entry = { name: 'sensor', base_path: join(ROOT, 'models/sensor_gru'), stateful: true, states };
+    stateful = await startServer({ config: { model_config_list: [{ config: { ...entry, max_sequence_number: 2 } }] } });
+    grpc = new KserveGrpc(stateful.grpcAddress);
+  });
+  afterAll(async () => {
+    grpc.close();
+    await stateful.stop();
+  });
+
+  const send = (id: number, signal: readonly number[], flags = ''): Promise<RpcOutcome> =>
+    grpc.unary('ModelInfer', {
+      model_name: 'sensor',
+      parameters: {
+        sequence_id: { int64_param: id },
+        sequence_start: { bool_param: flags.includes('S') },
+        sequence_end: { bool_param: flags.includes('E') },
+      },
+      inputs: [{ name: 'signal', datatype: 'FP32', shape: [1, signal.length] }],
+      raw_input_contents: [Buffer.from(Float32Array.from(signal).buffer)],
+    });
+
+  it('scores a signal in chunks as Python does that hands its state on by hand', async () => {
+    const { chunks, signal, scores } = JSON.parse(
+      await readFile(join(ROOT, 'test/fixtures/anomaly.json'), 'utf8'),
+    ) as Record<'chunks' | 'signal' | 'scores', number[]>;
+    const found: number[] = [];
+    let at = 0;
+    for (const [i, length] of chunks.entries()) {
+      const outcome = await send(1, signal.slice(at, at + length), i === 0 ? 'S' : i === chunks.length - 1 ? 'E' : '');
+      expect(outcome.text).toBe('');
+      const [response] = outcome.responses as { outputs: { name: string }[]; raw_output_contents: Buffer[] }[];
+      expect(response?.outputs.map(({ name }) => name)).toEqual(['scores']);
+      found.push(...new Float32Array(new Uint8Array(response?.raw_output_contents[0] ?? []).buffer));
+      at += length;
+    }
+    expect(found.length).toBe(scores.length);
+    for (const [i, score] of scores.entries()) expect(found[i]).toBeCloseTo(score, 4);
+  });
+
+  it('refuses sequences beyond max_sequence_number, and takes them when another one has ended', async () => {
+    for (const id of [11, 12]) expect((await send(id, [0], 'S')).code).toBe(0);
+    const third = await send(13, [0], 'S');
+    expect(third).toMatchObject({
+      code: 14,
+      text: expect.stringContaining("model 'sensor' has 2 sequences under way") as string,
+    });
+    await send(11, [0], 'E');
+    expect((await send(13, [0], 'SE')).code).toBe(0);
+    await send(12, [0], 'E');
+  });
+});
