@@ -4,15 +4,13 @@
  *   npm run bench -- --only unary,rest          these loads only; nothing is written
  *   npm run bench -- --rounds 5 --seconds 10
  *   npm run bench -- --without millrace         the peers only; nothing is written
- *   npm run bench -- --perf-analyzer            Triton's own load generator against our server: does it run
+ *   npm run bench -- --perf-analyzer            Triton's own load generator against our server, see perf-analyzer.ts
  */
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
-import { ROOT } from '../test/support/paths.ts';
+import { parseArgs } from 'node:util';
 import { buildLoadgen, measure, type Measured } from './loadgen.ts';
 import { LOADS, type Load, type LoadFlags, type PeerName } from './loads.ts';
 import { startMillrace, startMlserver, startTriton, type Peer } from './peers.ts';
+import { runPerfAnalyzer } from './perf-analyzer.ts';
 import { writeSection } from './performance-page.ts';
 import { loadRows, spread, toMarkdown, type LoadReport, type Result } from './report.ts';
 import { measureResponsiveness } from './responsiveness.ts';
@@ -79,15 +77,6 @@ class AsyncStack implements AsyncDisposable {
   }
 }
 
-async function runPerfAnalyzer(): Promise<void> {
-  await using server = await startMillrace();
-  const binary = join(ROOT, '../shared/peers/perf_analyzer/perf_analyzer');
-  const load = ['-m', 'identity', '-i', 'grpc', '--shape', 'INPUT0:4', '-p', '1000'];
-  // Its three windows must agree within 10 %: not so on a busy machine.
-  const { stdout } = await promisify(execFile)(binary, [...load, '-u', server.grpcAddress, '-s', '50']);
-  console.log(stdout);
-}
-
 const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
@@ -99,7 +88,7 @@ const { values: options } = parseArgs({
 });
 
 async function main(): Promise<void> {
-  if (options['perf-analyzer']) return runPerfAnalyzer();
+  if (options['perf-analyzer']) return runPerfAnalyzer(options.only);
   const only = options.only?.split(',');
   const without = new Set(options.without.split(',').filter((name) => name !== ''));
   const ids = [...LOADS.map(({ id }) => id), 'live'];

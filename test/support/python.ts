@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { ROOT } from './paths.ts';
 
+/** As scripts/python-env.sh has them. */
+type Environment = 'clients' | 'mlserver' | 'kubernetes';
+
 interface Finished {
   readonly code: number | null;
   readonly stdout: string;
@@ -23,7 +26,7 @@ async function runToEnd(command: string, args: readonly string[], input: string)
 }
 
 /** The interpreter of an environment of scripts/python-env.sh, which is made first where it is absent or stale. */
-export async function pythonPath(environment: 'clients' | 'mlserver' = 'clients'): Promise<string> {
+export async function pythonPath(environment: Environment = 'clients'): Promise<string> {
   const { code, stdout, stderr } = await runToEnd('bash', ['scripts/python-env.sh', environment], '');
   if (code !== 0) throw new Error(`scripts/python-env.sh ended with ${code}:\n${stderr}`);
   return stdout.trim();
@@ -33,8 +36,8 @@ export async function pythonPath(environment: 'clients' | 'mlserver' = 'clients'
  * Runs a script of this repository with `input` as JSON on its standard input. The last line that it prints must be JSON
  * and is returned; any other exit code than 0 throws with what it wrote to stderr.
  */
-export async function runPython(script: string, input: unknown): Promise<unknown> {
-  const { code, stdout, stderr } = await runToEnd(await pythonPath(), [script], JSON.stringify(input));
+export async function runPython(script: string, input: unknown, environment?: Environment): Promise<unknown> {
+  const { code, stdout, stderr } = await runToEnd(await pythonPath(environment), [script], JSON.stringify(input));
   if (code !== 0) throw new Error(`${script} ended with ${code}:\n${stderr}\n${stdout}`);
   const last = stdout.trim().split('\n').at(-1) ?? '';
   return JSON.parse(last);
