@@ -1,7 +1,7 @@
 export { Timestamp, nextTimestamp, prevTimestamp, isRangeTimestamp, timestampName } from './timestamp.ts';
 export type { Packet } from './packet.ts';
 export { PacketType, OneOfType, SameAsType, anyPacket, oneOf, sameAs } from './packet-type.ts';
-export { GraphError, type GraphErrorOptions, type RunFault } from './graph-error.ts';
+export { GraphError, type GraphErrorOptions, type Phase, type RunFault } from './graph-error.ts';
 export {
   createGraphConfig,
   type ExecutorConfig,

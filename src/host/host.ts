@@ -11,6 +11,7 @@ import type { ModelSession, RunMonitor } from '../runtime/model-session.ts';
 import { readSharedInputs, writeSharedOutputs } from '../shared-memory/shared-tensors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { loadEnsemble } from './ensemble-servable.ts';
+import { GraphMeter } from './graph/graph-meter.ts';
 import { loadGraph } from './graph/graph-servable.ts';
 import type { GraphLoad, HostSpec, ModelLoad, RuntimeLoad } from './host-spec.ts';
 import { Lease } from './lease.ts';
@@ -29,7 +30,7 @@ export interface FrontLink extends RemoteModels {
   /** As of `RunMonitor`. */
   runStarted(deadlineMs: number): Promise<void> | undefined;
   runEnded(loadId: number, timing: RunTiming): void;
-  /** A runtime measured something itself. */
+  /** A runtime measured something itself, or nodes of a graph ran. */
   metered(loadId: number, updates: readonly MetricUpdate[]): void;
 }
 
@@ -176,7 +177,7 @@ export class Host implements HostHandler {
       case 'runtime':
         return this.#loadRuntime(loadId, spec);
       case 'graph':
-        return this.#loadGraphAlone(spec);
+        return this.#loadGraphAlone(loadId, spec);
       case 'remote':
         return Promise.resolve(new ModelServable(new RemoteModelSession(loadId, spec, this.#front)));
       case 'ensemble':
@@ -212,17 +213,14 @@ export class Host implements HostHandler {
   }
 
   /** With the models that it brings; one that fails is told of as if it were not there. */
-  async #loadGraphAlone(spec: GraphLoad): Promise<HostServable> {
+  async #loadGraphAlone(loadId: number, spec: GraphLoad): Promise<HostServable> {
     for (const model of spec.models ?? []) {
       await this.#load(this.#nextOwnId--, { ...model, kind: 'model' }).catch((error: unknown) => {
         this.#logger.error({ servable: model.name, error: messageOf(error) }, 'model of a graph failed to load');
       });
     }
-    return this.#loadGraph(spec);
-  }
-
-  #loadGraph(spec: GraphLoad): Promise<HostServable> {
-    return loadGraph(spec, () => this.#modelService(), this.#logger);
+    const meter = new GraphMeter((updates) => this.#front.metered(loadId, updates));
+    return loadGraph(spec, () => this.#modelService(), this.#logger, meter);
   }
 
   /** The models that one graph run takes; `release` gives them back. */

@@ -7,6 +7,7 @@ import type { Parameters } from '../../tensor/parameters.ts';
 import { Uint64 } from '../../tensor/parameters.ts';
 import type { Lease } from '../lease.ts';
 import { packetFault, startFault } from './graph-faults.ts';
+import type { GraphMeter } from './graph-meter.ts';
 import { EncodedImage } from './image-packets.ts';
 import { packetBytes } from './packet-bytes.ts';
 import type { GraphScripts } from './graph-scripts.ts';
@@ -43,6 +44,8 @@ export interface GraphProgram {
   readonly takeModels: TakeModels;
   /** Undefined: the graph does not ask for traces of its sessions. */
   readonly traces?: SessionTraces | undefined;
+  /** Undefined: nobody asks what its nodes do. */
+  readonly meter?: GraphMeter | undefined;
   /** Undefined: none of its nodes runs a user's script. */
   readonly scripts?: GraphScripts | undefined;
   /** Each run holds it to its very end, also one whose session was aborted long before: what all runs share closes after them. */
@@ -110,13 +113,12 @@ export function createRun(
       scripts.service(parameters.first ?? {}, (timestamp) => parameters.at(timestamp)),
     );
   }
-  const counted = onCall === undefined ? {} : { onNodeRun: both(onCall, trace) };
   const run = new GraphRun(program.graph, {
     services,
     sizeOf: packetBytes,
     maxQueueBytes,
     ...trace?.hooks,
-    ...counted,
+    ...calledOf(program.meter, trace, onCall),
   });
   return {
     run,
@@ -128,10 +130,19 @@ export function createRun(
   };
 }
 
-function both(onCall: () => void, trace: SessionTrace | undefined): NonNullable<GraphRunOptions['onNodeRun']> {
-  return (...call) => {
-    trace?.hooks.onNodeRun(...call);
-    onCall();
+/** Tells all who want to know of calls. */
+function calledOf(
+  meter: GraphMeter | undefined,
+  trace: SessionTrace | undefined,
+  onCall: (() => void) | undefined,
+): Pick<GraphRunOptions, 'onNodeRun'> {
+  if (meter === undefined && onCall === undefined) return {};
+  return {
+    onNodeRun: (node, microseconds, phase, timestamp) => {
+      meter?.called(node, microseconds, phase);
+      trace?.hooks.onNodeRun(node, microseconds, phase, timestamp);
+      onCall?.();
+    },
   };
 }
 

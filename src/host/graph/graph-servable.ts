@@ -21,6 +21,7 @@ import { Lease } from '../lease.ts';
 import type { HostServable } from '../servable.ts';
 import { withCallDeadline } from './call-deadline.ts';
 import { describeGraph, graphWarnings } from './describe.ts';
+import type { GraphMeter } from './graph-meter.ts';
 import { createProgram, type GraphProgram, type TakeModels } from './graph-program.ts';
 import { GraphScripts } from './graph-scripts.ts';
 import { GraphSession } from './graph-session.ts';
@@ -30,7 +31,12 @@ import { inferOnce } from './unary.ts';
 import { loadUserCalculators } from './user-calculators.ts';
 
 /** @throws MillraceError GRAPH_INVALID naming the file, the line and the fault */
-export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger: Logger): Promise<HostServable> {
+export async function loadGraph(
+  spec: GraphLoad,
+  takeModels: TakeModels,
+  logger: Logger,
+  meter?: GraphMeter,
+): Promise<HostServable> {
   const { graphPath, callDeadlineMs = 0, loadTimeoutMs = 0 } = spec;
   const importModule = newModules(loadTimeoutMs);
   const graph = await readGraph(graphPath, await calculatorsFor(spec, importModule));
@@ -47,12 +53,16 @@ export async function loadGraph(spec: GraphLoad, takeModels: TakeModels, logger:
     callDeadlineMs,
     logger: logger.child({ servable: spec.name }),
   });
-  const shared = new Lease({ close: async () => scripts?.close() }, (error) => {
+  const close = async (): Promise<void> => {
+    meter?.close();
+    await scripts?.close();
+  };
+  const shared = new Lease({ close }, (error) => {
     logger.error({ servable: name, error: messageOf(error) }, 'scripts failed to close');
   });
   const traces = graph.trace && new SessionTraces(graph, name, graph.trace, logger);
   const program = createProgram(
-    { name, version, graph, automaticTimestamps, newestInputs, quota, takeModels, scripts, shared, traces },
+    { name, version, graph, automaticTimestamps, newestInputs, quota, takeModels, scripts, shared, traces, meter },
     graph.inputStreams.map((port) => ({ name: port.name, form: formOf(port), type: port.type })),
     graph.outputStreams.map((port) => ({
       name: port.name,

@@ -174,6 +174,7 @@ export class GraphSession implements HostSession {
       this.#waiting.remove(old);
       this.#dropped += old.packets.length;
       this.#output.dropped(old.packets.length, old.request);
+      this.#program.meter?.dropped('newest_input', old.packets.length);
     }
   }
 
@@ -296,6 +297,7 @@ export class GraphSession implements HostSession {
     this.#droppedInGraph += packets;
     this.#dropped += packets;
     this.#output.dropped(packets);
+    this.#program.meter?.dropped('queue_policy', packets);
   }
 
   #withDrops(response: InferenceResponse): InferenceResponse {
