@@ -5,7 +5,7 @@ import type { HostClient } from '../ipc/host-client.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { HostSlot } from './host-pool.ts';
 import { RequestRate } from './request-rate.ts';
-import { SequencePlaces } from './sequence-places.ts';
+import { SequencePlaces, type SequencePlacesOptions } from './sequence-places.ts';
 import type { ServableSpec } from './servable-spec.ts';
 
 const SHORT_QUEUE_MS = 5;
@@ -51,8 +51,8 @@ export class Deployment {
     this.slots = slots;
     const limit = spec.kind === 'model' ? spec.requestLimit : undefined;
     this.rate = limit && new RequestRate(spec.name, limit);
-    const sequences = spec.kind === 'model' ? spec.sequenceBatching : undefined;
-    this.#sequences = sequences && new SequencePlaces(spec.name, sequences.maxIdleUs / 1000, onSequences);
+    const sequences = sequencesOf(spec);
+    this.#sequences = sequences && new SequencePlaces(spec.name, sequences, onSequences);
     for (const slot of slots) this.#states.set(slot, 'loading');
   }
 
@@ -115,8 +115,13 @@ export class Deployment {
     this.#reason = reason;
   }
 
-  /** For a session: the host with the fewest calls and sessions under way among those that have it. */
-  pickForSession(): HostClient | undefined {
+  /**
+   * For a session: the host where the sequence lives that `first` names, else the one with the fewest calls and sessions under
+   * way among those that have it.
+   */
+  pickForSession(first?: InferenceRequest): HostClient | undefined {
+    const home = first && this.#sequences?.hostOf(first);
+    if (home !== undefined) return home;
     let best: HostClient | undefined;
     for (const slot of this.slots) {
       const client = this.#clientIn(slot);
@@ -198,4 +203,16 @@ export class Deployment {
   #isGivenUp(slot: HostSlot): boolean {
     return (this.#losses.get(slot) ?? 0) >= MAX_LOSSES;
   }
+}
+
+/** Without a word of when a sequence of a runtime has ended. */
+const RUNTIME_IDLE_MS = 600_000;
+
+/** How its requests keep together; undefined: they need not. A runtime keeps its sequences itself, whatever it does in them. */
+function sequencesOf(spec: ServableSpec): SequencePlacesOptions | undefined {
+  if (spec.kind === 'model' && spec.sequenceBatching !== undefined) {
+    return { maxIdleMs: spec.sequenceBatching.maxIdleUs / 1000, mustStart: true };
+  }
+  const hasSeveral = spec.kind === 'runtime' && spec.instances > 1;
+  return hasSeveral ? { maxIdleMs: RUNTIME_IDLE_MS, mustStart: false } : undefined;
 }

@@ -238,7 +238,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   openSession(first: InferenceRequest, context: CallContext, sink: SessionSink): Session {
     const entry = this.#resolveForSession(first);
     const deployment = entry.current;
-    const host = deployment?.pickForSession();
+    const host = deployment?.pickForSession(first);
     if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
     const telemetry = this.#admitSession(entry);
     const session: ServingSession = new ServingSession({

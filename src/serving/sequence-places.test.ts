@@ -18,7 +18,7 @@ beforeEach(() => {
     { name: 'b', isLost: false },
   ];
   count = 0;
-  places = new SequencePlaces('m', 10_000, (change) => (count += change));
+  places = new SequencePlaces('m', { maxIdleMs: 10_000, mustStart: true }, (change) => (count += change));
 });
 afterEach(() => {
   places.clear();
@@ -146,4 +146,15 @@ it('what comes behind a large request waits for its answer, since it could overt
 it('the number of ids is bounded', async () => {
   for (let id = 1n; id <= 65_536n; id++) await send(id, 'S');
   await expect(send(70_000n, 'S')).rejects.toThrow("model 'm' has 65536 sequences under way, which is the limit");
+});
+
+it('where the host keeps no book of sequences, any request with an id begins one', async () => {
+  places = new SequencePlaces('m', { maxIdleMs: 10_000, mustStart: false }, (change) => (count += change));
+  expect([await send(1n), await send(2n), await send(1n), await send(2n)]).toEqual(['a', 'b', 'a', 'b']);
+  expect(places.hostOf(request(2n, ''))).toBe(hosts[1]);
+  expect(places.hostOf(request(3n, ''))).toBeUndefined();
+  hosts[0].isLost = true;
+  expect(places.hostOf(request(1n, ''))).toBeUndefined();
+  await expect(send(1n)).rejects.toThrow('its host was lost, and its state with it');
+  expect(await send(1n)).toBe('b'); // it was told, and goes on
 });

@@ -1,4 +1,4 @@
-import { MillraceError } from '../base/errors.ts';
+import { MillraceError, type Reason } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { sequenceStep, type SequenceStep } from '../tensor/sequence.ts';
 
@@ -13,6 +13,9 @@ const MAX_PLACES = 65_536;
 /** A request with more bytes may be overtaken on its way to the host by smaller ones behind it. */
 const ORDERED_BYTES = 8192;
 
+/** The request has run, so its sequence has begun. */
+const RUN_FAILED: readonly Reason[] = ['MODEL_FAILED', 'RUNTIME_FAILED'];
+
 /** How often it is looked for sequences that have gone silent, at most. */
 const SWEEP_MS = 1000;
 
@@ -26,13 +29,20 @@ interface Place<Host> {
   large: Promise<unknown> | undefined;
 }
 
+export interface SequencePlacesOptions {
+  /** As the hosts have it: an id is forgotten when it has been silent for so long; 0: never. */
+  readonly maxIdleMs: number;
+  /** The host knows its sequences, and refuses a request of none. Else any request with an id begins one. */
+  readonly mustStart: boolean;
+}
+
 /**
  * In which host each sequence of one servable lives: all requests of a correlation id go to the host that got the first one.
  * Times are in ms, as of `performance.now()`.
  */
 export class SequencePlaces<Host extends SequenceHost> {
   readonly #model: string;
-  readonly #maxIdleMs: number;
+  readonly #options: SequencePlacesOptions;
   readonly #onCount: (change: number) => void;
   readonly #places = new Map<bigint | string, Place<Host>>();
   /** How many of them are where. */
@@ -40,13 +50,10 @@ export class SequencePlaces<Host extends SequenceHost> {
   #timer: NodeJS.Timeout | undefined;
   #count = 0;
 
-  /**
-   * @param maxIdleMs as the hosts have it: an id is forgotten when it has been silent for so long; 0: never
-   * @param onCount the number of sequences that live has changed by so many
-   */
-  constructor(model: string, maxIdleMs: number, onCount: (change: number) => void) {
+  /** @param onCount the number of sequences that live has changed by so many */
+  constructor(model: string, options: SequencePlacesOptions, onCount: (change: number) => void) {
     this.#model = model;
-    this.#maxIdleMs = maxIdleMs;
+    this.#options = options;
     this.#onCount = onCount;
   }
 
@@ -68,7 +75,8 @@ export class SequencePlaces<Host extends SequenceHost> {
     const step = sequenceStep(request.parameters);
     const { id } = step;
     const known = id === undefined ? undefined : this.#known(id, step);
-    if (id === undefined || (known === undefined && !step.isStart)) return await send(hosts[0]);
+    const begins = known === undefined && this.#mayBegin(step);
+    if (id === undefined || (known === undefined && !begins)) return await send(hosts[0]);
     const place = known ?? this.#begin(id, hosts);
     if (step.isStart || step.isEnd) place.hasEnded = step.isEnd;
     place.underWay++;
@@ -79,7 +87,7 @@ export class SequencePlaces<Host extends SequenceHost> {
     } catch (error) {
       const { reason, details } = MillraceError.from(error);
       // Its host does not know it, or did not let it begin. After a run that failed it goes on.
-      const isUnknown = details['sequence'] !== undefined || (known === undefined && reason !== 'MODEL_FAILED');
+      const isUnknown = details['sequence'] !== undefined || (known === undefined && !RUN_FAILED.includes(reason));
       if (isUnknown) place.hasEnded = true;
       throw error;
     } finally {
@@ -87,6 +95,13 @@ export class SequencePlaces<Host extends SequenceHost> {
       place.lastUsed = performance.now();
       if (place.underWay === 0 && place.hasEnded) this.#forget(id, place);
     }
+  }
+
+  /** Where the sequence of a request lives, if it does. */
+  hostOf({ parameters }: InferenceRequest): Host | undefined {
+    const { id } = sequenceStep(parameters);
+    const place = id === undefined ? undefined : this.#places.get(id);
+    return place?.host.isLost === false ? place.host : undefined;
   }
 
   /** A host was lost: its sequences live no more. They are remembered for as long as they might have been silent. */
@@ -112,6 +127,10 @@ export class SequencePlaces<Host extends SequenceHost> {
       `inference request for sequence ${id} to model '${this.#model}' must specify the START flag on the first request of the sequence: its host was lost, and its state with it`,
       { details: { model: this.#model, sequence: String(id) } },
     );
+  }
+
+  #mayBegin({ isStart }: SequenceStep): boolean {
+    return this.#options.mustStart ? isStart : this.#places.size < MAX_PLACES;
   }
 
   #begin(id: bigint | string, hosts: readonly [Host, ...Host[]]): Place<Host> {
@@ -154,14 +173,14 @@ export class SequencePlaces<Host extends SequenceHost> {
   }
 
   #sweepLater(): void {
-    if (this.#timer !== undefined || this.#maxIdleMs === 0) return;
-    const delayMs = Math.min(SWEEP_MS, this.#maxIdleMs);
+    if (this.#timer !== undefined || this.#options.maxIdleMs === 0) return;
+    const delayMs = Math.min(SWEEP_MS, this.#options.maxIdleMs);
     this.#timer = setTimeout(() => this.#sweep(), delayMs).unref();
   }
 
   #sweep(): void {
     this.#timer = undefined;
-    const before = performance.now() - this.#maxIdleMs;
+    const before = performance.now() - this.#options.maxIdleMs;
     for (const [id, place] of this.#places) {
       if (place.underWay === 0 && place.lastUsed < before) this.#forget(id, place);
     }

@@ -68,7 +68,7 @@ export function createServableFamilies(meter: Meter) {
     sessions: meter.gauge('millrace_sessions', 'Sessions that are open.', ['name']),
     sequences: meter.gauge(
       'millrace_active_sequences',
-      'Sequences of a model that have begun and not ended.',
+      'Sequences that have begun and not ended, of a model or of a runtime with several instances.',
       servable,
     ),
     sessionsRefused: meter.counter(

@@ -122,7 +122,7 @@ function batchingOf({ config, file }: ModelVersion, { warn }: RepositoryContext)
   const { max_batch_size: maxSize, dynamic_batching: dynamic } = config;
   if (config.sequence_batching !== undefined) {
     warn(
-      `${file.place('sequence_batching')}: requests of a runtime are not put into sequences; it reads sequence_id itself`,
+      `${file.place('sequence_batching')}: a runtime gets no control tensors; it reads sequence_id itself, and its requests go to the instance where that lives`,
     );
   }
   if (dynamic === undefined || maxSize < 2) return undefined;
