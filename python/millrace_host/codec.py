@@ -109,14 +109,14 @@ def open_body(body: memoryview) -> Tuple[HeadReader, int]:
 
 def write_response(head: HeadWriter, response: Response) -> List[Buffer]:
     """Writes the head and returns the tensors' bytes. Raises TypeError where a parameter cannot be sent."""
-    head.string(response.servable)
-    head.string(response.version)
+    head.name(response.servable)
+    head.name(response.version)
     head.string(response.id)
     head.parameters(response.parameters)
     head.varint(len(response.outputs))
     data: List[Buffer] = []
     for tensor in response.outputs:
-        head.string(tensor.name)
+        head.name(tensor.name)
         head.byte(_INDEX[tensor.datatype])
         head.varint(len(tensor.shape))
         for dim in tensor.shape:
@@ -141,7 +141,10 @@ def read_error(head: HeadReader) -> HostError:
 
 def cost_of(tensors: Sequence[Tensor]) -> int:
     """Bytes that a request or response counts for in credits, shared ones too."""
-    return 256 + sum(len(tensor.data) if tensor.shared is None else tensor.shared.size for tensor in tensors)
+    cost = 256
+    for tensor in tensors:
+        cost += len(tensor.data) if tensor.shared is None else tensor.shared.size
+    return cost
 
 
 def _read_tensors(body: memoryview, head: HeadReader, at: int) -> List[Tensor]:

@@ -13,20 +13,29 @@ import socket
 import threading
 import time
 from collections import OrderedDict, deque
-from typing import Callable, Deque, List, Optional, Tuple
+from typing import Callable, Deque, List, Optional, Sequence, Tuple
 
 from . import frames
 from .codec import Buffer
-from .frames import FLAG_FIRST, FLAG_LAST, HEADER, MAX_PAYLOAD_BYTES, UINT32, padded
+from .frames import FLAG_FIRST, FLAG_LAST, HEADER, HEADER_AND_HEAD, MAX_PAYLOAD_BYTES, UINT32, padded
 from .head import HeadWriter
 
-_READ_BYTES = 256 * 1024
-# Messages up to this size go out whole; longer ones frame by frame, channels taking turns.
+# Asking for much costs ten times what a short read does, since CPython first makes an object of that size.
+_MIN_READ_BYTES = 16 * 1024
+_MAX_READ_BYTES = 256 * 1024
+# Messages up to this size gather, and go out whole; longer ones frame by frame, channels taking turns.
 _WHOLE_BYTES = 16 * 1024
+# What has gathered goes out when it is so much, so that the server works on it while the next messages are made; and after
+# so long, where one message quickly follows another.
+_GATHERED_BYTES = 32 * 1024
+_GATHERED_MESSAGES = 64
+_HOLD_S = 0.002
 _MAX_BUFFERS = 64
 _LOOK_S = 0.25
 _TURN_S = 0.002
-_ZEROS = bytes(8)
+_PADDING = [bytes(count) for count in range(8)]
+# An empty head: its length alone, padded.
+_PONG = HEADER.pack(8, 0, frames.PONG, FLAG_FIRST | FLAG_LAST) + bytes(8)
 
 OnMessage = Callable[[int, int, memoryview], None]
 
@@ -94,12 +103,23 @@ class Connection:
         self._reading = threading.Lock()
         self._arrived: Deque[Tuple[int, int, memoryview]] = deque()
         self._pings = 0
+        self._read_bytes = _MIN_READ_BYTES
         self._writing = threading.RLock()
+        # Small messages; what leaves next; and the long ones behind it.
+        self._gathered: List[bytes] = []
+        self._gathered_bytes = 0
         self._out: Deque[memoryview] = deque()
         self._backlog: "OrderedDict[int, Deque[_Backlogged]]" = OrderedDict()
         self._waits_to_write = False
         self._is_flush_scheduled = False
         self._scheduled_s = 0.0
+        self._held_s = 0.0
+        # When the last messages left.
+        self.flushed_s = 0.0
+        # Messages so far, and at the last turn of the loop; whether one of them must not wait.
+        self._sent_count = 0
+        self._seen_count = 0
+        self._is_hurried = False
         self._is_closed = False
         # Reads of the loop; and since when the second thread waits for it to run.
         self._turn = 0
@@ -108,32 +128,45 @@ class Connection:
         loop.add_reader(sock, self._on_readable)
         threading.Thread(target=self._look_after, name="millrace-connection", daemon=True).start()
 
-    def send(self, kind: int, channel: int, head: HeadWriter, tensors: List[Buffer]) -> None:
-        """Sends one message; nothing after the end of the connection. The tensors must not change afterwards."""
-        first = UINT32.pack(len(head.buffer)) + head.buffer
-        first += _ZEROS[: padded(len(first)) - len(first)]
-        parts: Deque[memoryview] = deque([memoryview(first)])
-        total = len(first)
+    def send(self, kind: int, channel: int, head: HeadWriter, tensors: Sequence[Buffer], may_wait: bool = False) -> None:
+        """
+        Sends one message; nothing after the end of the connection. The tensors must not change afterwards.
+        may_wait: more messages will follow at once, so it may leave together with them, within two milliseconds.
+        """
+        length = len(head.buffer)
+        total = padded(4 + length)
+        parts: List[Buffer] = [b"", head.buffer, _PADDING[total - 4 - length]]
         for tensor in tensors:
             size = len(tensor)
-            total += padded(size)
             if size > 0:
-                parts.append(memoryview(tensor))
-            if padded(size) > size:
-                parts.append(memoryview(_ZEROS[: padded(size) - size]))
+                parts.append(tensor)
+                parts.append(_PADDING[-size & 7])
+                total += padded(size)
         with self._writing:
-            queued = self._backlog.get(channel)
+            queued = self._backlog.get(channel) if self._backlog else None
             # Credit for requests may overtake what is long.
             if total <= _WHOLE_BYTES and (queued is None or kind == frames.TAKEN):
-                header = HEADER.pack(total, channel, kind, FLAG_FIRST | FLAG_LAST)
-                self._out.append(memoryview(b"".join((header, *parts))))
-            elif queued is None:
-                self._backlog[channel] = deque([_Backlogged(kind, channel, parts, total)])
+                parts[0] = HEADER_AND_HEAD.pack(total, channel, kind, FLAG_FIRST | FLAG_LAST, length)
+                self._gathered.append(b"".join(parts))
+                self._gathered_bytes += total
             else:
-                queued.append(_Backlogged(kind, channel, parts, total))
+                parts[0] = UINT32.pack(length)
+                long = _Backlogged(kind, channel, deque(memoryview(part) for part in parts if len(part) > 0), total)
+                self._backlog.setdefault(channel, deque()).append(long)
+                may_wait = False
+        self._schedule(may_wait)
+
+    def _schedule(self, may_wait: bool) -> None:
+        self._sent_count += 1
+        if not may_wait:
+            self._is_hurried = True
+        is_much = self._gathered_bytes >= _GATHERED_BYTES or len(self._gathered) >= _GATHERED_MESSAGES
+        if is_much and not self._waits_to_write:
+            self.flush()
         if not self._is_flush_scheduled:
             self._is_flush_scheduled = True
-            self._scheduled_s = time.monotonic()
+            self._scheduled_s = self._held_s = time.monotonic()
+            self._seen_count = self._sent_count - 1
             self._loop.call_soon(self._flush_soon)
 
     def is_turn_over(self, now_s: float) -> bool:
@@ -144,17 +177,22 @@ class Connection:
         """Hands over what the operating system takes now."""
         with self._writing:
             if self._is_closed:
+                self._gathered.clear()
                 self._out.clear()
                 self._backlog.clear()
                 return
             try:
                 while self._refill():
-                    batch = [self._out[i] for i in range(min(len(self._out), _MAX_BUFFERS))]
-                    self._sent(self._sock.sendmsg(batch))
+                    if len(self._out) == 1:
+                        self._sent(self._sock.send(self._out[0]))
+                    else:
+                        batch = [self._out[i] for i in range(min(len(self._out), _MAX_BUFFERS))]
+                        self._sent(self._sock.sendmsg(batch))
             except (BlockingIOError, InterruptedError):
                 pass
             except OSError:
                 return  # the reader hears of it
+            self.flushed_s = time.monotonic()
             self._watch_writable(bool(self._out))
 
     def withdraw(self, channel: int) -> None:
@@ -166,11 +204,25 @@ class Connection:
                 self._backlog[channel] = under_way
 
     def _flush_soon(self) -> None:
+        """Once per turn of the loop while anything is to be sent."""
+        if not self._is_hurried and self._sent_count != self._seen_count:
+            now_s = time.monotonic()
+            if now_s - self._held_s < _HOLD_S:
+                self._seen_count = self._sent_count
+                self._scheduled_s = now_s
+                self._loop.call_soon(self._flush_soon)
+                return
         self._is_flush_scheduled = False
+        self._is_hurried = False
         self.flush()
 
     def _refill(self) -> bool:
-        if not self._out and self._backlog:
+        if self._gathered:
+            together = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
+            self._gathered.clear()
+            self._gathered_bytes = 0
+            self._out.append(memoryview(together))
+        elif not self._out and self._backlog:
             channel, messages = self._backlog.popitem(last=False)
             self._out.extend(messages[0].next_frame())
             if messages[0].sent == messages[0].total:
@@ -210,9 +262,14 @@ class Connection:
         """Reads once. Returns _OPEN, or why the connection has ended: None is end-of-file."""
         with self._reading:
             try:
-                chunk = self._sock.recv(_READ_BYTES)
+                wanted = self._read_bytes
+                chunk = self._sock.recv(wanted)
                 if not chunk:
                     return None
+                if len(chunk) == wanted:
+                    self._read_bytes = _MAX_READ_BYTES
+                elif len(chunk) < _MIN_READ_BYTES:
+                    self._read_bytes = _MIN_READ_BYTES
                 self._inbox.receive(chunk)
                 return _OPEN
             except (BlockingIOError, InterruptedError):
@@ -237,8 +294,7 @@ class Connection:
         while self._pings > 0:
             self._pings -= 1
             with self._writing:
-                # An empty head: its length alone, padded.
-                self._out.append(memoryview(HEADER.pack(8, 0, frames.PONG, FLAG_FIRST | FLAG_LAST) + _ZEROS))
+                self._gathered.append(_PONG)
             self.flush()
 
     def _close(self, cause: Optional[Exception]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Any, Dict, List, Optional, Tuple
 
 from .codec import Request, Response, Tensor
@@ -110,34 +111,48 @@ def _tensor(output: Any, at: int) -> Tensor:
     name = getattr(output, "name", None)
     if not isinstance(name, str):
         raise AnswerError(f"outputs[{at}]: {type(output).__name__} given, a ResponseOutput with a name expected")
-    where = f'output "{name}"'
     datatype = getattr(output, "datatype", None)
-    datatype = getattr(datatype, "value", datatype)
+    if type(datatype) is not str:
+        datatype = getattr(datatype, "value", datatype)
     if datatype != "BYTES" and datatype not in STRUCT_CODES:
-        raise AnswerError(f"{where}: datatype {datatype!r} given, one like FP32 expected")
+        raise AnswerError(f'output "{name}": datatype {datatype!r} given, one like FP32 expected')
     given = getattr(output, "shape", None)
-    try:
-        shape = [int(dim) for dim in given]  # type: ignore[union-attr]
-    except (TypeError, ValueError):
-        shape = [-1]
-    if any(dim < 0 for dim in shape):
-        raise AnswerError(f"{where}: shape {given!r} given, a list of whole numbers from 0 expected")
-    parameters, _ = _split_headers(getattr(output, "parameters", None), where)
+    shape = _shape(given)
+    if shape is None:
+        raise AnswerError(f'output "{name}": shape {given!r} given, a list of whole numbers from 0 expected')
+    parameters = getattr(output, "parameters", None)
+    if parameters is not None:
+        parameters, _ = _split_headers(parameters, f'output "{name}"')
     try:
         raw = _raw(datatype, shape, getattr(output, "data", None))
     except AnswerError as error:
-        raise AnswerError(f"{where}: {error}") from None
+        raise AnswerError(f'output "{name}": {error}') from None
     return Tensor(name, datatype, shape, raw, parameters)
+
+
+def _shape(given: Any) -> Optional[List[int]]:
+    """None where it is not one."""
+    try:
+        if type(given) is list:
+            # At once where every dimension fits into a byte.
+            return list(bytes(given))
+    except (TypeError, ValueError):
+        pass
+    try:
+        shape = [int(dim) for dim in given]
+    except (TypeError, ValueError):
+        return None
+    return None if any(dim < 0 for dim in shape) else shape
 
 
 def _raw(datatype: str, shape: List[int], data: Any) -> Any:
     expected = element_count(shape)
-    known = getattr(data, "raw", None)
-    if known is not None:
-        raw = known(datatype)
-        if raw is not None and len(raw) == expected * struct.calcsize(STRUCT_CODES.get(datatype, "B")):
-            return raw
-    data = getattr(data, "root", getattr(data, "__root__", data))
+    if type(data) is not list:
+        if _knows_raw(type(data)):
+            raw = data.raw(datatype)
+            if raw is not None and len(raw) == expected * struct.calcsize(STRUCT_CODES.get(datatype, "B")):
+                return raw
+        data = _unwrapped(data)
     if hasattr(data, "__array_interface__"):
         if datatype != "BYTES":
             if data.size != expected:
@@ -155,6 +170,20 @@ def _raw(datatype: str, shape: List[int], data: Any) -> Any:
         raise AnswerError(f"data is no {datatype}: {error}") from None
 
 
+@lru_cache(64)
+def _knows_raw(kind: type) -> bool:
+    """Whether it is our own `TensorData`, which may have the bytes. An attribute that pydantic's does not have is dear to ask for."""
+    return hasattr(kind, "from_raw")
+
+
+def _unwrapped(data: Any) -> Any:
+    """The list in a `TensorData` of whatever version."""
+    try:
+        return data.root
+    except AttributeError:
+        return getattr(data, "__root__", data)
+
+
 def _split_joined(joined: Any, count: int) -> List[Any]:
     """MLServer's numpy codec joins the elements of a bytes array, each padded with zeros to the same length."""
     if not isinstance(joined, bytes) or len(joined) % count != 0:
@@ -167,9 +196,16 @@ def _split_headers(parameters: Any, where: str) -> Tuple[Dict[str, Any], Optiona
     """Parameters that are set, and the headers among them."""
     if parameters is None:
         return {}, None
-    found = dict(_fields(parameters))
-    headers = found.pop(_HEADERS, None)
-    plain = {name: _plain(value, f"{where}: parameter {name!r}") for name, value in found.items()}
+    headers: Any = None
+    plain: Dict[str, Any] = {}
+    for name, value in _fields(parameters).items():
+        # A decoded payload is kept under a private name.
+        if value is None or name.startswith("_"):
+            continue
+        if name == _HEADERS:
+            headers = value
+        else:
+            plain[name] = value if type(value) is str else _plain(value, where, name)
     if not headers:
         return plain, None
     if not isinstance(headers, dict):
@@ -179,26 +215,25 @@ def _split_headers(parameters: Any, where: str) -> Tuple[Dict[str, Any], Optiona
 
 def _fields(parameters: Any) -> Dict[str, Any]:
     if isinstance(parameters, dict):
-        fields = parameters
-    else:
-        fields = {**getattr(parameters, "__dict__", {}), **(getattr(parameters, "__pydantic_extra__", None) or {})}
-    # A decoded payload is kept under a private name.
-    return {name: value for name, value in fields.items() if value is not None and not name.startswith("_")}
+        return parameters
+    fields: Dict[str, Any] = getattr(parameters, "__dict__", {})
+    unknown = getattr(parameters, "__pydantic_extra__", None)
+    return {**fields, **unknown} if unknown else fields
 
 
-def _plain(value: Any, where: str) -> Any:
+def _plain(value: Any, where: str, name: str) -> Any:
     if isinstance(value, (bool, str, float)):
         return value
     if isinstance(value, int):
         if -(2**63) <= value < 2**64:
             return value
-        raise AnswerError(f"{where}: {value} given, a number of 64 bits expected")
+        raise AnswerError(f"{where}: parameter {name!r}: {value} given, a number of 64 bits expected")
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "shape", None) == ():
-        return _plain(item(), where)
+        return _plain(item(), where, name)
     if isinstance(value, (dict, list, tuple)):
         return value
-    raise AnswerError(f"{where}: {type(value).__name__} given, what JSON can say expected")
+    raise AnswerError(f"{where}: parameter {name!r}: {type(value).__name__} given, what JSON can say expected")
 
 
 def _text(element: bytes) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Iterable, List, Sequence, Union
 
 from .codec import Buffer
 from .errors import HostError
+from .frames import UINT32
 
 # Struct codes, which `memoryview.cast` and `array` also know, but for FP16 and BOOL.
 STRUCT_CODES = {
@@ -86,13 +87,15 @@ def encode_bytes(elements: Iterable[Union[str, bytes]]) -> bytes:
     """Raw BYTES data. Raises TypeError for other elements."""
     parts: List[bytes] = []
     for element in elements:
-        data = element.encode() if isinstance(element, str) else _plain_bytes(element)
-        parts.append(len(data).to_bytes(4, "little"))
+        data = element if type(element) is bytes else _encoded(element)
+        parts.append(UINT32.pack(len(data)))
         parts.append(data)
     return b"".join(parts)
 
 
-def _plain_bytes(element: Any) -> bytes:
+def _encoded(element: Any) -> bytes:
+    if isinstance(element, str):
+        return element.encode()
     if isinstance(element, (bytes, bytearray, memoryview)):
         return bytes(element)
     raise TypeError(f"{type(element).__name__} given, str or bytes expected")
@@ -137,7 +140,4 @@ def flatten(data: Any) -> List[Any]:
 
 
 def element_count(shape: Sequence[int]) -> int:
-    count = 1
-    for dim in shape:
-        count *= dim
-    return count
+    return math.prod(shape)

@@ -7,6 +7,8 @@ from typing import Callable, Optional
 
 PROTOCOL_VERSION = 1
 HEADER = struct.Struct("<IIBBxx")
+# With the length of the head, of a message of one frame.
+HEADER_AND_HEAD = struct.Struct("<IIBBxxI")
 UINT32 = struct.Struct("<I")
 MAX_PAYLOAD_BYTES = 256 * 1024
 FLAG_FIRST = 1

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
+from functools import lru_cache
 from typing import Any, Dict, Mapping, Union
 
 _INT64 = struct.Struct("<q")
 _UINT64 = struct.Struct("<Q")
 _FLOAT64 = struct.Struct("<d")
+
+# Longer names are not kept.
+_MAX_NAME_CHARS = 64
 
 FALSE, TRUE, KIND_INT64, KIND_STRING, KIND_FLOAT64, KIND_UINT64, KIND_JSON = range(7)
 
@@ -50,6 +54,13 @@ class HeadWriter:
             self.varint(length)
         self.buffer += encoded
 
+    def name(self, text: str) -> None:
+        """A string that comes again and again."""
+        if len(text) <= _MAX_NAME_CHARS:
+            self.buffer += _encoded(text)
+        else:
+            self.string(text)
+
     def strings(self, values: Mapping[str, str]) -> None:
         self.varint(len(values))
         for name, value in values.items():
@@ -60,7 +71,7 @@ class HeadWriter:
         """bool, int, float and str as they are; anything else as JSON. Raises TypeError where JSON cannot say it."""
         self.varint(len(parameters))
         for name, value in parameters.items():
-            self.string(name)
+            self.name(name)
             self._parameter(value)
 
     def _parameter(self, value: Any) -> None:
@@ -83,6 +94,13 @@ class HeadWriter:
             text = json.dumps(plain, allow_nan=False)
             self.byte(KIND_JSON)
             self.string(text)
+
+
+@lru_cache(512)
+def _encoded(text: str) -> bytes:
+    writer = HeadWriter()
+    writer.string(text)
+    return bytes(writer.buffer)
 
 
 class HeadReader:

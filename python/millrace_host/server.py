@@ -7,7 +7,7 @@ import faulthandler
 import json
 import os
 import socket
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from . import frames
 from .codec import Buffer, Request, Response, open_body, read_error, write_error, write_response
@@ -52,8 +52,16 @@ class HostServer:
             session.abort()
         await asyncio.gather(*(loaded.close() for loaded in self._loaded.values()), return_exceptions=True)
 
-    def send(self, kind: int, channel: int, head: HeadWriter, tensors: Optional[List[Buffer]] = None) -> None:
-        self._connection.send(kind, channel, head, tensors or [])
+    def send(
+        self, kind: int, channel: int, head: HeadWriter, tensors: Sequence[Buffer] = (), may_wait: bool = False
+    ) -> None:
+        """As of `Connection.send`."""
+        self._connection.send(kind, channel, head, tensors, may_wait)
+
+    @property
+    def flushed_s(self) -> float:
+        """When the last messages left."""
+        return self._connection.flushed_s
 
     def is_turn_over(self, now_s: float) -> bool:
         """Whether code that never waits has kept the event loop for long enough."""
@@ -76,7 +84,7 @@ class HostServer:
         head.byte(0 if error is None else 1)
         if error is not None:
             write_error(head, error)
-        self.send(frames.END, channel, head)
+        self.send(frames.END, channel, head, may_wait=error is None)
 
     def _longest_block_s(self) -> float:
         if self._load_limit_s is not None:
@@ -230,14 +238,21 @@ class HostServer:
         self._sessions[channel] = session
         session.start(self._loop)
 
-    def respond(self, channel: int, response: Response, latency_us: Optional[int], previous_us: Optional[int]) -> None:
-        """A response of a session. Raises TypeError where a parameter cannot be sent."""
+    def respond(
+        self,
+        channel: int,
+        response: Response,
+        latency_us: Optional[int],
+        previous_us: Optional[int],
+        may_wait: bool,
+    ) -> None:
+        """A response of a session; `may_wait` as of `Connection.send`. Raises TypeError where a parameter cannot be sent."""
         head = HeadWriter()
         head.varint(0 if latency_us is None else latency_us + 1)
         if latency_us is not None:
             head.varint(0 if previous_us is None else previous_us + 1)
         tensors = write_response(head, response)
-        self.send(frames.RESPONSE, channel, head, tensors)
+        self.send(frames.RESPONSE, channel, head, tensors, may_wait)
 
     def _start(self, coroutine: Any) -> "asyncio.Task[Any]":
         task = self._loop.create_task(coroutine)

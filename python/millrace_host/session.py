@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from .server import HostServer
 
 
+# As in `src/ipc/session.ts`.
+_WINDOW_GROWTH = 4
 # A generator that takes longer over a response does not notice a turn of the event loop.
 _QUICK_S = 0.001
+# After a step of at most so long the next one is taken to be as quick, and the response before it may wait for it.
+_VERY_QUICK_S = 0.0005
 
 
 class Clock:
@@ -129,7 +133,7 @@ class Session:
 
     def credit(self, messages: int, size: int) -> None:
         if not self._is_paused:
-            self._window = min(self._window * 2, self._max_messages)
+            self._window = min(self._window * _WINDOW_GROWTH, self._max_messages)
         self._is_paused = False
         self._owed_messages -= messages
         self._owed_bytes -= size
@@ -180,29 +184,32 @@ class Session:
 
     async def _answer(self) -> None:
         responses = self.loaded.responses(RequestIterator(self))
+        clock, loaded, server = self._clock, self.loaded, self._server
         is_first = True
         try:
             while True:
                 if self._is_full:
                     await self._wait_for_room()
-                self._clock.work()
-                started_s = time.monotonic()
+                clock.busy_since = started_s = time.monotonic()
                 try:
                     answer = await responses.__anext__()
                 except StopAsyncIteration:
                     return
-                self._clock.rest()
+                clock.busy_since = None
                 if self._is_over:
                     return
-                self._respond(self.loaded.response(answer, self.last, self.first))
+                now_s = time.monotonic()
+                # Not the time in which the server took the processor to read what was sent to it.
+                took_s = now_s - max(started_s, server.flushed_s)
+                may_wait = not is_first and took_s < _VERY_QUICK_S
+                self._respond(loaded.response(answer, self.last, self.first), now_s, may_wait)
                 # Lets it leave, and others run, also where the generator computes without awaiting. Those that are quick
                 # share their turns of the loop.
-                now_s = time.monotonic()
-                if is_first or now_s - started_s > _QUICK_S or self._server.is_turn_over(now_s):
+                if is_first or took_s > _QUICK_S or server.is_turn_over(now_s):
                     await asyncio.sleep(0)
                 is_first = False
         finally:
-            self._clock.rest()
+            clock.rest()
             await _close_generator(responses)
 
     async def _wait_for_room(self) -> None:
@@ -213,12 +220,12 @@ class Session:
             finally:
                 self._room = None
 
-    def _respond(self, response: Response) -> None:
+    def _respond(self, response: Response, now_s: float, may_wait: bool = False) -> None:
         latency_us: Optional[int] = None
         previous_us = self._last_latency_us
         if self.last is not None:
-            latency_us = self._last_latency_us = int((time.monotonic() - self._last_came) * 1e6)
-        self._server.respond(self._channel, response, latency_us, previous_us)
+            latency_us = self._last_latency_us = int((now_s - self._last_came) * 1e6)
+        self._server.respond(self._channel, response, latency_us, previous_us, may_wait)
         self._owed_messages += 1
         self._owed_bytes += cost_of(response.outputs)
 
@@ -228,7 +235,7 @@ class Session:
         if last is None or self._is_over or not self.loaded.description["decoupled"]:
             return
         if last.parameters.get("triton_enable_empty_final_response") is True:
-            self._respond(self.loaded.final_response(last, self.first))
+            self._respond(self.loaded.final_response(last, self.first), time.monotonic())
 
     def _take(self, request: Request) -> None:
         self._settle(request, 1, len(request.inputs))
@@ -248,7 +255,7 @@ class Session:
         for number in (*self._taken, 0, 0, 0):
             head.varint(number)
         self._taken = [0, 0, 0, 0]
-        self._server.send(frames.TAKEN, self._channel, head)
+        self._server.send(frames.TAKEN, self._channel, head, may_wait=True)
 
     def _end(self, error: Optional[HostError]) -> None:
         self._send_taken()

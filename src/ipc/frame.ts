@@ -36,7 +36,7 @@ export const MESSAGE = {
   ABORT: 9,
   PING: 10,
   /** The client of a runtime's session reads slowly: until the next CREDIT nothing more is made, whatever credit is left, and
-   * then no more at once than the look-ahead (`streamLookAhead` of the hello's settings), which doubles with each CREDIT. */
+   * then no more at once than the look-ahead (`streamLookAhead` of the hello's settings), which grows with each CREDIT (`WINDOW_GROWTH`). */
   PAUSE: 11,
   /** As OPEN, of a video pipeline: its program is the request's parameter `program`. Clients' requests never become one. */
   OPEN_PIPELINE: 12,

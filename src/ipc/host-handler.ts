@@ -45,7 +45,7 @@ export interface SessionOutput {
   readonly isFull: boolean;
   /**
    * Of a session whose source makes responses at its own pace: how many may be under way before it is known how fast they
-   * are read, and again after the reader was slow. While they are read at once, the number doubles up to the session's credit.
+   * are read, and again after the reader was slow. While they are read at once, the number grows to the session's credit.
    */
   limitLookAhead?(messages: number): void;
   /** What a session may hold, in bytes. */

@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts';
 import { MESSAGE } from './frame.ts';
 import type { HostSession, SessionOutput } from './host-handler.ts';
 import { ProgressTally } from './progress-tally.ts';
-import type { QueueUse, ResponseTiming, SessionLimits } from './session.ts';
+import { WINDOW_GROWTH, type QueueUse, type ResponseTiming, type SessionLimits } from './session.ts';
 
 const EMPTY: QueueUse = { packets: 0, bytes: 0 };
 
@@ -96,7 +96,7 @@ export class SessionChannel implements SessionOutput {
 
   credit(messages: number, bytes: number): void {
     const wasFull = this.isFull;
-    if (!this.#isPaused) this.#window = Math.min(this.#window * 2, this.#limits.maxMessages);
+    if (!this.#isPaused) this.#window = Math.min(this.#window * WINDOW_GROWTH, this.#limits.maxMessages);
     this.#isPaused = false;
     this.#unacknowledgedMessages -= messages;
     this.#unacknowledgedBytes -= bytes;

@@ -57,3 +57,6 @@ export interface SessionLimits {
   readonly maxMessages: number;
   readonly maxBytes: number;
 }
+
+/** How many times more responses may be under way after each credit, where its reader is quick and its host paces itself. */
+export const WINDOW_GROWTH = 4;

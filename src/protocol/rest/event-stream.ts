@@ -14,6 +14,9 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 };
 
+/** Events that are written without waiting for those that came in with them. */
+const TOGETHER_CHARS = 16 * 1024;
+
 /** How a session's responses become events. */
 export interface EventForm {
   /** A response as one line of JSON. */
@@ -28,9 +31,9 @@ export interface EventForm {
 }
 
 /**
- * Writes a session's responses as server-sent events, each at once. The headers wait for the first response or the end, so
- * that an error before any response keeps its HTTP status; later ones become an event. A client that reads slowly pauses
- * the session; one that leaves aborts it.
+ * Writes a session's responses as server-sent events, each at once; those that came in together leave together. The headers
+ * wait for the first response or the end, so that an error before any response keeps its HTTP status; later ones become an
+ * event. A client that reads slowly pauses the session; one that leaves aborts it.
  */
 export class EventStream implements SessionSink {
   readonly #reply: ServerResponse;
@@ -38,7 +41,9 @@ export class EventStream implements SessionSink {
   readonly #gzip: EventGzip | undefined;
   #session: Session | undefined;
   #hasEnded = false;
-  /** Events that the connection has not taken. */
+  /** Events of this turn of the event loop. */
+  #events = '';
+  /** Writes that the connection has not taken. */
   #unwritten = 0;
 
   constructor(reply: ServerResponse, form: EventForm) {
@@ -72,11 +77,10 @@ export class EventStream implements SessionSink {
       this.#session?.abort(failure);
       return;
     }
-    const reply = this.#reply;
-    if (!reply.headersSent) this.#begin(response);
-    this.#unwritten++;
-    if (!reply.write(this.#gzip?.write(event) ?? event, this.#written) || this.#session?.kind === 'runtime')
-      this.#session?.pause();
+    if (!this.#reply.headersSent) this.#begin(response);
+    if (this.#events === '') process.nextTick(this.#write);
+    this.#events += event;
+    if (this.#events.length >= TOGETHER_CHARS) this.#write();
   }
 
   /** The one request was refused, so there is nothing to wait for; the session would go on. */
@@ -90,10 +94,19 @@ export class EventStream implements SessionSink {
     if (error !== undefined) return this.#fail(error);
     this.#hasEnded = true;
     if (!this.#reply.headersSent) this.#begin(undefined);
-    this.#reply.end(this.#gzip?.end());
+    this.#finish('');
   }
 
   onDrain(): void {}
+
+  readonly #write = (): void => {
+    if (this.#hasEnded || this.#events === '') return;
+    const events = this.#events;
+    this.#events = '';
+    this.#unwritten++;
+    if (!this.#reply.write(this.#gzip?.write(events) ?? events, this.#written) || this.#session?.kind === 'runtime')
+      this.#session?.pause();
+  };
 
   /** A runtime makes nothing that the connection cannot take. */
   readonly #written = (): void => {
@@ -117,17 +130,20 @@ export class EventStream implements SessionSink {
     this.#form.onFault(error);
     const reply = this.#reply;
     const { status, body } = this.#form.failure(error);
-    if (reply.headersSent) {
-      const event = `data: ${body}\n\n`;
-      if (this.#gzip === undefined) reply.end(event);
-      else reply.end(Buffer.concat([this.#gzip.write(event), this.#gzip.end()]));
-      return;
-    }
+    if (reply.headersSent) return this.#finish(`data: ${body}\n\n`);
     reply.writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
       'content-length': Buffer.byteLength(body),
       ...this.#form.headers,
     });
     reply.end(body);
+  }
+
+  /** The events of this turn, one more, and the end. */
+  #finish(event: string): void {
+    const events = this.#events + event;
+    if (this.#gzip === undefined) this.#reply.end(events);
+    else if (events === '') this.#reply.end(this.#gzip.end());
+    else this.#reply.end(Buffer.concat([this.#gzip.write(events), this.#gzip.end()]));
   }
 }
