@@ -77,7 +77,7 @@ async function run(
     if (only !== undefined && more.length === 0) return only;
     throw given.usage(`${String(command)}: one id expected`);
   };
-  switch (command) {
+  switch (command ?? 'nothing') {
     case 'list': {
       const pipelines = await client.list(given.has('all'));
       if (given.has('json')) show(pipelines);
@@ -104,7 +104,7 @@ async function run(
       return watch(given, client, environment);
     default:
       throw given.usage(
-        `${command ?? 'nothing'} given, list, start, status, pause, resume, terminate or watch expected`,
+        `pipelines: ${command ?? 'nothing'} given, list, start, status, pause, resume, terminate or watch expected`,
       );
   }
 }

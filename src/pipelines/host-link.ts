@@ -78,9 +78,9 @@ export class HostLink implements SessionSink {
 
   onEnd(error: MillraceError | undefined): void {
     this.#hasEnded = true;
-    for (const { reject, timer } of this.#asked.values()) {
-      clearTimeout(timer);
-      reject(error ?? ended());
+    for (const asked of this.#asked.values()) {
+      clearTimeout(asked.timer);
+      asked.reject(error ?? ended());
     }
     this.#asked.clear();
     this.#events.onEnd(error);

@@ -65,8 +65,8 @@ export class Watchers {
   #tell(): void {
     if (this.#hasEnded) return;
     const all = [...this.#all];
-    const results = all.some(({ onResults }) => onResults !== undefined);
-    const frames = all.some(({ onFrame }) => onFrame !== undefined);
+    const results = all.some((watcher) => watcher.onResults !== undefined);
+    const frames = all.some((watcher) => watcher.onFrame !== undefined);
     const wanted = `${results} ${frames}`;
     if (wanted === this.#wanted || (this.#wanted === '' && !results && !frames)) return;
     this.#wanted = wanted;

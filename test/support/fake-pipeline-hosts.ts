@@ -65,7 +65,8 @@ export class FakeRun implements SessionPort {
   }
 
   push(request: InferenceRequest): boolean {
-    const command = JSON.parse((request.parameters?.['command'] as JsonParameter).text) as PipelineCommand;
+    const given = request.parameters?.['command'] as JsonParameter | undefined;
+    const command = JSON.parse(given?.text ?? 'null') as PipelineCommand;
     this.commands.push(command);
     if (!this.hangs) queueMicrotask(() => this.#obey(command, request.id));
     return true;

@@ -139,8 +139,13 @@ test("the page's client, verbatim: start, list, status, pause, resume, terminate
   const { port, got, socket } = await receiver();
   const script = join(ROOT, 'test/system/pipelines/page_client.py');
   const { stdout } = await run('python3', [script, server.restUrl, clip, String(port)]);
-  const told = JSON.parse(stdout) as Record<string, any>;
-  const id = told['started'].context.pipeline_id as string;
+  const told = JSON.parse(stdout) as {
+    readonly started: { readonly context: { readonly pipeline_id: string } };
+    readonly paused_again: { readonly message: string };
+    readonly terminated_again: { readonly message: string };
+    readonly report: { readonly sources_metadata: readonly object[] };
+  };
+  const id = told.started.context.pipeline_id;
   expect(told).toMatchObject({
     listed: [id],
     paused: 'success',
@@ -149,9 +154,9 @@ test("the page's client, verbatim: start, list, status, pause, resume, terminate
     terminated: 'success',
     left: [],
   });
-  expect(told['paused_again'].message).toContain('Could not MUTE stream in state: StreamState.MUTED');
-  expect(told['terminated_again'].message).toContain('Error type: not_found');
-  expect(told['report'].sources_metadata[0]).toMatchObject({
+  expect(told.paused_again.message).toContain('Could not MUTE stream in state: StreamState.MUTED');
+  expect(told.terminated_again.message).toContain('Error type: not_found');
+  expect(told.report.sources_metadata[0]).toMatchObject({
     source_reference: clip,
     source_properties: { width: 200, height: 150, total_frames: FRAMES, is_file: true, fps: 15 },
     buffer_filling_strategy: 'WAIT',
@@ -162,7 +167,7 @@ test("the page's client, verbatim: start, list, status, pause, resume, terminate
   expect(got.map(frameId)).toEqual(got.map((_, i) => i + 1));
   const [first] = got;
   expect(first).toMatchObject({ image: { width: 200, height: 150 }, millrace: { pipeline_id: id, sequence: 1 } });
-  const classes = (first?.['predictions'] as { class: string }[]).map((found) => found.class);
+  const classes = (first?.['predictions'] as { class: string }[] | undefined)?.map((found) => found.class);
   expect(classes).toContain('triangle');
   expect(classes).toContain('square');
   socket.close();
@@ -273,6 +278,33 @@ test('a host that is killed costs its pipelines a moment: they start again, thei
   expect((await look(id)).state).toBe('running');
   await remove(id);
   socket.close();
+});
+
+test('a host that hangs: status is answered at once, others go on, and it is replaced', async () => {
+  const source = 'lavfi:testsrc2=size=200x150:rate=15';
+  const ids = [await create({ video_reference: source }), await create({ video_reference: source })];
+  await until(async () => (await Promise.all(ids.map(look))).every(({ report }) => report.results > 3));
+  const hosts = new Set(
+    server
+      .children()
+      .filter(({ pid }) => isFfmpeg(pid))
+      .map(({ parent }) => parent),
+  );
+  expect(hosts.size).toBe(2);
+  const [stuck] = hosts;
+  process.kill(stuck ?? 0, 'SIGSTOP');
+  const answers = await Promise.all(ids.map((id) => command(managerPort, { type: 'status', pipeline_id: id })));
+  expect(answers.map(({ response }) => response.status)).toEqual(['success', 'success']);
+  const before = await Promise.all(ids.map(look));
+  await until(async () => {
+    const now = await Promise.all(ids.map(look));
+    return now.some(
+      ({ report }, i) => report.host_losses === 0 && report.results > (before[i]?.report.results ?? 0) + 10,
+    );
+  });
+  await until(async () => (await Promise.all(ids.map(look))).some(({ report }) => report.host_losses === 1));
+  await until(async () => (await Promise.all(ids.map(look))).every(({ state }) => state === 'running'));
+  for (const id of ids) await remove(id);
 });
 
 test('results, pictures and events over HTTP; thresholds change while it runs', async () => {
@@ -404,7 +436,7 @@ function commandOf(pid: number): string {
 }
 
 async function readUntil({ body }: Response, isEnough: (text: string) => boolean): Promise<string> {
-  const reader = body?.getReader();
+  const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
   let text = '';
   while (reader !== undefined && !isEnough(text)) {
     const { done, value } = await reader.read();

@@ -42,12 +42,9 @@ const udpSink = z
     port: z.union([port, z.int()]),
     /** Roboflow's form: no fields of ours. */
     plain: z.boolean().default(false).meta({ description: "Without our own field millrace, as Roboflow's." }),
-    when_too_long: z
-      .enum(['split', 'truncate'])
-      .default('split')
-      .meta({
-        description: 'What becomes of more than a datagram holds: several datagrams, or the best detections only.',
-      }),
+    when_too_long: z.enum(['split', 'truncate']).default('split').meta({
+      description: 'What becomes of more than a datagram holds: several datagrams, or the best detections only.',
+    }),
     queue_size: queueSize,
   })
   .meta({ description: 'One JSON datagram per frame.' });

@@ -82,7 +82,7 @@ function strategy<const Names extends readonly string[]>(
 ): Names[number] | undefined {
   const value = payload[key];
   if (value === undefined || value === null) return undefined;
-  const name = String(value).toUpperCase();
+  const name = typeof value === 'string' ? value.toUpperCase() : pythonRepr(value);
   if ((names as readonly string[]).includes(name)) return name as Names[number];
   throw valueError(`${pythonRepr(name)} is not a valid ${enumeration}`, 'internal_error');
 }
@@ -138,7 +138,7 @@ export function propertiesOf(
   if (isMap(value)) return value;
   const sources = Array.isArray(reference) ? reference.length : 1;
   if (Array.isArray(value) && value.every((each) => each === null || isMap(each))) {
-    if (value.length === sources) return value;
+    if (value.length === sources) return value as (Record<string, number | string> | null)[];
     throw valueError(
       'Cannot apply `video_source_properties` to video sources due to dimensions mismatch',
       'internal_error',

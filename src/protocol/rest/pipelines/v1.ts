@@ -137,7 +137,7 @@ function numberOf(request: FastifyRequest, name: string, fallback: number): numb
   const given = (request.query as Readonly<Record<string, unknown>>)[name];
   if (given === undefined) return fallback;
   if (typeof given === 'string' && /^\d{1,6}$/.test(given)) return Number(given);
-  throw new MillraceError('MALFORMED_REQUEST', `?${name}=${String(given)} given, a whole number expected`);
+  throw new MillraceError('MALFORMED_REQUEST', `?${name}=${JSON.stringify(given)} given, a whole number expected`);
 }
 
 function read<Schema extends z.ZodType>(request: FastifyRequest, schema: Schema, what: string): z.infer<Schema> {

@@ -91,13 +91,16 @@ async function readDetector(place: string, names: readonly string[]): Promise<De
     names.includes(file) ? ((await readJsonFile(join(place, file))) as Readonly<Record<string, unknown>>) : {};
   const { project_task_type: task, model_type: type } = await json('model_type.json');
   if (task !== undefined && task !== 'object-detection') {
-    throw new MillraceError('CONFIG_INVALID', `project_task_type "${String(task)}" given, object-detection expected`);
+    throw new MillraceError(
+      'CONFIG_INVALID',
+      `project_task_type ${JSON.stringify(task)} given, object-detection expected`,
+    );
   }
   const family = FAMILIES.find(([pattern]) => pattern.test(String(type)))?.[1];
   if (type !== undefined && family === undefined) {
     throw new MillraceError(
       'CONFIG_INVALID',
-      `model_type "${String(type)}" given, a YOLO of v5 to v12, 26 or NAS expected`,
+      `model_type ${JSON.stringify(type)} given, a YOLO of v5 to v12, 26 or NAS expected`,
     );
   }
   const environment = await json('environment.json');
