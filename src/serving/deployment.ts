@@ -72,6 +72,11 @@ export class Deployment {
     return false;
   }
 
+  /** How many hosts have it. */
+  get readyHosts(): number {
+    return this.#isRetired ? 0 : [...this.#states.values()].filter((state) => state === 'ready').length;
+  }
+
   /** No host is loading it any more. */
   get isSettled(): boolean {
     return ![...this.#states.values()].includes('loading');

@@ -18,6 +18,7 @@ import type { SessionPort } from '../ipc/session.ts';
 import { Batcher } from './batching/batcher.ts';
 import { decoupledUnary } from './decoupled-unary.ts';
 import type { Deployment } from './deployment.ts';
+import { countExecutionStreams } from './execution-streams.ts';
 import { graphToCome } from './graph-to-come.ts';
 import type { HostPoolOptions } from './host-pool.ts';
 import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
@@ -91,6 +92,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       },
       logger,
     );
+    countExecutionStreams(meter, () => this.#repository.entries());
     this.#wanted = new WantedServables(options, this.#repository, logger);
     this.#sharedMemory = options.sharedMemory ?? new SharedMemoryRegions({ isEnabled: false });
     this.#cache = new ResponseCache(options.cacheEntries ?? 0, options.cacheBytes);
