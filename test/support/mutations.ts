@@ -136,14 +136,14 @@ export function mutatedJson(seeds: readonly string[], random: Random): Buffer {
   return random.below(4) === 0 ? mutated([bytes], random) : bytes;
 }
 
-/** Cases of a run: few in everyday tests, as many as `MILLRACE_FUZZ_CASES` says in long ones. */
+/** Cases of a run: few in everyday tests, as many as `FUZZ_CASES` says in long ones. */
 export function fuzzCases(few: number): number {
-  const wanted = Number(process.env['MILLRACE_FUZZ_CASES'] ?? few);
+  const wanted = Number(process.env['FUZZ_CASES'] ?? few);
   if (Number.isSafeInteger(wanted) && wanted > 0) return wanted;
-  throw new TypeError(`MILLRACE_FUZZ_CASES is ${process.env['MILLRACE_FUZZ_CASES']}, a number above 0 expected`);
+  throw new TypeError(`FUZZ_CASES is ${process.env['FUZZ_CASES']}, a number above 0 expected`);
 }
 
-/** The seed of a run: the same each time unless `MILLRACE_FUZZ_SEED` says otherwise. */
+/** The seed of a run: the same each time unless `FUZZ_SEED` says otherwise. */
 export function fuzzSeed(): number {
-  return Number(process.env['MILLRACE_FUZZ_SEED'] ?? 20_261_128);
+  return Number(process.env['FUZZ_SEED'] ?? 20_261_128);
 }
