@@ -195,6 +195,40 @@ it('a host that dies takes its sequences along; the next request is told so', as
   }
 });
 
+it('requests of a runtime in several processes go to where their sequence lives, in streams too', async () => {
+  await using scratch = await ScratchFolder.create();
+  const tell =
+    "{ outputs: [{ name: 'pid', datatype: 'INT64', shape: [1], data: Buffer.from(BigInt64Array.of(BigInt(process.pid)).buffer) }] }";
+  const implementation = await scratch.put(
+    'where.js',
+    `export default {
+      predict: () => (${tell}),
+      async *predictStream(requests) { for await (const _ of requests) yield ${tell}; },
+    };`,
+  );
+  await using running = await startServer({ config: { runtimes: [{ name: 'where', implementation, instances: 2 }] } });
+  const grpc = new KserveGrpc(running.grpcAddress);
+  try {
+    const request = (id: string) => ({ model_name: 'where', parameters: { sequence_id: { string_param: id } } });
+    const pidOf = ({ text, responses }: RpcOutcome): bigint => {
+      expect(text).toBe('');
+      const [last] = responses as { infer_response?: object; raw_output_contents?: Buffer[] }[];
+      const response = (last?.infer_response ?? last) as { raw_output_contents: Buffer[] };
+      return response.raw_output_contents[0]?.readBigInt64LE() ?? 0n;
+    };
+    const ask = async (id: string): Promise<bigint> => pidOf(await grpc.unary('ModelInfer', request(id)));
+    const homes = new Map<string, bigint>();
+    for (const id of ['a', 'b', 'c', 'd']) homes.set(id, await ask(id));
+    expect(new Set(homes.values()).size).toBe(2);
+    for (const [id, home] of homes) {
+      expect(await ask(id)).toBe(home);
+      expect(pidOf(await grpc.stream('ModelStreamInfer', [request(id)]))).toBe(home);
+    }
+  } finally {
+    grpc.close();
+  }
+});
+
 describe('a stateful model of config.json', () => {
   let stateful: TestServer;
   let grpc: KserveGrpc;
