@@ -152,7 +152,7 @@ const ownModelKeys = {
     }),
   instances: count(1).optional().meta({
     description:
-      'How many hosts load the model; graphs of the others reach it through the front. Default: every host where its files have at most 64 MiB, 1 where they have more, where it batches and where it is for a GPU.',
+      'How many hosts load the model; graphs of the others reach it through the front. Default: every host where its files have at most 64 MiB, 1 where they have more, where it batches or keeps state and where it is for a GPU.',
     unit: 'hosts',
     ours: true,
   }),
