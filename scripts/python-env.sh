@@ -4,6 +4,7 @@
 #   scripts/python-env.sh            .venv: the Python clients that the conformance tests drive the server with
 #   scripts/python-env.sh mlserver   .venv-mlserver: the real MLServer package, for its own clients and users' runtimes
 #   scripts/python-env.sh kubernetes .venv-kubernetes: the schemas of Kubernetes and KServe, for the manifests in extras/
+#   scripts/python-env.sh openapi    .venv-openapi: schemathesis, which calls what openapi.json describes
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,8 +12,9 @@ case "${1:-clients}" in
   clients) folder=.venv pins=scripts/python-requirements.txt flags=() ;;
   mlserver) folder=.venv-mlserver pins=scripts/mlserver-requirements.txt flags=(--no-deps) ;;
   kubernetes) folder=.venv-kubernetes pins=scripts/kubernetes-requirements.txt flags=(--no-deps) ;;
+  openapi) folder=.venv-openapi pins=scripts/openapi-requirements.txt flags=(--no-deps) ;;
   *)
-    echo "python-env.sh: no environment '$1': clients, mlserver or kubernetes expected" >&2
+    echo "python-env.sh: no environment '$1': clients, mlserver, kubernetes or openapi expected" >&2
     exit 2
     ;;
 esac

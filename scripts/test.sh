@@ -14,6 +14,7 @@ npm run check
 bash scripts/python-env.sh > /dev/null
 bash scripts/python-env.sh mlserver > /dev/null
 bash scripts/python-env.sh kubernetes > /dev/null
+bash scripts/python-env.sh openapi > /dev/null
 bash scripts/system-packages.sh
 npx vitest run --project unit
 npx vitest run --project system

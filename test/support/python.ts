@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { ROOT } from './paths.ts';
 
 /** As scripts/python-env.sh has them. */
-type Environment = 'clients' | 'mlserver' | 'kubernetes';
+type Environment = 'clients' | 'mlserver' | 'kubernetes' | 'openapi';
 
 interface Finished {
   readonly code: number | null;
