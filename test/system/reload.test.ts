@@ -28,9 +28,12 @@ const timesRuntime = (factor: number): string => `
   export default {
     inputs: [{ name: 'input', ...tensor }],
     outputs: [{ name: 'output', ...tensor }],
-    predict: ({ inputs: [{ data }] }) => {
-      const value = Float32Array.of(Buffer.from(data).readFloatLE(0) * ${factor});
-      return { outputs: [{ name: 'output', ...tensor, data: new Uint8Array(value.buffer) }] };
+    decoupled: true,
+    async *predictStream(requests) {
+      for await (const { inputs: [{ data }] } of requests) {
+        const value = Float32Array.of(Buffer.from(data).readFloatLE(0) * ${factor});
+        yield { outputs: [{ name: 'output', ...tensor, data: new Uint8Array(value.buffer) }] };
+      }
     },
   };
 `;
