@@ -1,9 +1,11 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeDataPlane, type FakeSession } from '../../../test/support/fake-data-plane.ts';
+import { MillraceError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { encodeBytes } from '../../tensor/bytes.ts';
 import { listenRest, type RestListener } from './listen.ts';
@@ -64,6 +66,16 @@ describe('server-sent events on a socket', () => {
     await once(reply, 'end');
   });
 
+  it('leave together where they were made together, in their order, and before what ends them', async () => {
+    dataPlane.onSession = (session) => {
+      for (const text of ['a', 'b', 'c']) sendText(session, text);
+      session.sink.onEnd(new MillraceError('RUNTIME_FAILED', 'as you asked'));
+    };
+    const reply = await post('/v2/models/m/generate_stream', '{}');
+    const texts = (await textOf(reply)).split('\n\n').map((event) => event.replace(/^.*"t":"(.)".*$/, '$1'));
+    expect(texts).toEqual(['a', 'b', 'c', expect.stringContaining('as you asked'), '']);
+  });
+
   it('pause the session while the client does not read, and resume it when it does', async () => {
     dataPlane.onSession = async (session) => {
       for (let i = 0; i < 400; i++) {
@@ -98,6 +110,22 @@ describe('server-sent events on a socket', () => {
     await until(() => session.aborted !== undefined);
     expect(session.aborted).toMatchObject({ reason: 'CANCELLED' });
     sendText(session, 'late'); // must not throw
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('a thousand connections at once', () => {
+  it('find room, where one that finds none would try again after a second only', async () => {
+    const clients = Array.from({ length: 1000 }, () => connect(listener.port, '127.0.0.1').on('error', () => {}));
+    // Before the server has its turn.
+    const sockets = await new Promise<string>((resolve) => {
+      process.nextTick(() => resolve(readFileSync('/proc/net/tcp', 'utf8')));
+    });
+    for (const client of clients) client.destroy();
+    const to = listener.port.toString(16).toUpperCase().padStart(4, '0');
+    // Columns: number, local address, remote address, state; 01 is connected, 02 still asks.
+    const states = sockets.split('\n').map((line) => line.trim().split(/\s+/).slice(2, 4).join(' '));
+    expect(states.filter((state) => state === `0100007F:${to} 02`)).toHaveLength(0);
+    expect(states.filter((state) => state === `0100007F:${to} 01`).length).toBeGreaterThanOrEqual(1000);
   });
 });
 

@@ -8,6 +8,12 @@ import type { RestOptions, RestParts } from './parts.ts';
 /** How often connections that became idle are closed while draining. */
 const IDLE_SWEEP_MS = 50;
 
+/**
+ * Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`). Where there is no room for one, its
+ * client tries again only after a second. Node's own number is 511.
+ */
+const BACKLOG = 4096;
+
 /** The REST front while it listens. */
 export interface RestListener extends AsyncDisposable {
   /** The port in use, also when 0 was asked for. */
@@ -36,7 +42,7 @@ export async function listenWith(
   what: string,
 ): Promise<RestListener> {
   try {
-    await app.listen({ host, port });
+    await app.listen({ host, port, backlog: BACKLOG });
   } catch (error) {
     await app.close();
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
