@@ -77,7 +77,8 @@ async function run(
     if (only !== undefined && more.length === 0) return only;
     throw given.usage(`${String(command)}: one id expected`);
   };
-  switch (command ?? 'nothing') {
+  const verb = command ?? 'nothing';
+  switch (verb) {
     case 'list': {
       const pipelines = await client.list(given.has('all'));
       if (given.has('json')) show(pipelines);
@@ -95,7 +96,7 @@ async function run(
       return 0;
     case 'pause':
     case 'resume':
-      await client.operate(id(), command);
+      await client.operate(id(), verb);
       return 0;
     case 'terminate':
       await client.terminate(id());
@@ -103,9 +104,7 @@ async function run(
     case 'watch':
       return watch(given, client, environment);
     default:
-      throw given.usage(
-        `pipelines: ${command ?? 'nothing'} given, list, start, status, pause, resume, terminate or watch expected`,
-      );
+      throw given.usage(`pipelines: ${verb} given, list, start, status, pause, resume, terminate or watch expected`);
   }
 }
 
