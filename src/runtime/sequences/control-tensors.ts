@@ -1,16 +1,22 @@
 import { MillraceError } from '../../base/errors.ts';
-import type { Datatype } from '../../tensor/datatype.ts';
 import type { SequenceStep } from '../../tensor/sequence.ts';
 import { tensorOf, type Tensor } from '../../tensor/tensor.ts';
 import type { SequenceControl } from './sequence-options.ts';
 
-/** Largest value of each datatype that a correlation id may have. */
-const ID_LIMITS: Partial<Record<Datatype | 'INVALID', bigint>> = {
-  INT32: 2n ** 31n - 1n,
-  UINT32: 2n ** 32n - 1n,
-  INT64: 2n ** 63n - 1n,
-  UINT64: 2n ** 64n - 1n,
-};
+/** Integers that a correlation id may be. */
+const ID_TYPES = [
+  { datatype: 'INT32', largest: 2n ** 31n - 1n, of: (id: bigint) => Int32Array.of(Number(id)) },
+  { datatype: 'UINT32', largest: 2n ** 32n - 1n, of: (id: bigint) => Uint32Array.of(Number(id)) },
+  { datatype: 'INT64', largest: 2n ** 63n - 1n, of: (id: bigint) => BigInt64Array.of(id) },
+  { datatype: 'UINT64', largest: 2n ** 64n - 1n, of: (id: bigint) => BigUint64Array.of(id) },
+] as const;
+
+/** What a flag may be. */
+const FLAG_TYPES = [
+  { datatype: 'INT32', of: (value: number) => Int32Array.of(value) },
+  { datatype: 'FP32', of: (value: number) => Float32Array.of(value) },
+  { datatype: 'BOOL', of: (value: number) => Uint8Array.of(value === 0 ? 0 : 1) },
+] as const;
 
 /** The tensors that tell a model where in which sequence each row is. */
 export class ControlTensors {
@@ -34,7 +40,7 @@ export class ControlTensors {
     });
     this.#ids = controls.filter(({ kind }) => kind === 'correlation_id');
     for (const { input, datatype } of this.#ids) {
-      if (datatype === 'BYTES' || ID_LIMITS[datatype] !== undefined) continue;
+      if (datatype === 'BYTES' || ID_TYPES.some((each) => each.datatype === datatype)) continue;
       const text = `control input "${input}": datatype ${datatype} given, INT32, UINT32, INT64, UINT64 or STRING expected of a correlation id`;
       throw new MillraceError('CONFIG_INVALID', text, { details: { tensor: input } });
     }
@@ -51,28 +57,18 @@ export class ControlTensors {
   }
 
   #idTensor({ input: name, datatype }: SequenceControl, id: bigint | string): Tensor {
-    const limit = ID_LIMITS[datatype];
-    if (limit === undefined ? typeof id === 'bigint' : typeof id === 'string' || id > limit) {
-      throw this.#wrongId(name, id, limit);
-    }
+    const ids = ID_TYPES.find((each) => each.datatype === datatype);
     const shape = this.#shape;
-    if (typeof id === 'string') {
+    if (ids === undefined) {
+      if (typeof id === 'bigint') throw this.#wrongId(name, id, undefined);
       const text = Buffer.from(id);
       const data = Buffer.alloc(4 + text.length);
       data.writeUInt32LE(text.length);
       data.set(text, 4);
       return { name, datatype: 'BYTES', shape, data };
     }
-    switch (datatype) {
-      case 'INT32':
-        return tensorOf(name, datatype, shape, Int32Array.of(Number(id)));
-      case 'UINT32':
-        return tensorOf(name, datatype, shape, Uint32Array.of(Number(id)));
-      case 'INT64':
-        return tensorOf(name, datatype, shape, BigInt64Array.of(id));
-      default:
-        return tensorOf(name, 'UINT64', shape, BigUint64Array.of(id));
-    }
+    if (typeof id === 'string' || id > ids.largest) throw this.#wrongId(name, id, ids.largest);
+    return tensorOf(name, ids.datatype, shape, ids.of(id));
   }
 
   #wrongId(tensor: string, id: bigint | string, limit: bigint | undefined): MillraceError {
@@ -87,16 +83,8 @@ export class ControlTensors {
 }
 
 function flagTensor({ input, datatype }: SequenceControl, value: number, shape: readonly number[]): Tensor {
-  switch (datatype) {
-    case 'INT32':
-      return tensorOf(input, datatype, shape, Int32Array.of(value));
-    case 'FP32':
-      return tensorOf(input, datatype, shape, Float32Array.of(value));
-    case 'BOOL':
-      return tensorOf(input, datatype, shape, Uint8Array.of(value === 0 ? 0 : 1));
-    default: {
-      const text = `control input "${input}": datatype ${datatype} given, INT32, FP32 or BOOL expected`;
-      throw new MillraceError('CONFIG_INVALID', text, { details: { tensor: input } });
-    }
-  }
+  const flags = FLAG_TYPES.find((each) => each.datatype === datatype);
+  if (flags !== undefined) return tensorOf(input, flags.datatype, shape, flags.of(value));
+  const text = `control input "${input}": datatype ${datatype} given, INT32, FP32 or BOOL expected`;
+  throw new MillraceError('CONFIG_INVALID', text, { details: { tensor: input } });
 }

@@ -417,7 +417,7 @@ describe('fields', () => {
             output: 'STATE_OUT',
             datatype: 'FP32',
             shape: [1],
-            initial: { shape: [1], file: expect.stringMatching(/\/m\/initial_state\/seven$/) },
+            initial: { shape: [1], file: expect.stringMatching(/\/m\/initial_state\/seven$/) as string },
           },
         ],
       });
