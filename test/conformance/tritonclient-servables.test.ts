@@ -15,7 +15,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-const scripts = ['decoupled', 'cancellation', 'http_edges', 'parameters', 'datatypes'];
+const scripts = ['decoupled', 'cancellation', 'http_edges', 'parameters', 'datatypes', 'lifecycle'];
 if (existsSync('/dev/shm')) scripts.push('shared_memory');
 
 /** The real clients on models and runtimes made for them, each script a set of checks: see tritonclient/harness.py. */
