@@ -245,12 +245,14 @@ describe.each([
     expect(await send(1, 1)).toMatch('must specify the START flag');
   });
 
-  it('what waits is refused when the model goes', async () => {
-    const answers = [send(1, 1, 'S'), send(1, 2)];
+  it('what waits is refused when the model goes, and what comes later', async () => {
+    const answers = [send(1, 1, 'S'), send(1, 2, 'E')];
     const closed = session[Symbol.asyncDispose]();
     model.free();
-    expect(await answers[1]).toBe("SERVABLE_NOT_READY: model 'sum' was unloaded");
+    const gone = "SERVABLE_NOT_READY: model 'sum' was unloaded";
+    expect(await answers[1]).toBe(gone);
     await closed;
+    expect(await send(2, 1, 'S')).toBe(gone);
   });
 });
 

@@ -59,6 +59,7 @@ export class SequenceSession implements ModelSession {
   run(inputs: readonly Tensor[], isWanted: () => boolean = () => true, caller: RunCaller = {}): Promise<Tensor[]> {
     return new Promise((resolve, reject) => {
       try {
+        if (this.#isClosed) throw this.#gone();
         const step = caller.sequence ?? NO_SEQUENCE;
         const sequence = this.#sequenceOf(step, inputs, caller);
         const controls = this.#parts.controls.of(step);
@@ -77,9 +78,12 @@ export class SequenceSession implements ModelSession {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    const gone = new MillraceError('SERVABLE_NOT_READY', `model '${this.name}' was unloaded`);
-    for (const { queue } of this.#table.all) for (const step of queue.splice(0)) step.reject(gone);
+    for (const { queue } of this.#table.all) for (const step of queue.splice(0)) step.reject(this.#gone());
     await this.#parts.runner[Symbol.asyncDispose]();
+  }
+
+  #gone(): MillraceError {
+    return new MillraceError('SERVABLE_NOT_READY', `model '${this.name}' was unloaded`);
   }
 
   /** @throws MillraceError for a request that belongs to none */

@@ -36,7 +36,10 @@ export function newSequence(id: bigint | string, expiresAt: number): Sequence {
 /** The sequences of one model: who has which slot, who waits for one, who says nothing. */
 export class SequenceTable {
   readonly #free: boolean[];
+  /** Those that take more requests. */
   readonly #live = new Map<bigint | string, Sequence>();
+  /** With those whose last request has come, until it is answered. */
+  readonly #all = new Set<Sequence>();
   /** In the order of their coming. */
   readonly #backlog = new Set<Sequence>();
   /** Those without any request, with the time since when; the longest silent first. */
@@ -62,6 +65,7 @@ export class SequenceTable {
   /** It has a slot now, or waits for one behind all others. */
   add(sequence: Sequence): void {
     this.#live.set(sequence.id, sequence);
+    this.#all.add(sequence);
     if (!this.#seat(sequence)) this.#backlog.add(sequence);
   }
 
@@ -74,6 +78,7 @@ export class SequenceTable {
   /** It is over. @returns who has its slot now */
   remove(sequence: Sequence): Sequence | undefined {
     this.close(sequence);
+    this.#all.delete(sequence);
     this.#idle.delete(sequence);
     this.#backlog.delete(sequence);
     if (sequence.slot === undefined) return undefined;
@@ -102,9 +107,9 @@ export class SequenceTable {
     return this.#backlog;
   }
 
-  /** All that have something to be told when the model goes. */
-  get all(): readonly Sequence[] {
-    return [...new Set([...this.#live.values(), ...this.#backlog])];
+  /** All that have not come to their end. */
+  get all(): Iterable<Sequence> {
+    return this.#all;
   }
 
   #seat(sequence: Sequence): boolean {
