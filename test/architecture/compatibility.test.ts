@@ -3,12 +3,31 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../support/paths.ts';
 
-/** All that names a conformance test: the test files, and the tables of stream cases. */
-function testTexts(): string {
-  const folder = join(ROOT, 'test/conformance');
-  const files = readdirSync(folder).filter((file) => file.endsWith('.test.ts'));
-  return [...files, 'ovms/stream-cases.json', 'ovms/script-cases.json'].map((file) => readFileSync(join(folder, file), 'utf8')).join('\n');
+/** The files under a folder whose names end so. */
+function filesUnder(folder: string, ...endings: readonly string[]): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => endings.some((ending) => file.endsWith(ending)))
+    .map((file) => join(ROOT, folder, file));
 }
+
+/** All that names a test: test files, the tables of stream cases, exchanges with Triton, and checks in Python, which are shown with spaces. */
+function testTexts(): string {
+  const inTypeScript = [...filesUnder('test', '.test.ts', '-cases.json'), ...filesUnder('src', '.test.ts')];
+  const exchanges = ['requests.ts', 'control-requests.ts'].map((file) => join(ROOT, 'test/conformance/triton', file));
+  const inPython = filesUnder('test/conformance', '.py').map((file) => readFileSync(file, 'utf8').replaceAll('_', ' '));
+  return [...[...inTypeScript, ...exchanges].map((file) => readFileSync(file, 'utf8')), ...inPython]
+    .join('\n')
+    .replaceAll("\\'", "'");
+}
+
+/** Numbers of the rows that begin with `prefix`. */
+function numbersOf(rows: readonly (readonly string[])[], prefix: string): number[] {
+  return rows.flatMap(([, number = '']) =>
+    /^T?\d+$/.test(number) && number.replace(/\d/g, '') === prefix ? [Number(number.slice(prefix.length))] : [],
+  );
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1);
 
 describe('docs/compatibility.md', () => {
   const text = readFileSync(join(ROOT, 'docs/compatibility.md'), 'utf8');
@@ -18,8 +37,11 @@ describe('docs/compatibility.md', () => {
     .map((line) => line.split('|').map((cell) => cell.trim()));
 
   it('has a row for each of OVMS’s forty stream tests', () => {
-    const numbers = rows.flatMap(([, number]) => (/^\d+$/.test(number ?? '') ? [Number(number)] : []));
-    expect(numbers).toEqual(Array.from({ length: 40 }, (_, at) => at + 1));
+    expect(numbersOf(rows, '')).toEqual(upTo(40));
+  });
+
+  it('has a row for each of the eighty behaviours of Triton’s suites', () => {
+    expect(numbersOf(rows, 'T')).toEqual(upTo(80));
   });
 
   it('names a test for each row that says "same" or "better", and a reason for all others', () => {
