@@ -78,6 +78,28 @@ def steady(size=192, turns=600):
     save("steady", nodes, [value("INPUT", T.FLOAT, ["n", "m"])], [value("OUTPUT", T.FLOAT, ["n", "m"])], constants)
 
 
+def sequences():
+    """The sum of a sequence's inputs, as its state, with the control tensors and the rows of the run; and texts as ids."""
+    rows = lambda name, datatype, columns=1: value(name, datatype, ["rows", columns])
+    flags = ["START", "READY", "END"]
+    nodes = [
+        node("Add", ["INPUT", "STATE_IN"], ["SUM"]),
+        node("Identity", ["SUM"], ["STATE_OUT"]),
+        *[node("Cast", [flag], [f"{flag}_64"], to=T.INT64) for flag in flags],
+        node("Shape", ["INPUT"], ["size"], start=0, end=1),
+        node("Mul", ["CORRID", "zero"], ["no_rows"]),
+        node("Add", ["no_rows", "size"], ["ROWS"]),
+        node("Concat", [f"{flag}_64" for flag in flags] + ["CORRID", "ROWS"], ["CONTROLS"], axis=1),
+    ]
+    inputs = [rows("INPUT", T.FLOAT), rows("STATE_IN", T.FLOAT), *[rows(flag, T.INT32) for flag in flags],
+              rows("CORRID", T.INT64)]
+    outputs = [rows("SUM", T.FLOAT), rows("STATE_OUT", T.FLOAT), rows("CONTROLS", T.INT64, 5)]
+    save("sequence_sum", nodes, inputs, outputs, [numpy_helper.from_array(np.array([[0]], np.int64), "zero")])
+    nodes = [node("Identity", [a], [b]) for a, b in (("INPUT", "OUTPUT"), ("CORRID", "ID"), ("START", "STARTED"))]
+    save("sequence_text", nodes, [rows("INPUT", T.FLOAT), rows("CORRID", T.STRING), rows("START", T.BOOL)],
+         [rows("OUTPUT", T.FLOAT), rows("ID", T.STRING), rows("STARTED", T.BOOL)])
+
+
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     datatypes = {
@@ -96,6 +118,7 @@ def main():
          [value("image", T.FLOAT, dynamic)], [value("mean", T.FLOAT, ["batch", 3])])
     slow()
     steady()
+    sequences()
     save("unknown_operator", [node("Frobnicate", ["INPUT"], ["OUTPUT"])], [value("INPUT", T.FLOAT, [1])],
          [value("OUTPUT", T.FLOAT, [1])], check=False)
     (FOLDER / "truncated.onnx").write_bytes(added.read_bytes()[:60])
