@@ -63,7 +63,7 @@ async function runMode(mode: Mode, flags: readonly string[], csv: string): Promi
   const { code, output } = await run([...mode.args, ...flags]);
   const measured = await lastRow(csv);
   // It exits with 0 where some requests failed, too, and says so.
-  const errors = /^.*(?:error|failed).*$/im.exec(output)?.[0];
+  const errors = /^Thread .*error: .*$/m.exec(output)?.[0] ?? /^.*(?:error|failed).*$/im.exec(output)?.[0];
   const fault = code === 0 && errors === undefined ? undefined : (errors ?? `exit code ${code}`);
   // With --periodic-concurrency-range there is no table: what it exported is what it has.
   const perSecond = measured.get('Inferences/Second');
@@ -103,7 +103,8 @@ function toMarkdown(outcomes: readonly Outcome[]): string {
     '',
     'Triton’s load generator, version 2.51, unmodified, by `npm run bench -- --perf-analyzer`: whether each of its modes runs against',
     'Millrace. The models are tiny and the windows short, so the figures say little more than that; they are of the last level',
-    'of load. Not among them: `--shared-memory cuda`, which needs a GPU on the client’s side and is refused here.',
+    'of load. Not among them: `--shared-memory cuda`, which needs a GPU on the client’s side and is refused here. With JSON it sends',
+    'the first element only of a tensor that has more; Triton refuses that, too.',
     '',
     '| mode | | infer/s | average latency, ms |',
     '|---|---|---:|---:|',

@@ -39,6 +39,20 @@ test('the check finds unknown and missing fields, wrong types', async () => {
   expect(third?.faults.join('\n')).toMatch(/containerPort: .*'http' is not of type 'integer'/);
 });
 
+test('kustomize finds its files, and the image that it names anew is that of the pods', () => {
+  const { resources, images } = manifest(manifests, 'Kustomization').document as unknown as Kustomization;
+  const files = manifests.map(({ file }) => file);
+  for (const name of resources) expect(files).toContain(`${FOLDER}/${name}`);
+  const pods = manifests.filter(({ document: { kind } }) => kind === 'Deployment' || kind === 'ClusterServingRuntime');
+  const used = pods.map((item) => containerOf(item).image.split(':')[0]);
+  expect(new Set(used)).toEqual(new Set(images.map(({ name }) => name)));
+});
+
+interface Kustomization {
+  readonly resources: readonly string[];
+  readonly images: readonly { readonly name: string }[];
+}
+
 const SELECTOR = { 'app.kubernetes.io/name': 'millrace' };
 
 test('the monitor and the budget, the scaler and the Services are of the Deployment', () => {
@@ -59,8 +73,8 @@ test('the monitor and the budget, the scaler and the Services are of the Deploym
   const { spec } = monitor.parse(manifest(manifests, 'ServiceMonitor').document);
   const [service, pods] = manifests.filter(({ document }) => document.kind === 'Service');
   expect(spec.selector.matchLabels).toEqual(SELECTOR);
-  expect(service?.document.metadata.labels).toMatchObject(SELECTOR);
-  expect(spec.selector.matchExpressions.map(({ key }) => key in (pods?.document.metadata.labels ?? {}))).toEqual([
+  expect(service?.document.metadata?.labels).toMatchObject(SELECTOR);
+  expect(spec.selector.matchExpressions.map(({ key }) => key in (pods?.document.metadata?.labels ?? {}))).toEqual([
     true,
   ]);
   expect(service?.document.spec).toMatchObject({
@@ -121,7 +135,7 @@ test('every InferenceService names a runtime that is here, one of its formats, a
       };
     };
     const { model, terminationGracePeriodSeconds = 30 } = predictor;
-    const runtime = runtimes.find(({ document }) => document.metadata.name === model.runtime);
+    const runtime = runtimes.find(({ document }) => document.metadata?.name === model.runtime);
     if (runtime === undefined) throw new Error(`no runtime is named ${model.runtime}`);
     const { supportedModelFormats } = runtime.document.spec as { supportedModelFormats: { name: string }[] };
     expect(supportedModelFormats.map(({ name }) => name)).toContain(model.modelFormat.name);

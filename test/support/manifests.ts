@@ -8,6 +8,7 @@ export interface Probe {
 /** Of a container what the tests look at. */
 export interface Container {
   readonly name: string;
+  readonly image: string;
   readonly args: readonly string[];
   readonly env?: readonly { readonly name: string; readonly value: string }[];
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
@@ -31,7 +32,8 @@ export interface Manifest {
   readonly file: string;
   readonly document: {
     readonly kind: string;
-    readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+    /** Kustomize's file has none. */
+    readonly metadata?: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
     readonly spec?: object;
     readonly data?: Readonly<Record<string, string>>;
   };

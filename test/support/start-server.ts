@@ -13,6 +13,8 @@ export interface ServerOptions {
   readonly config?: string | object | undefined;
   /** An MLServer folder: it is served by `millrace start`, and `config` counts for nothing. */
   readonly folder?: string | undefined;
+  /** A whole command line, `serve` or `start` first, in place of `config` and `folder`; its ports give way to free ones. */
+  readonly command?: readonly string[] | undefined;
   /** More flags of `millrace serve` or `start`, e.g. ["--hosts", "1"]. */
   readonly flags?: readonly string[] | undefined;
   /** Added to this process's environment. */
@@ -56,10 +58,7 @@ const POLL_MS = 25;
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-test-'));
   const [grpcPort = 0, restPort = 0, mlserverPort = 0, metricsPort = 0] = await freePorts(4);
-  const served =
-    options.folder === undefined
-      ? ['serve', ...(await configFlags(options.config, folder))]
-      : ['start', options.folder];
+  const served = options.command ?? (await commandOf(options, folder));
   const ports = ['--port', String(grpcPort), '--rest_port', String(restPort)];
   const mlserverPorts =
     options.folder === undefined
@@ -131,6 +130,10 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     await delay(POLL_MS);
   }
   return server;
+}
+
+async function commandOf({ folder, config }: ServerOptions, scratch: string): Promise<string[]> {
+  return folder === undefined ? ['serve', ...(await configFlags(config, scratch))] : ['start', folder];
 }
 
 async function configFlags(config: string | object | undefined, folder: string): Promise<string[]> {
