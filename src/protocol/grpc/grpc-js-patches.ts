@@ -11,6 +11,7 @@ import { Server, status, type Metadata, type ServerOptions } from '@grpc/grpc-js
 import { BaseServerInterceptingCall } from '@grpc/grpc-js/build/src/server-interceptors.js';
 import type { BufferPool } from '../../base/buffer-pool.ts';
 import { MillraceError, type Reason } from '../../base/errors.ts';
+import { LISTEN_BACKLOG } from '../../base/listen-backlog.ts';
 import type { Tls } from '../../security/tls.ts';
 import { partsSize, type MessageParts } from '../wire/infer-codec.ts';
 import { FrameDecoder } from './frame-decoder.ts';
@@ -258,6 +259,9 @@ export class DirectServer extends BaseServer {
 
   override createHttp2Server(credentials: unknown): Http2Server {
     const server = super.createHttp2Server(credentials);
+    const listen = server.listen.bind(server) as (address: object, onListening: () => void) => Http2Server;
+    server.listen = ((address: object, onListening: () => void) =>
+      listen({ ...address, backlog: LISTEN_BACKLOG }, onListening)) as Http2Server['listen'];
     // grpc-js would set neither the least version nor, later, other certificates.
     if (this.#tls !== undefined) server.once('close', this.#tls.serve(server as unknown as Http2SecureServer));
     server.on('session', (session: ServerHttp2Session) => {

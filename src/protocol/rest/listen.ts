@@ -1,18 +1,13 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { messageOf, MillraceError } from '../../base/errors.ts';
+import { LISTEN_BACKLOG } from '../../base/listen-backlog.ts';
 import type { SecureServer } from '../../security/tls.ts';
 import { buildRestApp } from './app.ts';
 import type { RestOptions, RestParts } from './parts.ts';
 
 /** How often connections that became idle are closed while draining. */
 const IDLE_SWEEP_MS = 50;
-
-/**
- * Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`). Where there is no room for one, its
- * client tries again only after a second. Node's own number is 511.
- */
-const BACKLOG = 4096;
 
 /** The REST front while it listens. */
 export interface RestListener extends AsyncDisposable {
@@ -42,7 +37,7 @@ export async function listenWith(
   what: string,
 ): Promise<RestListener> {
   try {
-    await app.listen({ host, port, backlog: BACKLOG });
+    await app.listen({ host, port, backlog: LISTEN_BACKLOG });
   } catch (error) {
     await app.close();
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
