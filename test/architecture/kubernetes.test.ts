@@ -37,7 +37,7 @@ test('the check finds unknown and missing fields, wrong types', async () => {
   expect(second?.faults.join('\n')).toMatch(/`containers`, must not be `None`/);
   expect(third?.faults.join('\n')).toMatch(/autoSelect: 'yes' given, bool expected/);
   expect(third?.faults.join('\n')).toMatch(/containerPort: .*'http' is not of type 'integer'/);
-});
+}, 60_000);
 
 test('kustomize finds its files, and the image that it names anew is that of the pods', () => {
   const { resources, images } = manifest(manifests, 'Kustomization').document as unknown as Kustomization;
