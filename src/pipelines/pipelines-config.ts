@@ -59,7 +59,6 @@ export const pipelinesConfigSchema = strictObject({
 });
 
 export type PipelinesConfig = z.infer<typeof pipelinesConfigSchema>;
-export type ModelEntry = z.infer<typeof modelEntry>;
 
 /** @throws MillraceError CONFIG_INVALID naming the field */
 export function parsePipelinesConfig(value: unknown): PipelinesConfig {
