@@ -72,6 +72,16 @@ it('each worker goes through one sequence after another', () => {
   ]);
 });
 
+it('sequences that are not done can be ended, and the next ones begin anew', () => {
+  const source = new RequestSource([{ model: 'm', inputs: [] }], { length: 3, firstId: 7 });
+  for (const worker of [0, 1, 0, 1, 1]) source.next(worker);
+  expect(source.endings()).toMatchObject([
+    [0, { id: '5', parameters: { sequence_id: 7n, sequence_start: false, sequence_end: true } }],
+  ]);
+  expect(source.endings()).toEqual([]);
+  expect(source.next(0).parameters).toMatchObject({ sequence_id: 9n, sequence_start: true });
+});
+
 it('requests come in turn, each with its own id', () => {
   const source = new RequestSource(
     ['a', 'b'].map((model) => ({ model, inputs: [] })),

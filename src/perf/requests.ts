@@ -131,9 +131,22 @@ export class RequestSource {
   }
 
   next(worker: number): ClientRequest {
+    return this.#request(this.#sequences === undefined ? undefined : this.#step(worker, this.#sequences));
+  }
+
+  /** The last requests of the sequences that workers are in, by worker: the next ones begin anew. */
+  endings(): readonly (readonly [worker: number, request: ClientRequest])[] {
+    const steps = [...this.#steps];
+    this.#steps.clear();
+    return steps.map(([worker, { id }]) => {
+      const parameters = { sequence_id: BigInt(id), sequence_start: false, sequence_end: true };
+      return [worker, this.#request(parameters)];
+    });
+  }
+
+  #request(sequence: Parameters | undefined): ClientRequest {
     const at = this.#next++;
     const request = this.#requests[at % this.#requests.length] as ClientRequest;
-    const sequence = this.#sequences === undefined ? undefined : this.#step(worker, this.#sequences);
     return { ...request, id: String(at), parameters: { ...request.parameters, ...sequence } };
   }
 

@@ -43,6 +43,8 @@ export async function* sweep(
       if (latencyLimitMs !== undefined && latencyUs(recorded.latency, percentile) > latencyLimitMs * 1000) return;
     } finally {
       await load.stop();
+      // A stateful server would keep what is begun; whether it takes the end changes no measurement.
+      await Promise.allSettled(source.endings().map(([worker, request]) => target.run(worker, request, () => {})));
     }
   }
 }

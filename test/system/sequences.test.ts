@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KserveGrpc, type RpcOutcome } from '../support/kserve-grpc.ts';
 import { ROOT } from '../support/paths.ts';
@@ -283,5 +285,20 @@ describe('a stateful model of config.json', () => {
     await send(11, [0], 'E');
     expect((await send(13, [0], 'SE')).code).toBe(0);
     await send(12, [0], 'E');
+  });
+
+  it('millrace perf goes through sequences, and leaves none behind', async () => {
+    const flags = ['--shape', 'signal:1,4', '--sequence-length', '5', '--concurrency-range', '2', '--json', '-'];
+    const quick = ['--measurement-interval', '200', '--max-trials', '1'];
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['bin/millrace.js', 'perf', 'sensor', '-u', stateful.grpcAddress, ...flags, ...quick],
+      { cwd: ROOT },
+    );
+    const { levels } = JSON.parse(stdout) as { levels: { requests: number; failures: number }[] };
+    expect(levels).toMatchObject([{ failures: 0 }]);
+    expect(levels[0]?.requests).toBeGreaterThan(0);
+    const metrics = await (await fetch(`${stateful.restUrl}/metrics`)).text();
+    expect(metrics).toContain('millrace_active_sequences{name="sensor",version="1"} 0');
   });
 });
