@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ffmpeg } from '../support/clips.ts';
 import { freePort } from '../support/free-port.ts';
-import { isRunning } from '../support/leaks.ts';
+import { isRunning, residentMiB } from '../support/leaks.ts';
 import { ROOT } from '../support/paths.ts';
 import { publish } from '../support/publish.ts';
 import { RtspRelay } from '../support/rtsp-relay.ts';
@@ -381,6 +381,28 @@ test('millrace pipelines: start, list, status, pause, resume, terminate, watch',
     stderr: expect.stringContaining('404') as string,
   });
 });
+
+/** MILLRACE_SOAK_S: for how long, e.g. 1800. */
+test('pipelines come and go: no process is left, none is a zombie, memory stays', async () => {
+  const pids = (): number[] =>
+    server
+      .children()
+      .filter(({ pid }) => !isFfmpeg(pid))
+      .map(({ pid }) => pid);
+  const memory = (): number => [server.pid, ...pids()].reduce((sum, pid) => sum + residentMiB(pid), 0);
+  const round = async (): Promise<void> => {
+    const ids = await Promise.all([0, 1, 2].map((i) => create(i === 0 ? { sinks: [{ type: 'memory' }] } : {})));
+    await until(async () => (await Promise.all(ids.map(look))).some(({ report }) => report.results > 5));
+    await Promise.all(ids.map(remove));
+  };
+  const end = Date.now() + 1000 * Number(process.env['MILLRACE_SOAK_S'] ?? 0);
+  for (let i = 0; i < 5; i++) await round();
+  const before = memory();
+  for (let i = 0; i < 8 || Date.now() < end; i++) await round();
+  await until(() => server.children().every(({ pid }) => !isFfmpeg(pid)));
+  expect(server.children().filter(({ state }) => state === 'Z')).toEqual([]);
+  expect(memory()).toBeLessThan(before + 120);
+}, 3_600_000);
 
 test('SIGTERM with eight pipelines under way: every child gone, files playable; what persists is back', async () => {
   const own = join(folder.path, 'eight');

@@ -245,6 +245,14 @@ describe('generation B', () => {
   });
 });
 
+test("operation ids are generation A's", async () => {
+  const { json } = await call('GET', '/openapi.json');
+  const paths = json['paths'] as Record<string, Record<string, { operationId?: string }>>;
+  expect(paths['/list_pipelines']?.['get']?.operationId).toBe('list_pipelines_list_pipelines_get');
+  expect(paths['/terminate/{pipeline_id}']?.['post']?.operationId).toBe('terminate_terminate__pipeline_id__post');
+  expect(paths['/initialise']?.['post']?.operationId).toBe('initialise_initialise_post');
+});
+
 test('all routes are in the OpenAPI document', async () => {
   const { json } = await call('GET', '/openapi.json');
   const paths = Object.keys(json['paths'] as object);

@@ -43,7 +43,9 @@ const Initialisation = z.object({
 export async function generationARoutes(app: FastifyInstance, parts: PipelineRouteParts): Promise<void> {
   const { commands } = parts;
   const config = { readsAuthorization: true };
-  const describe = (summary: string, ok: z.ZodType, body?: z.ZodType) => ({
+  // Operation ids are those of theirs, by which generated clients name their calls.
+  const describe = (operationId: string, summary: string, ok: z.ZodType, body?: z.ZodType) => ({
+    operationId,
     summary,
     tags: ['stream management'],
     ...(body !== undefined && { body: jsonSchema(body) }),
@@ -56,12 +58,22 @@ export async function generationARoutes(app: FastifyInstance, parts: PipelineRou
 
   app.get(
     '/list_pipelines',
-    { config, schema: describe("Ids of all pipelines, Roboflow's form", ListPipelinesResponse) },
+    {
+      config,
+      schema: describe(
+        'list_pipelines_list_pipelines_get',
+        "Ids of all pipelines, Roboflow's form",
+        ListPipelinesResponse,
+      ),
+    },
     (request, reply) => run(request, reply, { type: 'list_pipelines' }),
   );
   app.get(
     '/status/:pipeline_id',
-    { config, schema: describe("A pipeline's report, Roboflow's form", StatusResponse) },
+    {
+      config,
+      schema: describe('get_status_status__pipeline_id__get', "A pipeline's report, Roboflow's form", StatusResponse),
+    },
     (request, reply) => run(request, reply, { type: 'status', pipeline_id: idOf(request) }),
   );
   for (const [path, type, summary] of [
@@ -69,11 +81,17 @@ export async function generationARoutes(app: FastifyInstance, parts: PipelineRou
     ['resume', 'resume', 'Resumes a pipeline'],
     ['terminate', 'terminate', 'Ends a pipeline'],
   ] as const) {
-    app.post(`/${path}/:pipeline_id`, { config, schema: describe(summary, CommandResponse) }, (request, reply) =>
+    const schema = describe(`${path}_${path}__pipeline_id__post`, summary, CommandResponse);
+    app.post(`/${path}/:pipeline_id`, { config, schema }, (request, reply) =>
       run(request, reply, { type, pipeline_id: idOf(request) }),
     );
   }
-  const schema = describe('Starts a pipeline whose results go to a UDP port', CommandResponse, Initialisation);
+  const schema = describe(
+    'initialise_initialise_post',
+    'Starts a pipeline whose results go to a UDP port',
+    CommandResponse,
+    Initialisation,
+  );
   app.post('/initialise', { config, schema }, (request, reply) => {
     let command: object;
     try {
