@@ -8,7 +8,6 @@ import { noTiming, type RunTiming } from '../ipc/run-timing.ts';
 import { backendFor } from '../runtime/index.ts';
 import type { ModelService } from '../runtime/model-service.ts';
 import type { ModelSession, RunMonitor } from '../runtime/model-session.ts';
-import { readSharedInputs, writeSharedOutputs } from '../shared-memory/shared-tensors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { loadEnsemble } from './ensemble-servable.ts';
 import { GraphMeter } from './graph/graph-meter.ts';
@@ -23,6 +22,7 @@ import { loadRuntimeServable } from './runtime/load-runtime-servable.ts';
 import { HostMeter } from './runtime/runtime-meter.ts';
 import { Turns } from './runtime/turns.ts';
 import type { HostServable } from './servable.ts';
+import { SharedCalls } from './shared-calls.ts';
 import { warmUp } from './warm-up.ts';
 
 /** The front, as its host talks to it unasked. */
@@ -57,6 +57,7 @@ export class Host implements HostHandler {
   /** Of graphs and runtimes that load, or wait for that: cancelled when they are unloaded before. */
   readonly #lives = new Map<number, Cancellation>();
   readonly #turns = new Turns();
+  readonly #sharedCalls = new SharedCalls();
   /** Load ids of what is warming up: its runs count nowhere. */
   readonly #warming = new Set<number>();
   #streamLookAhead = 1;
@@ -113,9 +114,11 @@ export class Host implements HostHandler {
     const lease = this.#find(loadId);
     lease.acquire();
     try {
-      const response = await lease.resource.infer(readSharedInputs(request), cancellation, waitedMs);
-      if (cancellation.error !== undefined) throw cancellation.error;
-      return writeSharedOutputs(request, response);
+      return await this.#sharedCalls.run(request, lease.resource instanceof ModelServable, async (whole) => {
+        const response = await lease.resource.infer(whole, cancellation, waitedMs);
+        if (cancellation.error !== undefined) throw cancellation.error;
+        return response;
+      });
     } finally {
       lease.release();
     }

@@ -2,13 +2,18 @@ import { closeSync, constants, fstatSync, openSync, readSync, writeSync, type St
 import { MillraceError } from '../base/errors.ts';
 import type { SharedBytes, SharedFile } from '../tensor/shared-bytes.ts';
 
+/** Memory for so many bytes, with whatever was in it. */
+export type Allocate = (bytes: number) => Buffer;
+
+const fresh: Allocate = (bytes) => Buffer.allocUnsafeSlow(bytes);
+
 /**
  * Bytes of a region, copied out. Its file is in memory, so nothing is waited for.
  * @throws MillraceError REGION_INVALID where the file does not reach so far
  */
-export function readShared(shared: SharedBytes): Buffer {
+export function readShared(shared: SharedBytes, allocate = fresh): Buffer {
   const { start } = fileOf(shared);
-  const data = Buffer.allocUnsafeSlow(shared.byteSize);
+  const data = allocate(shared.byteSize);
   withFile(shared, constants.O_RDONLY, (fd) => {
     for (let at = 0; at < data.length;) {
       const count = readSync(fd, data, at, data.length - at, start + shared.offset + at);

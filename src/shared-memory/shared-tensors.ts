@@ -3,19 +3,22 @@ import { checkBytes } from '../tensor/bytes.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { NO_DATA, type SharedBytes } from '../tensor/shared-bytes.ts';
 import { elementCount, type Tensor } from '../tensor/tensor.ts';
-import { readShared, writeShared } from './shared-file.ts';
+import { readShared, writeShared, type Allocate } from './shared-file.ts';
 
 /**
  * The request with its shared inputs read. Their regions must have been looked up.
  * @throws MillraceError MALFORMED_BYTES, REGION_INVALID
  */
-export function readSharedInputs(request: InferenceRequest): InferenceRequest {
+export function readSharedInputs(request: InferenceRequest, allocate?: Allocate): InferenceRequest {
   if (request.inputs.every(({ shared }) => shared === undefined)) return request;
-  return { ...request, inputs: request.inputs.map((input) => (input.shared ? readInput(input, input.shared) : input)) };
+  return {
+    ...request,
+    inputs: request.inputs.map((input) => (input.shared ? readInput(input, input.shared, allocate) : input)),
+  };
 }
 
-function readInput({ name, datatype, shape, parameters }: Tensor, shared: SharedBytes): Tensor {
-  const data = readShared(shared);
+function readInput({ name, datatype, shape, parameters }: Tensor, shared: SharedBytes, allocate?: Allocate): Tensor {
+  const data = readShared(shared, allocate);
   if (datatype === 'BYTES') checkBytes(data, elementCount(shape), name);
   return { name, datatype, shape, data, parameters };
 }
