@@ -40,7 +40,7 @@ test('numbered versions go before a file beside them; of several files one must 
   await scratch.put('several/b.onnx', 'b');
   const { broken } = await read('several');
   expect(broken).toMatchObject([
-    { version: '1', reason: expect.stringMatching(/several ONNX files \(a.onnx, b.onnx\)/) },
+    { version: '1', reason: expect.stringMatching(/several ONNX files \(a.onnx, b.onnx\)/) as string },
   ]);
 });
 
