@@ -119,6 +119,8 @@ export interface DataPlane {
   /** Unknown names and versions are not ready. */
   isServableReady(name: string, version: string): boolean;
   metadata(name: string, version: string): ServableMetadata;
+  /** Of a servable that is ready; throws as `metadata`. For every request that needs no more than this. */
+  kind(name: string, version: string): ServableKind;
   /** Every servable, ready or not, by name and version. */
   list(): readonly ServableStatus[];
   /** `name` "" means all. Brings the hosts' own counters in. */

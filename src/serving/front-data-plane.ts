@@ -8,6 +8,7 @@ import { JsonParameter } from '../tensor/parameters.ts';
 import type {
   CallContext,
   DataPlane,
+  ServableKind,
   ServableMetadata,
   ServableStatistics,
   ServableStatus,
@@ -155,6 +156,10 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const numbers = versions.map((v) => v.version).filter((v) => v !== '');
     const told = { name, versions: numbers, platform, kind, decoupled, inputs, outputs, declaredVersions, parameters };
     return { ...told, answersEach, graph, config: entry.current?.spec.config };
+  }
+
+  kind(name: string, version: string): ServableKind {
+    return this.#repository.resolve(name, version).kind;
   }
 
   list(): readonly ServableStatus[] {

@@ -2,6 +2,7 @@ import { MillraceError } from '../../src/base/errors.ts';
 import type {
   CallContext,
   DataPlane,
+  ServableKind,
   ServableMetadata,
   ServableState,
   ServableStatistics,
@@ -108,6 +109,10 @@ export class FakeDataPlane implements DataPlane {
 
   isServableReady(name: string, version: string): boolean {
     return this.servables.has(name) && (version === '' || version === '1') && !this.states.has(name);
+  }
+
+  kind(name: string, version: string): ServableKind {
+    return this.metadata(name, version).kind;
   }
 
   metadata(name: string, version: string): ServableMetadata {

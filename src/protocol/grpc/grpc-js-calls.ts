@@ -76,9 +76,9 @@ export abstract class GrpcJsCall implements Call {
 
   headers(): Headers {
     const headers: Record<string, string> = {};
-    for (const name of Object.keys(this.#metadata?.getMap() ?? {})) {
-      const values = this.#metadata?.get(name).filter((value) => typeof value === 'string') ?? [];
-      if (values.length > 0) headers[name] = values.join(', ');
+    for (const [name, values] of Object.entries<unknown[]>(this.#metadata?.toJSON() ?? {})) {
+      const texts = values.filter((value) => typeof value === 'string');
+      if (texts.length > 0) headers[name] = texts.length === 1 ? (texts[0] as string) : texts.join(', ');
     }
     return headers;
   }

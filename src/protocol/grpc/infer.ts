@@ -37,7 +37,7 @@ function checked(envelope: InferEnvelope, dataPlane: DataPlane): InferenceReques
 /** The kind of the servable that a request names; undefined when there is none. */
 export function kindOf(dataPlane: DataPlane, envelope: InferEnvelope): ServableKind | undefined {
   try {
-    return dataPlane.metadata(envelope.servable, envelope.version).kind;
+    return dataPlane.kind(envelope.servable, envelope.version);
   } catch (error) {
     if (error instanceof MillraceError) return undefined;
     throw error;

@@ -40,6 +40,10 @@ export class FakeDataPlane implements DataPlane {
     return KINDS[name] !== undefined;
   }
 
+  kind(name: string): ServableKind {
+    return this.metadata(name).kind;
+  }
+
   metadata(name: string): ServableMetadata {
     const kind = KINDS[name];
     if (kind === undefined) {

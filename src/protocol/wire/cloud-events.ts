@@ -22,11 +22,9 @@ export class CloudEvents {
 
   /** Of an answer: those, and the headers that a runtime gave, which win. */
   headersOf({ servable, id, headers }: InferenceResponse): Record<string, string> {
-    const all: Record<string, string> = { ...this.#fixed, 'ce-modelid': servable, 'ce-endpoint': servable };
-    if (id !== '') {
-      all['ce-id'] = id;
-      all['ce-requestid'] = id;
-    }
+    const ids = id === '' ? undefined : { 'ce-id': id, 'ce-requestid': id };
+    const all: Record<string, string> = { ...this.#fixed, 'ce-modelid': servable, 'ce-endpoint': servable, ...ids };
+    if (headers === undefined) return all;
     for (const name in headers) all[name.toLowerCase()] = headers[name] as string;
     return all;
   }
