@@ -42,6 +42,21 @@ test('each sample runs as often as it says', async () => {
   expect(requests[0]?.inputs).toEqual([{ name: 'A', datatype: 'FP32', shape: [2, 3], data: new Uint8Array(24) }]);
 });
 
+test.each([
+  ['INT64', 1n],
+  ['BYTES', 'warm-up'],
+] as const)('each request to a model with sequences is one, with an id of %s', async (datatype, id) => {
+  const { servable: model, requests } = servable();
+  const sequenceBatching = {
+    maxIdleUs: 0,
+    controls: [{ input: 'ID', kind: 'correlation_id', datatype, falseTrue: undefined }],
+    strategy: { kind: 'direct', maxQueueDelayUs: 0, minSlotUtilization: 0 },
+    states: [],
+  } as const;
+  await warmUp(model, { ...sample([input('zero')]), sequenceBatching });
+  expect(requests[0]?.parameters).toEqual({ sequence_id: id, sequence_start: true, sequence_end: true });
+});
+
 test.each(DATATYPES)('random and zero %s fill the tensor, and no number is NaN', async (datatype) => {
   const { servable: model, requests } = servable();
   await warmUp(model, sample([input('random', datatype), input('zero', datatype)]));
