@@ -404,6 +404,20 @@ test('pipelines come and go: no process is left, none is a zombie, memory stays'
   expect(memory()).toBeLessThan(before + 120);
 }, 3_600_000);
 
+test('the four cameras of the example are watched live, and end with the script', async () => {
+  const example = join(ROOT, 'examples/stream-management');
+  const flags = ['--hosts', '2', '--stream_manager_port', '0'];
+  await using cameras = await startServer({ config: join(example, 'config.json'), flags });
+  const script = spawn('bash', [join(example, 'four-cameras.sh'), cameras.restUrl], { detached: true });
+  let shown = '';
+  script.stdout.on('data', (chunk) => (shown += String(chunk)));
+  await until(() => [1, 2, 3, 4].every((i) => new RegExp(`camera-${i} +lavfi:\\S+ +RUNNING`).test(shown)), shown);
+  process.kill(-(script.pid ?? 0), 'SIGINT');
+  await once(script, 'close');
+  const { pipelines } = (await (await fetch(`${cameras.restUrl}/v1/pipelines`)).json()) as { pipelines: Line[] };
+  expect(pipelines.map(({ state }) => state)).toEqual(['terminated', 'terminated', 'terminated', 'terminated']);
+});
+
 test('SIGTERM with eight pipelines under way: every child gone, files playable; what persists is back', async () => {
   const own = join(folder.path, 'eight');
   const flags = ['--hosts', '2', '--pipelines_folder', own];
