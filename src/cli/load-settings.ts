@@ -2,7 +2,12 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { resolveSettings, type ResolvedSettings } from '../config/resolve.ts';
 import { sessionQuota, type Settings } from '../config/settings.ts';
-import { loadOvmsConfig, readPipelinesSection, readServerSection, singleServable } from '../serving/layouts/ovms-config.ts';
+import {
+  loadOvmsConfig,
+  readPipelinesSection,
+  readServerSection,
+  singleServable,
+} from '../serving/layouts/ovms-config.ts';
 import { loadTritonRepository } from '../serving/layouts/triton/triton-repository.ts';
 import { streamManagerSettings } from './stream-manager-environment.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';

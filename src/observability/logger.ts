@@ -25,6 +25,8 @@ export function createLogger(
     serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
-  const logger: Omit<Logger, 'control'> = pino(options, { write: (line: string) => destination.write(redactText(line)) });
+  const logger: Omit<Logger, 'control'> = pino(options, {
+    write: (line: string) => destination.write(redactText(line)),
+  });
   return Object.assign(logger, { control });
 }
