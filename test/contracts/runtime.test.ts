@@ -155,7 +155,6 @@ describe.each(Object.entries(launchers))('a runtime in a host %s', (_where, laun
       platform: 'mine',
       decoupled: false,
       answersEach: true,
-      answersEach: true,
       inputs: [{ name: 'prompt', datatype: 'BYTES', shape: [-1] }],
       outputs: [{ name: 'text', datatype: 'BYTES', shape: [1] }],
       declaredVersions: ['v1'],
