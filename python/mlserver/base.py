@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, ClassVar, Dict, Mapping, Type, TypeVar
+from typing import Any, Callable, ClassVar, Dict, Mapping, Sequence, Tuple, Type, TypeVar
 
 Self = TypeVar("Self", bound="BaseModel")
 Check = Callable[[str, Any], Any]
@@ -22,17 +22,22 @@ class BaseModel:
     _fields: ClassVar[Mapping[str, Check]] = {}
     _defaults: ClassVar[Mapping[str, Any]] = {}
     _keeps_unknown: ClassVar[bool] = False
+    # The fields, each with where a fault in it is said to be, and its check.
+    _checks: ClassVar[Sequence[Tuple[str, str, Check]]] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls._checks = [(name, f"{cls.__name__}.{name}", check) for name, check in cls._fields.items()]
 
     def __init__(self, **values: Any) -> None:
         kind = type(self)
-        for name, check in kind._fields.items():
+        for name, where, check in kind._checks:
             if name in values:
-                setattr(self, name, check(f"{kind.__name__}.{name}", values[name]))
+                setattr(self, name, check(where, values[name]))
             elif name in kind._defaults:
                 default = kind._defaults[name]
                 setattr(self, name, default() if callable(default) else default)
             else:
-                raise ValidationError(f"{kind.__name__}.{name}: nothing given, it is required")
+                raise ValidationError(f"{where}: nothing given, it is required")
         if kind._keeps_unknown:
             for name, value in values.items():
                 if name not in kind._fields:
@@ -147,6 +152,8 @@ def a(kind: type) -> Check:
     """A value of a type; where floats are wanted, whole numbers too."""
 
     def check(where: str, value: Any) -> Any:
+        if type(value) is kind:
+            return value
         is_number = kind is float and isinstance(value, int) and not isinstance(value, bool)
         if is_number or (isinstance(value, kind) and not (kind is int and isinstance(value, bool))):
             return value
@@ -163,7 +170,12 @@ def a_list(check: Check) -> Check:
     def each(where: str, value: Any) -> Any:
         if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__iter__"):
             raise ValidationError(f"{where}: {type(value).__name__} given, list expected")
-        return [check(f"{where}[{at}]", entry) for at, entry in enumerate(value)]
+        entries = value if isinstance(value, list) else list(value)
+        try:
+            return [check(where, entry) for entry in entries]
+        except ValidationError:
+            # Once more, to say which one.
+            return [check(f"{where}[{at}]", entry) for at, entry in enumerate(entries)]
 
     return each
 

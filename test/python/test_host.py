@@ -1,18 +1,21 @@
 """The parts of the Python host that need no server."""
 
+import asyncio
 import io
 import json
 import os
 import re
 import runpy
+import socket
 import struct
 import sys
 import tempfile
 import unittest
 from unittest import mock
 
-from millrace_host import convert, elements, errors, frames, head, logs, modules
+from millrace_host import connection, convert, elements, errors, frames, head, logs, modules
 from millrace_host.codec import Request, Response, open_body, write_response
+from millrace_host.connection import Connection
 
 
 class Heads(unittest.TestCase):
@@ -72,6 +75,108 @@ class Frames(unittest.TestCase):
             self.setUp()
             with self.assertRaises(frames.FrameError):
                 self.inbox.receive(data)
+
+
+class CountedSocket:
+    """A socket that keeps what each write handed over."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        self.writes = []
+
+    def __getattr__(self, name):
+        return getattr(self._sock, name)
+
+    def send(self, data):
+        count = self._sock.send(data)
+        self.writes.append(bytes(data[:count]))
+        return count
+
+    def sendmsg(self, parts):
+        data = b"".join(parts)
+        count = self._sock.sendmsg(parts)
+        self.writes.append(data[:count])
+        return count
+
+
+class Sending(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self):
+        near, self.far = socket.socketpair()
+        self.far.setblocking(False)
+        self.socket = CountedSocket(near)
+        nothing = lambda *_: None  # noqa: E731
+        loop = asyncio.get_running_loop()
+        self.connection = Connection(self.socket, loop, nothing, nothing, nothing, lambda: 0.0, nothing)
+
+    async def asyncTearDown(self):
+        self.far.close()
+        await asyncio.sleep(0.01)
+        self.socket.close()
+
+    def send(self, channel, text, may_wait=False, tensors=()):
+        writer = head.HeadWriter()
+        writer.string(text)
+        self.connection.send(frames.RESPONSE, channel, writer, tensors, may_wait)
+
+    def texts(self, data):
+        seen = []
+        inbox = frames.Inbox(lambda _, channel, body: seen.append((channel, open_body(body)[0].string())))
+        inbox.receive(data)
+        return seen
+
+    async def test_quick_messages_leave_together_once_a_turn_brings_no_more(self):
+        with mock.patch.object(connection, "_HOLD_S", 60.0):
+            for turn in range(5):
+                self.send(1, f"{turn}", may_wait=True)
+                await asyncio.sleep(0)
+            self.assertEqual(self.socket.writes, [])
+            for _ in range(3):
+                await asyncio.sleep(0)
+        self.assertEqual([self.texts(data) for data in self.socket.writes], [[(1, f"{turn}") for turn in range(5)]])
+
+    async def test_they_wait_no_longer_than_they_may(self):
+        with mock.patch.object(connection, "_HOLD_S", 0.0):
+            for turn in range(3):
+                self.send(1, f"{turn}", may_wait=True)
+                await asyncio.sleep(0)
+        self.assertEqual(len(self.socket.writes), 3)
+
+    async def test_one_that_may_not_wait_takes_the_others_along(self):
+        with mock.patch.object(connection, "_HOLD_S", 60.0):
+            self.send(1, "a", may_wait=True)
+            await asyncio.sleep(0)
+            self.send(2, "b")
+            self.assertEqual(self.socket.writes, [])
+            await asyncio.sleep(0)
+        self.assertEqual([self.texts(data) for data in self.socket.writes], [[(1, "a"), (2, "b")]])
+
+    async def test_much_leaves_at_once(self):
+        for number in range(connection._GATHERED_MESSAGES):
+            self.send(1, f"{number}", may_wait=True)
+        self.assertEqual(len(self.socket.writes), 1)
+
+    async def test_a_long_message_keeps_its_place_in_its_channel(self):
+        tensor = bytes(range(256)) * 4096
+        self.send(1, "first")
+        self.send(1, "long", tensors=[tensor])
+        self.send(1, "last")
+        self.send(2, "other", may_wait=True)
+        seen, bodies = [], []
+
+        def receive(_, channel, body):
+            reader, at = open_body(body)
+            seen.append((channel, reader.string()))
+            bodies.append(bytes(body[at:]))
+
+        inbox = frames.Inbox(receive)
+        while len(seen) < 4:
+            await asyncio.sleep(0.001)
+            try:
+                inbox.receive(self.far.recv(2**20))
+            except BlockingIOError:
+                pass
+        self.assertEqual([text for channel, text in seen if channel == 1], ["first", "long", "last"])
+        self.assertIn(tensor, bodies)
 
 
 class Elements(unittest.TestCase):
