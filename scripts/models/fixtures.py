@@ -65,14 +65,14 @@ def steady(size=192, turns=600):
     constants = [
         numpy_helper.from_array(np.array([size, size], np.int64), "sides"),
         numpy_helper.from_array(np.array(turns, np.int64), "turns"),
-        numpy_helper.from_array(np.float32(1e-30), "nearly_nothing"),
+        numpy_helper.from_array(np.float32(0), "zero"),
     ]
     cell = helper.make_tensor("cell_value", T.FLOAT, [1], [1 / size])
     nodes = [
         node("ConstantOfShape", ["sides"], ["factor"], value=cell),
         node("Loop", ["turns", "", "factor"], ["turned"], body=body),
         node("ReduceMean", ["turned"], ["mean"], keepdims=0),
-        node("Mul", ["mean", "nearly_nothing"], ["nothing"]),
+        node("Mul", ["mean", "zero"], ["nothing"]),
         node("Add", ["INPUT", "nothing"], ["OUTPUT"]),
     ]
     save("steady", nodes, [value("INPUT", T.FLOAT, ["n", "m"])], [value("OUTPUT", T.FLOAT, ["n", "m"])], constants)
