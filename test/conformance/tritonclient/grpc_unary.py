@@ -163,7 +163,8 @@ def errors_have_a_status_and_a_text(at):
 @check
 def unary_deadline(at):
     with grpc.InferenceServerClient(at.grpc) as client:
-        call = lambda: client.infer("identity", [tensor(FP32, "FP32")], client_timeout=1e-6)
+        big = np.zeros(2**22, np.float32)  # 16 MiB cannot be there and back in so short a time
+        call = lambda: client.infer("identity", [tensor(big, "FP32")], client_timeout=1e-4)
         equal(raises(InferenceServerException, call).status(), "StatusCode.DEADLINE_EXCEEDED")
         equal(client.is_server_live(), True, "live after it")
 
