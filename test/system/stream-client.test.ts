@@ -177,7 +177,8 @@ describe('flow control', () => {
 
   it('one that answers twice has no more under way', async () => {
     using client = new GrpcClient({ address: server.grpcAddress });
-    const seen: string[] = [];
+    const outputsSeen: string[] = [];
+    const framesSeen = new Set<number>();
     const streamClient = new StreamClient({
       client,
       model: 'twice',
@@ -185,14 +186,16 @@ describe('flow control', () => {
       source: clip,
       maxInFlight: 2,
       postprocess: (frame, { outputs }) => {
-        seen.push(`${frame?.number} ${outputs[0]?.name}`);
+        outputsSeen.push(outputs[0]?.name ?? '');
+        // A further answer may come after the next frame's first one; then its own frame is no longer known.
+        if (frame !== undefined) framesSeen.add(frame.number);
         return undefined;
       },
     });
     const result = await streamClient.run();
     expect(result).toMatchObject({ sent: 90, answered: 90, drops: { unanswered: 0 } });
-    const expected = Array.from({ length: 90 }, (_, i) => [`${i + 1} copy`, `${i + 1} output`]).flat();
-    expect(seen.toSorted()).toEqual(expected.toSorted());
+    expect(outputsSeen.toSorted()).toEqual([...Array<string>(90).fill('copy'), ...Array<string>(90).fill('output')]);
+    expect([...framesSeen]).toEqual(Array.from({ length: 90 }, (_, i) => i + 1));
   });
 });
 
