@@ -92,16 +92,24 @@ export function requestsOfFile(
       if (!Array.isArray(content))
         throw new RangeError(`data[${at}]."${name}": a list of values, or "content" expected`);
       const given = (Array.isArray(shape) ? shape : (shapes.get(name) ?? input.shape)) as number[];
-      const dims = fitted(given, content.flat(Infinity).length);
+      const dims = fittedShape({ name, shape: given }, content.flat(Infinity).length);
       return tensorFromJson({ name, datatype: input.datatype, shape: dims, data: content } as JsonTensor);
     }),
   );
 }
 
-/** One open dimension takes what the others leave. */
-function fitted(shape: readonly number[], count: number): number[] {
+/**
+ * The shape of so many values: the last open dimension takes what the others leave.
+ * @throws RangeError where they do not fit
+ */
+export function fittedShape({ name, shape }: Pick<InputMetadata, 'name' | 'shape'>, count: number): number[] {
   const known = elementCount(shape.filter((dim) => dim >= 0));
-  return shape.map((dim) => (dim >= 0 ? dim : Math.max(1, Math.floor(count / known))));
+  const open = shape.findLastIndex((dim) => dim < 0);
+  const rest = count / known;
+  if (!Number.isInteger(rest) || (open < 0 && rest !== 1)) {
+    throw new RangeError(`input "${name}": ${count} values given, shape [${shape.join(',')}] expected`);
+  }
+  return shape.map((dim, i) => (dim >= 0 ? dim : i === open ? rest : 1));
 }
 
 function asRecord(value: unknown, where: string): Record<string, unknown> {

@@ -3,7 +3,15 @@ import { epochMs, utcTime } from '../media/sinks/results/payload.ts';
 import { hideCredentials } from '../media/ffmpeg/redact.ts';
 import type { PipelineMessage } from './common/messages.ts';
 import { referencesOf, type ModelConfiguration, type PipelineRequest } from './common/pipeline-schema.ts';
-import { SEVERITY, type HostReport, type SourceCounts, type SourceReport, type StatusUpdate } from './common/report.ts';
+import {
+  NO_COUNTS,
+  NO_LATENCY,
+  SEVERITY,
+  type HostReport,
+  type SourceCounts,
+  type SourceReport,
+  type StatusUpdate,
+} from './common/report.ts';
 import { notAllowedText, operateOnAll, type Operation } from './common/states.ts';
 import { HostLink } from './host-link.ts';
 import { ResultRing, type ResultBatch } from './result-ring.ts';
@@ -326,7 +334,7 @@ export class Pipeline {
         filling: before?.filling,
         consumption: before?.consumption,
         buffer_size: before?.buffer_size ?? this.#pipeline.buffer_size ?? 2,
-        counts: NONE,
+        counts: NO_COUNTS,
         last_frame_at_ms: before?.last_frame_at_ms,
         next_retry_at_ms: this.#retry?.atMs,
         last_error: this.#failure?.message,
@@ -337,32 +345,9 @@ export class Pipeline {
   }
 }
 
-const NONE: SourceCounts = {
-  captured: 0,
-  dropped_full: 0,
-  dropped_stale: 0,
-  dropped_muted: 0,
-  dropped_rate: 0,
-  dropped_ended: 0,
-  inferred: 0,
-  failed: 0,
-  unanswered: 0,
-  reconnects: 0,
-  complaints: 0,
-};
-
-const NO_LATENCY = {
-  frame_decoding_latency: undefined,
-  inference_latency: undefined,
-  e2e_latency: undefined,
-  p50: undefined,
-  p90: undefined,
-  p99: undefined,
-};
-
 function sum(counts: SourceCounts, earlier: SourceCounts | undefined): SourceCounts {
   if (earlier === undefined) return counts;
-  const keys = Object.keys(NONE) as (keyof SourceCounts)[];
+  const keys = Object.keys(NO_COUNTS) as (keyof SourceCounts)[];
   return Object.fromEntries(keys.map((key) => [key, counts[key] + earlier[key]])) as unknown as SourceCounts;
 }
 

@@ -93,6 +93,8 @@ const ALLOWANCES: readonly { readonly from: string; readonly to: string; readonl
   },
   { from: 'serving/', to: 'pipelines/common/detector-info.ts', why: 'what a layout knows of a detector, a type' },
   { from: 'serving/', to: 'runtime/model-session.ts', why: 'the names of execution providers, a type' },
+  { from: 'serving/model-scheduling.ts', to: 'runtime/batching/batching-options.ts', why: 'what a spec asks, a type' },
+  { from: 'serving/model-scheduling.ts', to: 'runtime/sequences/sequence-options.ts', why: 'what a spec asks, a type' },
 ];
 
 const src = resolve(import.meta.dirname, '../../src');

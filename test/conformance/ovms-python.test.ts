@@ -9,6 +9,7 @@ import { reasonOf, versionStates } from '../support/repository-states.ts';
 import { scriptGraph, type ScriptNode } from '../support/script-graphs.ts';
 import { ScratchFolder } from '../support/scratch-folder.ts';
 import { startServer, type TestServer } from '../support/start-server.ts';
+import { request, streamScripts, type ScriptResponse, type ScriptStream } from './ovms/script-stream.ts';
 
 /** OVMS's streaming tests of its Python node (sheet §3.2, 12–22), with OVMS's own handlers. */
 
@@ -96,41 +97,7 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-type Inputs = Readonly<Record<string, number>>;
-
-function request(graph: string, inputs: Inputs, timestamp?: number): object {
-  const raw = (value: number): Buffer => Buffer.from(Float32Array.of(value).buffer);
-  return {
-    model_name: graph,
-    inputs: Object.keys(inputs).map((name) => ({ name, datatype: 'FP32', shape: [1] })),
-    raw_input_contents: Object.values(inputs).map(raw),
-    parameters: timestamp === undefined ? {} : { OVMS_MP_TIMESTAMP: { int64_param: timestamp } },
-  };
-}
-
-interface Response {
-  readonly error_message: string;
-  readonly infer_response: {
-    readonly outputs: readonly { readonly name: string; readonly datatype: string }[];
-    readonly raw_output_contents: readonly Buffer[];
-    readonly parameters: { readonly OVMS_MP_TIMESTAMP: { readonly int64_param: string } };
-  };
-}
-
-/** Sends all and half-closes; what came as `out=4.5@0`, and the status. */
-async function stream(requests: readonly object[]): Promise<{ seen: string[]; code: number; text: string }> {
-  const { code, text, responses } = await grpc.stream('ModelStreamInfer', requests);
-  const seen = (responses as Response[]).flatMap(({ error_message, infer_response }) => {
-    if (error_message !== '') return [error_message];
-    const timestamp = infer_response.parameters.OVMS_MP_TIMESTAMP.int64_param;
-    return infer_response.outputs.map(({ name, datatype }, i) => {
-      const bytes = infer_response.raw_output_contents[i] ?? Buffer.alloc(4);
-      const value = datatype === 'BYTES' ? bytes.toString('utf8', 4) : Number(bytes.readFloatLE(0).toFixed(3));
-      return `${name}=${value}@${timestamp}`;
-    });
-  });
-  return { seen, code, text };
-}
+const stream = (requests: readonly object[]): Promise<ScriptStream> => streamScripts(grpc, requests);
 
 test.each([
   ['12', 'one'],
@@ -204,7 +171,7 @@ test('a unary request gets the list, and of a generator what it yields first', a
   for (const graph of ['one', 'generator']) {
     const { code, responses } = await grpc.unary('ModelInfer', request(graph, { in: 3.5 }));
     expect(code).toBe(0);
-    expect((responses[0] as Response['infer_response']).raw_output_contents[0]?.readFloatLE(0)).toBe(4.5);
+    expect((responses[0] as ScriptResponse['infer_response']).raw_output_contents[0]?.readFloatLE(0)).toBe(4.5);
   }
 });
 

@@ -2,7 +2,7 @@ import { MillraceError } from '../../src/base/errors.ts';
 import type { SessionPort, SessionSink } from '../../src/ipc/session.ts';
 import type { PipelineCommand, PipelineMessage, PipelineProgram } from '../../src/pipelines/common/messages.ts';
 import { referencesOf } from '../../src/pipelines/common/pipeline-schema.ts';
-import type { HostReport, SourceReport } from '../../src/pipelines/common/report.ts';
+import { NO_COUNTS, NO_LATENCY, type HostReport, type SourceReport } from '../../src/pipelines/common/report.ts';
 import { notAllowedText, operateOnAll, OPERATION_TABLE, type SourceState } from '../../src/pipelines/common/states.ts';
 import type { PipelineHosts } from '../../src/pipelines/pipeline-hosts.ts';
 import type { ServableSpec } from '../../src/serving/servable-spec.ts';
@@ -142,32 +142,11 @@ export class FakeRun implements SessionPort {
       filling: 'WAIT',
       consumption: 'LAZY',
       buffer_size: 4,
-      counts: { ...ZERO, captured: this.sequence },
+      counts: { ...NO_COUNTS, captured: this.sequence },
       last_frame_at_ms: undefined,
       next_retry_at_ms: undefined,
       last_error: undefined,
-      latency: {
-        frame_decoding_latency: undefined,
-        inference_latency: undefined,
-        e2e_latency: undefined,
-        p50: undefined,
-        p90: undefined,
-        p99: undefined,
-      },
+      latency: NO_LATENCY,
     };
   }
 }
-
-const ZERO = {
-  captured: 0,
-  dropped_full: 0,
-  dropped_stale: 0,
-  dropped_muted: 0,
-  dropped_rate: 0,
-  dropped_ended: 0,
-  inferred: 0,
-  failed: 0,
-  unanswered: 0,
-  reconnects: 0,
-  complaints: 0,
-};

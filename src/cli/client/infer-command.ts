@@ -6,7 +6,7 @@ import type { InferenceResponse } from '../../tensor/inference.ts';
 import { CONNECTION_FLAGS, openGrpc, openRest } from './connection.ts';
 import type { ClientEnvironment } from './client-commands.ts';
 import { helpOf, parseFlags, type Flags, type Given } from './flags.ts';
-import { parameterOf, typedInput } from './inputs.ts';
+import { parametersOf, typedInput } from './inputs.ts';
 
 const FLAGS = {
   input: {
@@ -64,11 +64,8 @@ async function requestOf(given: InferFlags, client: GrpcClient | RestClient, mod
       throw given.usage((error as Error).message);
     }
   });
-  const parameters = given.all('parameter').map((text) => {
-    const [name = '', value = '', type = 'string'] = text.split(':');
-    return [name, parameterOf(value, type, (problem) => given.usage(`--parameter: ${text}: ${problem}`))] as const;
-  });
-  return { model, version, inputs: typed, outputs: given.all('output'), parameters: Object.fromEntries(parameters) };
+  const parameters = parametersOf(given.all('parameter'), (problem) => given.usage(`--parameter: ${problem}`));
+  return { model, version, inputs: typed, outputs: given.all('output'), parameters };
 }
 
 async function* responsesOf(

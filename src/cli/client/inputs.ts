@@ -1,10 +1,18 @@
 import { tensorFromJson, type JsonTensor } from '../../client/json-tensors.ts';
-import type { InputMetadata } from '../../perf/requests.ts';
-import type { ParameterValue } from '../../tensor/parameters.ts';
-import { elementCount, type Tensor } from '../../tensor/tensor.ts';
+import { fittedShape, type InputMetadata } from '../../perf/requests.ts';
+import type { Parameters, ParameterValue } from '../../tensor/parameters.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
 
-/** @param fault makes the error that says what was expected */
-export function parameterOf(text: string, type: string, fault: (problem: string) => Error): ParameterValue {
+/** Request parameters as typed, each `name:value:type`. @param fault makes the error that says what was expected */
+export function parametersOf(texts: readonly string[], fault: (problem: string) => Error): Parameters {
+  const entries = texts.map((text) => {
+    const [name = '', value = '', type = 'string'] = text.split(':');
+    return [name, parameterOf(value, type, (problem) => fault(`${text}: ${problem}`))] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function parameterOf(text: string, type: string, fault: (problem: string) => Error): ParameterValue {
   switch (type) {
     case 'string':
       return text;
@@ -44,14 +52,4 @@ function parsed(name: string, text: string): unknown {
 
 function flat(value: unknown): unknown[] {
   return Array.isArray(value) ? value.flat(Infinity) : [value];
-}
-
-function fittedShape({ name, shape }: InputMetadata, count: number): number[] {
-  const known = elementCount(shape.filter((dim) => dim >= 0));
-  const open = shape.findLastIndex((dim) => dim < 0);
-  const rest = count / known;
-  if (!Number.isInteger(rest) || (open < 0 && rest !== 1)) {
-    throw new RangeError(`input "${name}": ${count} values given, shape [${shape.join(',')}] expected`);
-  }
-  return shape.map((dim, i) => (dim >= 0 ? dim : i === open ? rest : 1));
 }

@@ -8,11 +8,10 @@ import { csvReport, levelReport, levelText, type LevelReport } from '../../perf/
 import { madeUpInputs, RequestSource, requestsOfFile, type InputMetadata } from '../../perf/requests.ts';
 import { sweep, type SweepOptions } from '../../perf/sweep.ts';
 import { eventTarget, StreamTarget, unaryTarget, type Target } from '../../perf/target.ts';
-import type { Parameters } from '../../tensor/parameters.ts';
 import { CONNECTION_FLAGS, openGrpc, openRest } from './connection.ts';
 import { helpOf, parseFlags, type Flags, type Given } from './flags.ts';
 import type { ClientEnvironment } from './client-commands.ts';
-import { parameterOf } from './inputs.ts';
+import { parametersOf } from './inputs.ts';
 
 const FLAGS = {
   model: { short: 'm', value: 'name', description: 'The servable to load; also as the first word.' },
@@ -149,12 +148,9 @@ interface Described {
 async function describe(client: GrpcClient | RestClient, model: string, given: PerfFlags): Promise<Described> {
   const version = given.text('model_version');
   const { inputs } = await client.modelMetadata(model, version);
-  const parameters = Object.fromEntries(
-    given.all('request_parameter').map((text) => {
-      const [name = '', value = '', type = 'string'] = text.split(':');
-      return [name, parameterOf(value, type, (problem) => given.usage(`--request_parameter: ${text}: ${problem}`))];
-    }),
-  ) satisfies Parameters;
+  const parameters = parametersOf(given.all('request_parameter'), (problem) =>
+    given.usage(`--request_parameter: ${problem}`),
+  );
   return { request: { model, version, parameters }, metadata: inputs };
 }
 

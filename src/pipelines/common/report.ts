@@ -95,3 +95,27 @@ export interface HostReport {
   /** Results per second over the last 30 of them; 0 when none came for long. */
   readonly throughput: number;
 }
+
+/** Of a source that has not had a frame. */
+export const NO_COUNTS: SourceCounts = {
+  captured: 0,
+  dropped_full: 0,
+  dropped_stale: 0,
+  dropped_muted: 0,
+  dropped_rate: 0,
+  dropped_ended: 0,
+  inferred: 0,
+  failed: 0,
+  unanswered: 0,
+  reconnects: 0,
+  complaints: 0,
+};
+
+export const NO_LATENCY: LatencyReport = {
+  frame_decoding_latency: undefined,
+  inference_latency: undefined,
+  e2e_latency: undefined,
+  p50: undefined,
+  p90: undefined,
+  p99: undefined,
+};

@@ -3,7 +3,7 @@ import { DATATYPE_BYTES, viewOf, type Datatype, type TypedArray } from '../../te
 import { numberToHalf } from '../../tensor/half.ts';
 import type { InferFault } from './infer-faults.ts';
 import { ProtoReader } from './proto-reader.ts';
-import { rawFromContents } from './typed-contents.ts';
+import { LIST_OF, rawFromContents } from './typed-contents.ts';
 
 type FaultOf = (fault: InferFault) => Error;
 
@@ -20,24 +20,6 @@ const READERS: Readonly<Record<number, { wireType: number; read: (reader: ProtoR
 const BYTES_TAG = 66;
 const LIST_OF_BYTES = 'BYTES';
 
-/** The lists that MLServer's clients fill for a datatype, by field number (its sheet, §2). */
-const OWN_LIST: Readonly<Record<Datatype, number>> = {
-  BOOL: 1,
-  INT8: 2,
-  INT16: 2,
-  INT32: 2,
-  INT64: 3,
-  UINT8: 4,
-  UINT16: 4,
-  UINT32: 4,
-  UINT64: 5,
-  FP16: 8,
-  BF16: 8,
-  FP32: 6,
-  FP64: 7,
-  BYTES: 8,
-};
-
 /** Whether an `InferTensorContents` has no element in any list. */
 export function isEmptyContents(contents: Buffer): boolean {
   return firstList(contents) === 0;
@@ -49,7 +31,7 @@ export function isEmptyContents(contents: Buffer): boolean {
  */
 export function rawFromAnyContents(contents: Buffer, datatype: Datatype, count: number, faultOf: FaultOf): Uint8Array {
   const list = firstList(contents);
-  if (list === 0 || (list === OWN_LIST[datatype] && datatype !== 'FP16' && datatype !== 'BF16')) {
+  if (list === 0 || list === LIST_OF[datatype]) {
     return rawFromContents(contents, datatype, count, faultOf);
   }
   if (list === 8) return halvesFromBytes(contents, datatype, count, faultOf);

@@ -24,8 +24,8 @@ const LISTS: readonly (TypedList | undefined)[] = [
   { name: 'BYTES', wireType: 2 },
 ];
 
-/** The list that carries each datatype; FP16 and BF16 have none. */
-const LIST_OF: Readonly<Record<Datatype, number>> = {
+/** The list that carries each datatype, by field number; FP16 and BF16 have none. */
+export const LIST_OF: Readonly<Record<Datatype, number>> = {
   BOOL: 1,
   INT8: 2,
   INT16: 2,

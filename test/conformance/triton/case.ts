@@ -90,3 +90,26 @@ export type Answer =
   | { readonly code: number; readonly text: string; readonly response: unknown }
   | { readonly code: number; readonly text: string; readonly responses: readonly unknown[] }
   | { readonly status: number; readonly type: string; readonly encoding: string; readonly body: unknown };
+
+export const rpc = (name: string, method: string, message: object = {}, more: object = {}): Case => ({
+  kind: 'rpc',
+  name,
+  method,
+  message,
+  ...more,
+});
+export const get = (name: string, path: string, more: object = {}): Case => ({
+  kind: 'http',
+  name,
+  method: 'GET',
+  path,
+  ...more,
+});
+export const post = (name: string, path: string, body = '', more: object = {}): Case => ({
+  kind: 'http',
+  name,
+  method: 'POST',
+  path,
+  body,
+  ...more,
+});

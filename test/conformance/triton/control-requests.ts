@@ -1,33 +1,10 @@
-import type { Case } from './case.ts';
+import { get, post, rpc, type Case } from './case.ts';
 import { OBJECT_KEY } from './shared-object.ts';
 
 /*
  * Triton's control extensions: repository, shared memory, trace, logging. In this order: what one exchange changes, later ones
  * may see; the last of each kind put it back.
  */
-
-const rpc = (name: string, method: string, message: object = {}, more: object = {}): Case => ({
-  kind: 'rpc',
-  name,
-  method,
-  message,
-  ...more,
-});
-const get = (name: string, path: string, more: object = {}): Case => ({
-  kind: 'http',
-  name,
-  method: 'GET',
-  path,
-  ...more,
-});
-const post = (name: string, path: string, body = '', more: object = {}): Case => ({
-  kind: 'http',
-  name,
-  method: 'POST',
-  path,
-  body,
-  ...more,
-});
 
 const load = (name: string, message: object = {}): Case =>
   rpc(name, 'RepositoryModelLoad', { model_name: 'identity', ...message });

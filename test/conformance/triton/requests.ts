@@ -1,4 +1,4 @@
-import { FORMS, type Case, type CaseRequest, type CaseTensor } from './case.ts';
+import { FORMS, get, post, rpc, type Case, type CaseRequest, type CaseTensor } from './case.ts';
 import { CONTROL_CASES } from './control-requests.ts';
 
 /*
@@ -31,21 +31,6 @@ const words = (text: string, more: Partial<CaseRequest> = {}): CaseRequest => ({
   inputs: [prompt(text)],
   ...more,
 });
-const post = (name: string, path: string, body: string, more: object = {}): Case => ({
-  kind: 'http',
-  name,
-  method: 'POST',
-  path,
-  body,
-  ...more,
-});
-const get = (name: string, path: string, more: object = {}): Case => ({
-  kind: 'http',
-  name,
-  method: 'GET',
-  path,
-  ...more,
-});
 const infer = (name: string, request: CaseRequest, forms = FORMS as readonly (typeof FORMS)[number][]): Case => ({
   kind: 'infer',
   name,
@@ -53,13 +38,6 @@ const infer = (name: string, request: CaseRequest, forms = FORMS as readonly (ty
   forms,
 });
 const raw = ['grpc-raw', 'http-binary'] as const;
-const rpc = (name: string, method: string, message: object = {}, more: object = {}): Case => ({
-  kind: 'rpc',
-  name,
-  method,
-  message,
-  ...more,
-});
 const stream = (name: string, requests: readonly CaseRequest[], more: object = {}): Case => ({
   kind: 'stream',
   name,
