@@ -1,4 +1,3 @@
-import type { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { Logger, LogSettings } from '../base/logger.ts';
 import type { Meter } from '../base/meter.ts';
@@ -16,9 +15,7 @@ import type {
   SessionSink,
 } from './data-plane.ts';
 import type { SessionPort } from '../ipc/session.ts';
-import { Batcher } from './batching/batcher.ts';
 import { decoupledUnary } from './decoupled-unary.ts';
-import type { Deployment } from './deployment.ts';
 import { countExecutionStreams } from './execution-streams.ts';
 import { graphToCome } from './graph-to-come.ts';
 import type { HostPoolOptions } from './host-pool.ts';
@@ -29,8 +26,9 @@ import type { ServableSpec, SessionQuota } from './servable-spec.ts';
 import { RequestsInFlight } from './requests-in-flight.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ServingSession } from './serving-session.ts';
-import { inferShared, SessionRegions } from './shared-inference.ts';
+import { SessionRegions } from './shared-inference.ts';
 import { graphOutcome, Telemetry, type ServableTelemetry } from './telemetry.ts';
+import { UnaryAnswers } from './unary-answers.ts';
 import { WantedServables, type WantedServablesOptions } from './wanted-servables.ts';
 
 export interface ServingLimits {
@@ -58,9 +56,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   readonly #repository: ModelRepository;
   readonly #telemetry: Telemetry;
   readonly #runtimeMetrics: RuntimeMetrics;
-  readonly #cache: ResponseCache;
+  readonly #unary: UnaryAnswers;
   readonly #sharedMemory: SharedMemoryRegions;
-  readonly #batchers = new WeakMap<Deployment, Batcher>();
   readonly #logger: Logger;
   readonly #sessions = new OpenSessions();
   readonly #inFlight: RequestsInFlight;
@@ -73,7 +70,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     this.#options = options;
     this.#logger = logger;
     this.#inFlight = new RequestsInFlight(options.limits);
-    this.#telemetry = new Telemetry(meter, () => this.#cache.use);
+    const cache = new ResponseCache(options.cacheEntries ?? 0, options.cacheBytes);
+    this.#telemetry = new Telemetry(meter, () => cache.use);
     this.#runtimeMetrics = new RuntimeMetrics(meter, logger);
     this.#repository = new ModelRepository(
       options.hosts,
@@ -96,7 +94,12 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     countExecutionStreams(meter, () => this.#repository.entries());
     this.#wanted = new WantedServables(options, this.#repository, logger);
     this.#sharedMemory = options.sharedMemory ?? new SharedMemoryRegions({ isEnabled: false });
-    this.#cache = new ResponseCache(options.cacheEntries ?? 0, options.cacheBytes);
+    this.#unary = new UnaryAnswers({
+      cache,
+      sharedMemory: this.#sharedMemory,
+      telemetry: this.#telemetry,
+      unavailable: (entry) => this.#unavailable(entry),
+    });
   }
 
   get watchedFiles(): readonly string[] {
@@ -209,12 +212,10 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     telemetry.started();
     graph?.current.add(1);
     try {
-      const response = await inferShared(this.#sharedMemory, request, looksAtData(deployment.spec), (placed) =>
-        this.#answer(entry, deployment, placed, context.cancellation, (isHit, ns) => {
-          isRemembered = isHit;
-          telemetry.lookedUp(isHit, ns);
-        }),
-      );
+      const response = await this.#unary.answer(entry, deployment, request, context.cancellation, (isHit, ns) => {
+        isRemembered = isHit;
+        telemetry.lookedUp(isHit, ns);
+      });
       const ns = Math.round((performance.now() - startedAt) * 1e6);
       telemetry.finished(context.interface, ns, 'success');
       if (!isRemembered) telemetry.ranWhole(ns);
@@ -329,59 +330,6 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     await this.#repository[Symbol.asyncDispose]();
   }
 
-  /** From the cache or a batch, where the servable's entry wants that, else of a host. */
-  #answer(
-    entry: Entry,
-    deployment: Deployment,
-    request: InferenceRequest,
-    cancellation: Cancellation,
-    onLookup: (isHit: boolean, ns: number) => void,
-  ): Promise<InferenceResponse> {
-    const { spec, loadId } = deployment;
-    const batcher = this.#batcherOf(entry, deployment);
-    const call = (): Promise<InferenceResponse> =>
-      batcher?.infer(request, cancellation) ?? this.#send(entry, deployment, request, cancellation);
-    return (spec.kind === 'runtime' || spec.kind === 'model') && spec.cachesResponses === true
-      ? this.#cache.recall(loadId, request, call, onLookup)
-      : call();
-  }
-
-  /** One call of a host, of a request or of a batch of them. */
-  async #send(
-    entry: Entry,
-    deployment: Deployment,
-    request: InferenceRequest,
-    cancellation: Cancellation,
-  ): Promise<InferenceResponse> {
-    const host = deployment.pickForCall();
-    if (host === undefined) throw this.#unavailable(entry);
-    const queued = host.unaryCount + 1;
-    if (entry.kind === 'runtime')
-      this.#telemetry
-        .of(entry)
-        .mlserver.parallelQueue()
-        .observe(queued - 1);
-    const startedAt = performance.now();
-    const response = await deployment.infer(host, request, cancellation);
-    deployment.answered(performance.now() - startedAt, queued);
-    return response;
-  }
-
-  #batcherOf(entry: Entry, deployment: Deployment): Batcher | undefined {
-    if (deployment.spec.kind !== 'runtime' || deployment.spec.batching === undefined) return undefined;
-    let batcher = this.#batchers.get(deployment);
-    if (batcher === undefined) {
-      const batchQueue = this.#telemetry.of(entry).mlserver.batchQueue();
-      batcher = new Batcher({
-        batching: deployment.spec.batching,
-        run: (request, cancellation) => this.#send(entry, deployment, request, cancellation),
-        onQueued: (length) => batchQueue.observe(length),
-      });
-      this.#batchers.set(deployment, batcher);
-    }
-    return batcher;
-  }
-
   /** A graph's version is not looked at in a session's first request (OVMS sheet §1.2). */
   #resolveForSession(first: InferenceRequest): Entry {
     const isGraph = this.#repository.versions(first.servable)?.every((entry) => entry.kind === 'graph') === true;
@@ -431,10 +379,4 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     if (isTheirs) this.#logger.debug(fields, message);
     else this.#logger.warn(fields, message);
   }
-}
-
-/** Requests are joined with others in the front, or remembered there. */
-function looksAtData(spec: ServableSpec): boolean {
-  if (spec.kind === 'runtime' && spec.batching !== undefined) return true;
-  return (spec.kind === 'runtime' || spec.kind === 'model') && spec.cachesResponses === true;
 }
