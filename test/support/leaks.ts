@@ -70,6 +70,15 @@ export function openSockets(pid: number): number {
   return openFiles(pid).filter((file) => file.startsWith('socket:')).length;
 }
 
+/** Descriptors that a process has open; 0 where there is no such process. */
+export function openDescriptors(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return 0;
+  }
+}
+
 /** Resident memory now. */
 export function residentMiB(pid: number): number {
   const kib = /^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
