@@ -10,6 +10,7 @@ import {
 } from '../serving/layouts/ovms-config.ts';
 import { loadTritonRepository } from '../serving/layouts/triton/triton-repository.ts';
 import { streamManagerSettings } from './stream-manager-environment.ts';
+import { withVideoSourceVariables } from './video-source-environment.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
 
 /** The graphs that come with Millrace; the same path from src/ and from dist/. */
@@ -27,11 +28,15 @@ export async function loadSettings(
   return resolveSettings({ foreign, flags, environment, file: { path, section: await readServerSection(path) } });
 }
 
-/** The configuration file's section `pipelines`, not yet checked, and the folder that its paths start from. */
-export async function loadPipelinesSection(settings: Settings): Promise<{ section: unknown; folder: string }> {
+/** The configuration file's section `pipelines` over Roboflow's variables, not yet checked, and the folder that its paths start from. */
+export async function loadPipelinesSection(
+  settings: Settings,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<{ section: unknown; folder: string }> {
   const path = configPathOf(settings);
-  if (path === undefined) return { section: undefined, folder: process.cwd() };
-  return { section: await readPipelinesSection(path), folder: dirname(resolve(path)) };
+  const [section, folder] =
+    path === undefined ? [undefined, process.cwd()] : [await readPipelinesSection(path), dirname(resolve(path))];
+  return { section: withVideoSourceVariables(section, environment), folder };
 }
 
 /** How the servables are read, now and at each reload. */

@@ -69,7 +69,10 @@ async function runCommand(args: readonly string[], environment: Environment): Pr
     case 'serve': {
       const resolved = await loadSettings(flags, environment.variables);
       const parts = await serveParts(resolved, servablesLoader(resolved.settings), environment);
-      return serve(resolved, { ...parts, pipelines: await loadPipelinesSection(resolved.settings) });
+      return serve(resolved, {
+        ...parts,
+        pipelines: await loadPipelinesSection(resolved.settings, environment.variables),
+      });
     }
   }
 }

@@ -29,6 +29,7 @@ export interface SourceLine {
   readonly captured: number;
   readonly dropped_full: number;
   readonly dropped_stale: number;
+  readonly dropped_adaptive: number;
   readonly dropped_muted: number;
   readonly dropped_rate: number;
   readonly inferred: number;

@@ -31,7 +31,8 @@ function rowOf(
   source: SourceLine,
   isFirst: boolean,
 ): string[] {
-  const dropped = source.dropped_full + source.dropped_stale + source.dropped_muted + source.dropped_rate;
+  const dropped =
+    source.dropped_full + source.dropped_stale + source.dropped_adaptive + source.dropped_muted + source.dropped_rate;
   return [
     isFirst ? (name ?? id) : '',
     source.reference,

@@ -221,6 +221,7 @@ export class PipelineManager implements AsyncDisposable {
                 pipeline: request,
                 detector,
                 classNames: named ?? [],
+                sources: this.#options.config.sources,
                 startFrames: pipeline.frames,
                 startSequence: pipeline.sequence,
                 isHeld: pipeline.isHeld,

@@ -43,7 +43,7 @@ const SOURCE_METRICS: Readonly<
   millrace_pipeline_reconnects: { help: 'Connections that were made anew.', value: ({ counts }) => counts.reconnects },
 };
 
-const CAUSES = ['full', 'stale', 'muted', 'rate', 'ended'] as const;
+const CAUSES = ['full', 'stale', 'adaptive', 'muted', 'rate', 'ended'] as const;
 
 interface Series {
   readonly gauges: readonly {

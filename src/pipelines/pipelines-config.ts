@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MillraceError } from '../base/errors.ts';
 import { describeIssues, strictObject } from '../base/schema-issues.ts';
-import { pipelineIdSchema, pipelineSchema } from './common/pipeline-schema.ts';
+import { adaptiveSchema, pipelineIdSchema, pipelineSchema } from './common/pipeline-schema.ts';
 
 const modelEntry = strictObject({
   servable: z.string().min(1).meta({ description: 'Name of the servable.' }),
@@ -34,6 +34,12 @@ const allow = strictObject({
     .meta({ description: 'That files are written into. None: pipelines write no files.' }),
 });
 
+/** What pipelines have that do not say otherwise. */
+const sources = strictObject({
+  buffer_size: z.int().min(1).max(1024).optional().meta({ description: 'Default: 2 frames where EAGER, else 8.' }),
+  adaptive: adaptiveSchema.optional().meta({ description: 'Of ADAPTIVE_… strategies.' }),
+});
+
 /** The section `pipelines` of the configuration file. */
 export const pipelinesConfigSchema = strictObject({
   models: z
@@ -45,6 +51,7 @@ export const pipelinesConfigSchema = strictObject({
     .array(pipelineSchema.extend({ id: pipelineIdSchema }))
     .default([])
     .meta({ description: 'Pipelines that run from the start, as in POST /v1/pipelines; each with an id.' }),
+  sources: sources.prefault({}).meta({ description: 'Buffers of sources, where a pipeline does not say.' }),
   max_pipelines: z.int().min(1).default(64).meta({ description: 'That run at once.' }),
   max_pipelines_per_token: z.int().min(1).optional().meta({ description: 'That run at once, of one token.' }),
   history_s: z

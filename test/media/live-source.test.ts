@@ -58,6 +58,21 @@ describe('an RTSP source', () => {
     expect(source.counts.droppedFull + source.counts.droppedOlder).toBeGreaterThan(5);
   });
 
+  it('loses frames to a reader that is behind, before its buffer is full, where it was asked to', async () => {
+    await using relay = await RtspRelay.start();
+    await using _publisher = await publish(relay, 'a', clip);
+    await using source = await openSource(relay.url('a'), {
+      buffer: { capacity: 64, whenFull: 'drop_oldest', take: 'newest' },
+      adaptive: { streamPaceTolerance: 1000, readerPaceTolerance: 0.5, minimumSamples: 2, maximumDroppedInRow: 16 },
+    });
+    await until(async () => {
+      await source.next();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return source.counts.droppedAdaptive > 5;
+    });
+    expect(source.counts.droppedFull).toBe(0);
+  });
+
   it('is read by several at once', async () => {
     await using relay = await RtspRelay.start();
     await using _publisher = await publish(relay, 'a', clip);

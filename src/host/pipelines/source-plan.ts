@@ -1,7 +1,8 @@
+import type { AdaptiveLimits } from '../../media/sources/adaptive-drop.ts';
 import type { BufferPolicy } from '../../media/sources/frame-buffer.ts';
 import type { SourceOptions } from '../../media/sources/ffmpeg-source.ts';
 import { parseSourceAddress } from '../../media/sources/source-address.ts';
-import { referencesOf, type PipelineRequest } from '../../pipelines/common/pipeline-schema.ts';
+import { referencesOf, type AdaptiveSettings, type PipelineRequest } from '../../pipelines/common/pipeline-schema.ts';
 import type { PipelineProgram } from '../../pipelines/common/messages.ts';
 
 /** How one source of a pipeline is opened, and how reports name that. */
@@ -23,10 +24,6 @@ type Consumption = NonNullable<PipelineRequest['source_buffer_consumption_strate
 const EAGER_SIZE = 2;
 const LAZY_SIZE = 8;
 
-/**
- * `ADAPTIVE_…` drop by the fullness of the buffer alone, as Roboflow's with `VIDEO_SOURCE_ADAPTIVE_BACKPRESSURE`: their
- * estimate of a camera's pace loses 16 frames of 17 of one that declares more than it gives (sheet §3).
- */
 const WHEN_FULL: Readonly<Record<Filling, BufferPolicy['whenFull']>> = {
   WAIT: 'wait',
   DROP_OLDEST: 'drop_oldest',
@@ -35,19 +32,21 @@ const WHEN_FULL: Readonly<Record<Filling, BufferPolicy['whenFull']>> = {
   ADAPTIVE_DROP_LATEST: 'drop_newest',
 };
 
-export function planSources({ pipeline, startFrames }: PipelineProgram): SourcePlan[] {
+export function planSources({ pipeline, sources = {}, startFrames }: PipelineProgram): SourcePlan[] {
   return referencesOf(pipeline).map((reference, index) => {
     const { source_buffer_filling_strategy: filling, source_buffer_consumption_strategy: consumption } = pipeline;
     // Before it is connected, what its reference says; a video over HTTP may turn out to be a file.
     const seemsLive = !isFile(reference) || pipeline.realtime;
     const chosen = strategies(filling, consumption, seemsLive);
-    const capacity = pipeline.buffer_size ?? (chosen.consumption === 'EAGER' ? EAGER_SIZE : LAZY_SIZE);
+    const adaptive = adaptiveLimits(filling, { ...sources.adaptive, ...pipeline.adaptive });
+    const givenSize = pipeline.buffer_size ?? sources.buffer_size;
+    const capacity = givenSize ?? (chosen.consumption === 'EAGER' ? EAGER_SIZE : LAZY_SIZE);
     const buffer: BufferPolicy = {
       capacity,
       whenFull: WHEN_FULL[chosen.filling],
       take: chosen.consumption === 'EAGER' ? 'newest' : 'next',
     };
-    const isGiven = filling !== undefined || consumption !== undefined || pipeline.buffer_size !== undefined;
+    const isGiven = filling !== undefined || consumption !== undefined || givenSize !== undefined;
     return {
       reference,
       startFrame: startFrames[index] ?? 0,
@@ -55,6 +54,7 @@ export function planSources({ pipeline, startFrames }: PipelineProgram): SourceP
         pixels: 'rgb24',
         isRealtime: pipeline.realtime,
         ...(isGiven && { buffer }),
+        ...(adaptive !== undefined && { adaptive }),
         ...sizeOf(pipeline, index),
         connectTimeoutMs: pipeline.connect_timeout_ms,
         stallTimeoutMs: pipeline.stall_timeout_ms,
@@ -78,6 +78,21 @@ function strategies(
   return {
     filling: filling ?? (isLive ? 'ADAPTIVE_DROP_OLDEST' : 'WAIT'),
     consumption: consumption ?? (isLive ? 'EAGER' : 'LAZY'),
+  };
+}
+
+/**
+ * Only who asks for `ADAPTIVE_…` gets it by paces. The strategy of live sources that say nothing has that name in Roboflow's
+ * reports, and drops by the fullness of the buffer alone, as theirs with `VIDEO_SOURCE_ADAPTIVE_BACKPRESSURE`: by paces 16
+ * frames of 17 are lost of a camera that declares more than it gives (sheet §3).
+ */
+function adaptiveLimits(filling: Filling | undefined, given: AdaptiveSettings): AdaptiveLimits | undefined {
+  if (filling?.startsWith('ADAPTIVE_') !== true || given.backpressure === true) return undefined;
+  return {
+    streamPaceTolerance: given.adaptive_mode_stream_pace_tolerance ?? 0.1,
+    readerPaceTolerance: given.adaptive_mode_reader_pace_tolerance ?? 5,
+    minimumSamples: given.minimum_adaptive_mode_samples ?? 10,
+    maximumDroppedInRow: given.maximum_adaptive_frames_dropped_in_row ?? 16,
   };
 }
 

@@ -245,6 +245,7 @@ export class SourceRunner {
       captured: counts?.captured ?? 0,
       dropped_full: counts?.droppedFull ?? 0,
       dropped_stale: counts?.droppedOlder ?? 0,
+      dropped_adaptive: counts?.droppedAdaptive ?? 0,
       dropped_muted: this.#muted,
       dropped_rate: rate,
       dropped_ended: ended,

@@ -4,6 +4,7 @@ import { causeOf, exitText, type FaultCause } from '../ffmpeg/faults.ts';
 import type { NutFrame } from '../ffmpeg/nut-reader.ts';
 import { probe, sourceFault, type Probed } from '../ffmpeg/probe.ts';
 import type { VideoFrame } from '../frame.ts';
+import { AdaptiveDrop, type AdaptiveLimits } from './adaptive-drop.ts';
 import { BackOff } from './back-off.ts';
 import { Decoder, type DecoderEnd } from './decoder.ts';
 import { FrameBuffer, type BufferPolicy } from './frame-buffer.ts';
@@ -20,6 +21,8 @@ export interface SourceOptions {
   readonly size?: { readonly width: number; readonly height: number } | undefined;
   /** Default: a live source keeps the newest two and gives the newest, a file waits and gives every frame. */
   readonly buffer?: BufferPolicy | undefined;
+  /** Frames are dropped by paces too, before the buffer is full. Default: they are not. */
+  readonly adaptive?: AdaptiveLimits | undefined;
   /** A file comes at the pace of its times, as a live source does. Default false. */
   readonly isRealtime?: boolean | undefined;
   /** Default `tcp`. */
@@ -84,6 +87,7 @@ class FfmpegSource implements VideoSource {
   readonly #input: readonly string[];
   readonly #options: SourceOptions;
   readonly #buffer: FrameBuffer;
+  readonly #adaptive: AdaptiveDrop | undefined;
   readonly #policy: BufferPolicy;
   readonly #closing = new AbortController();
   readonly #backOff = new BackOff();
@@ -108,6 +112,7 @@ class FfmpegSource implements VideoSource {
     this.#input = inputArguments(address, options.rtspTransport ?? 'tcp');
     this.#policy = options.buffer ?? (isLive ? LIVE_BUFFER : FILE_BUFFER);
     this.#buffer = new FrameBuffer(this.#policy, () => this.#decoder?.resume());
+    this.#adaptive = options.adaptive && new AdaptiveDrop(options.adaptive, probed.fps);
     const run = isFile ? this.#runFile() : this.#runLive(kind === 'generator');
     this.#running = run.catch((error: unknown) => this.#buffer.end(error as Error));
   }
@@ -117,13 +122,16 @@ class FfmpegSource implements VideoSource {
       captured: this.#captured,
       droppedFull: this.#buffer.droppedFull,
       droppedOlder: this.#buffer.droppedOlder,
+      droppedAdaptive: this.#adaptive?.dropped ?? 0,
       reconnections: this.#reconnections,
       complaints: this.#complaints + (this.#decoder?.complaints ?? 0),
     };
   }
 
-  next(): Promise<VideoFrame | undefined> {
-    return this.#buffer.take();
+  async next(): Promise<VideoFrame | undefined> {
+    const frame = await this.#buffer.take();
+    if (frame !== undefined) this.#adaptive?.read();
+    return frame;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -195,10 +203,12 @@ class FfmpegSource implements VideoSource {
       // A new connection counts from 0 again; it goes on where the clock is.
       this.#offsetUs = Math.round((now - this.#firstFrameAtMs) * 1000) - timestampUs;
       this.#reconnections++;
+      this.#adaptive?.reset();
       onEvent?.({ type: 'connected' });
     }
     this.#timestampUs = Math.max(timestampUs + (this.#offsetUs ?? 0), this.#timestampUs + 1);
     this.#captured++;
+    if (this.#adaptive?.drops() === true) return;
     this.#buffer.put({
       number: this.#captured,
       timestampUs: this.#timestampUs,

@@ -25,6 +25,8 @@ export interface SourceCounts {
   readonly droppedFull: number;
   /** Frames that a newer one took the place of when one was asked for. */
   readonly droppedOlder: number;
+  /** Frames that went because of the paces of the source and its reader. */
+  readonly droppedAdaptive: number;
   /** Connections that were made anew. */
   readonly reconnections: number;
   /** Lines of complaint of the decoder, as of damaged packets. */

@@ -1,9 +1,15 @@
 import type { ErrorDetails, Reason } from '../../base/errors.ts';
 import type { FrameResult } from '../../media/sinks/results/result-record.ts';
 import type { HostReport, StatusUpdate } from './report.ts';
-import type { ModelConfiguration, PipelineRequest } from './pipeline-schema.ts';
+import type { AdaptiveSettings, ModelConfiguration, PipelineRequest } from './pipeline-schema.ts';
 import type { Operation } from './states.ts';
 import type { DetectorInfo } from './detector-info.ts';
+
+/** How sources are buffered where their pipeline does not say. */
+export interface SourceDefaults {
+  readonly buffer_size?: number | undefined;
+  readonly adaptive?: AdaptiveSettings | undefined;
+}
 
 /** What the front gives a host to run. */
 export interface PipelineProgram {
@@ -13,6 +19,8 @@ export interface PipelineProgram {
   readonly detector: DetectorInfo | undefined;
   /** Names by class id; ids themselves where there is none. */
   readonly classNames: readonly string[];
+  /** Of the configuration: what of sources the pipeline does not say. */
+  readonly sources?: SourceDefaults | undefined;
   /** Frame numbers go on from here after a host was lost: by source. */
   readonly startFrames: readonly number[];
   /** Numbers of results go on from here. */

@@ -12,6 +12,27 @@ const properties = z.record(z.string(), z.union([z.number(), z.string()]));
 export const FILLING = ['WAIT', 'DROP_OLDEST', 'ADAPTIVE_DROP_OLDEST', 'DROP_LATEST', 'ADAPTIVE_DROP_LATEST'] as const;
 export const CONSUMPTION = ['LAZY', 'EAGER'] as const;
 
+/** How ADAPTIVE_… strategies decide; names and defaults are those of Roboflow's video source (sheet §3). */
+export const adaptiveSchema = z.strictObject({
+  adaptive_mode_stream_pace_tolerance: z.number().min(0).optional().meta({
+    description: 'By how many frames a second a source may come behind what it declares. Default 0.1.',
+  }),
+  adaptive_mode_reader_pace_tolerance: z.number().min(0).optional().meta({
+    description: 'By how many frames a second inference may be behind what is kept. Default 5.',
+  }),
+  minimum_adaptive_mode_samples: z.int().min(1).max(10_000).optional().meta({
+    description: 'Frames before which nothing is decided; paces are of ten times as many. Default 10.',
+  }),
+  maximum_adaptive_frames_dropped_in_row: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: 'After so many one passes. Default 16.' }),
+  backpressure: z.boolean().optional().meta({
+    description: 'Paces do not count: a frame is dropped only where the buffer is full. Default false.',
+  }),
+});
+
 export const modelConfigurationSchema = z.strictObject({
   confidence: z.number().optional().meta({ description: 'Lowest score that is kept. Default 0.4.' }),
   iou_threshold: z.number().optional().meta({ description: 'Overlap above which the worse box goes. Default 0.3.' }),
@@ -131,10 +152,10 @@ export const pipelineSchema = z.strictObject({
   max_fps: z.number().nullable().optional().meta({
     description: 'Most batches a second, over the number of sources. A live source drops the rest, files wait.',
   }),
-  source_buffer_filling_strategy: z
-    .enum(FILLING)
-    .optional()
-    .meta({ description: 'Default: WAIT for files, else DROP_OLDEST.' }),
+  source_buffer_filling_strategy: z.enum(FILLING).optional().meta({
+    description:
+      'What becomes of a frame that the buffer has no room for; ADAPTIVE_… drop by paces too. Default: WAIT for files; else the oldest goes.',
+  }),
   source_buffer_consumption_strategy: z
     .enum(CONSUMPTION)
     .optional()
@@ -144,7 +165,10 @@ export const pipelineSchema = z.strictObject({
     .min(1)
     .max(1024)
     .optional()
-    .meta({ description: 'Frames that wait per source. Default 2 where EAGER, else 8.' }),
+    .meta({
+      description: 'Frames that wait per source. Default: `pipelines.sources.buffer_size`, or 2 where EAGER, else 8.',
+    }),
+  adaptive: adaptiveSchema.optional().meta({ description: 'Of ADAPTIVE_… strategies.' }),
   batch_collection_timeout: z.number().min(0).optional().meta({
     description: 'Seconds after which a batch goes without the sources that have no frame yet. Default: no limit.',
     unit: 'seconds',
@@ -173,6 +197,7 @@ export const pipelineSchema = z.strictObject({
 });
 
 export type PipelineRequest = z.infer<typeof pipelineSchema>;
+export type AdaptiveSettings = z.infer<typeof adaptiveSchema>;
 export type ModelConfiguration = z.infer<typeof modelConfigurationSchema>;
 export type SinkSpec = z.infer<typeof sinkSchema>;
 

@@ -19,6 +19,8 @@ export interface SourceCounts {
   readonly dropped_full: number;
   /** A newer frame was taken in its place. */
   readonly dropped_stale: number;
+  /** By an adaptive strategy: the source, or its reader, was behind. */
+  readonly dropped_adaptive: number;
   /** The source was muted. */
   readonly dropped_muted: number;
   /** Above `max_fps`. */
@@ -101,6 +103,7 @@ export const NO_COUNTS: SourceCounts = {
   captured: 0,
   dropped_full: 0,
   dropped_stale: 0,
+  dropped_adaptive: 0,
   dropped_muted: 0,
   dropped_rate: 0,
   dropped_ended: 0,
