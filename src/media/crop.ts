@@ -42,9 +42,30 @@ const FAR = 2 ** 25;
 /** Values by the brightness 0…255 that they stand for. */
 export type Levels = Float32Array | Uint8Array | Int8Array;
 
-function bitsOf(levels: Levels): Int32Array | Uint8Array | Int8Array {
-  if (!(levels instanceof Float32Array)) return levels;
-  return new Int32Array(levels.buffer, levels.byteOffset, levels.length);
+/** Pixels of a row of an output, at most. */
+const MAX_WIDTH = 8192;
+
+// Scratch memory of the row that is cut. It belongs to the module, since accesses to arrays that cannot change compile to half
+// the instructions; a row is cut at one go.
+/** Source coordinates of each pixel in 1/32 pixels, plus `ROUNDING`, and their words. */
+const rowX = new Float64Array(MAX_WIDTH);
+const rowY = new Float64Array(MAX_WIDTH);
+const xWords = new Int32Array(rowX.buffer);
+const yWords = new Int32Array(rowY.buffer);
+/** What is written for each brightness, floats as the integers of their bits, which spares converting them. */
+const bits = new Int32Array(256);
+const outRow = new Int32Array(MAX_WIDTH * 3);
+
+/** An image of bytes to sample. */
+interface Source {
+  readonly data: Uint8Array;
+  /** The same memory. */
+  readonly words: DataView;
+  readonly channels: number;
+  /** Bytes of a row. */
+  readonly stride: number;
+  readonly lastX: number;
+  readonly lastY: number;
 }
 
 /**
@@ -59,11 +80,6 @@ export class Cropper {
   /** Source coordinates of each output column, without what the row adds. */
   readonly #columnX: Float64Array;
   readonly #columnY: Float64Array;
-  /** Those of each pixel of a row plus `ROUNDING`, and their words. */
-  readonly #x: Float64Array;
-  readonly #y: Float64Array;
-  readonly #xWords: Int32Array;
-  readonly #yWords: Int32Array;
 
   constructor(width: number, height: number, border: Border) {
     this.#width = width;
@@ -71,10 +87,6 @@ export class Cropper {
     this.#border = border;
     this.#columnX = new Float64Array(width);
     this.#columnY = new Float64Array(width);
-    this.#x = new Float64Array(width);
-    this.#y = new Float64Array(width);
-    this.#xWords = new Int32Array(this.#x.buffer);
-    this.#yWords = new Int32Array(this.#y.buffer);
   }
 
   /**
@@ -94,95 +106,45 @@ export class Cropper {
     const reach = Math.abs(region.x) + Math.abs(region.y) + Math.abs(region.width) + Math.abs(region.height);
     if (!(reach < FAR)) out.fill(levels[0] ?? 0);
     else if (image.data instanceof Uint8Array) {
-      // Floats are copied as the integers of their bits, which spares converting them.
-      this.#bytes(image, image.data, region, cos, sin, bitsOf(levels), bitsOf(out));
+      bits.set(bitsOf(levels));
+      this.#bytes(image, image.data, region, cos, sin, bitsOf(out));
     } else this.#deep(image, region, cos, sin, levels, out);
   }
 
-  #bytes(
-    { width, height, channels }: Image,
-    data: Uint8Array,
-    region: Region,
-    cos: number,
-    sin: number,
-    levels: Int32Array | Uint8Array | Int8Array,
-    out: Int32Array | Uint8Array | Int8Array,
-  ): void {
+  #bytes(image: Image, data: Uint8Array, region: Region, cos: number, sin: number, out: Bits): void {
     const columns = this.#width;
-    const xWords = this.#xWords;
-    const yWords = this.#yWords;
-    const stride = width * channels;
-    const [lastX, lastY] = [width - 1, height - 1];
-    // One channel is grey; a second or fourth is not colour.
-    const green = channels < 3 ? 0 : 1;
-    const blue = channels < 3 ? 0 : 2;
+    const { channels } = image;
+    const source: Source = {
+      data,
+      words: new DataView(data.buffer, data.byteOffset, data.byteLength),
+      channels,
+      stride: image.width * channels,
+      lastX: image.width - 1,
+      lastY: image.height - 1,
+    };
+    const filled = outRow.subarray(0, 3 * columns);
     const isZero = this.#border === 'zero';
-    let at = 0;
     for (let j = 0; j < this.#height; j++) {
       const down = (j / this.#height - 0.5) * region.height;
       this.#row(down * sin * 32, down * cos * 32);
-      for (let i = 0; i < columns; i++) {
-        const fineX = xWords[2 * i]!;
-        const fineY = yWords[2 * i]!;
-        const x = fineX >> 5;
-        const y = fineY >> 5;
-        const partX = fineX & 31;
-        const partY = fineY & 31;
-        // Weights of the four pixels around, in 1/1024.
-        let w11 = partX * partY;
-        let w10 = (partX << 5) - w11;
-        let w01 = (partY << 5) - w11;
-        let w00 = 1024 - w10 - w01 - w11;
-        let p00 = y * stride + x * channels;
-        let p10 = p00 + channels;
-        let p01 = p00 + stride;
-        let p11 = p01 + channels;
-        if (x < 0 || y < 0 || x >= lastX || y >= lastY) {
-          if (isZero) {
-            if (x < 0 || x > lastX) w00 = w01 = 0;
-            if (x < -1 || x >= lastX) w10 = w11 = 0;
-            if (y < 0 || y > lastY) w00 = w10 = 0;
-            if (y < -1 || y >= lastY) w01 = w11 = 0;
-          }
-          const left = x < 0 ? 0 : x > lastX ? lastX : x;
-          const right = x < -1 ? 0 : x >= lastX ? lastX : x + 1;
-          const top = y < 0 ? 0 : y > lastY ? lastY : y;
-          const bottom = y < -1 ? 0 : y >= lastY ? lastY : y + 1;
-          p00 = top * stride + left * channels;
-          p10 = top * stride + right * channels;
-          p01 = bottom * stride + left * channels;
-          p11 = bottom * stride + right * channels;
-        }
-        out[at] = levels[(data[p00]! * w00 + data[p10]! * w10 + data[p01]! * w01 + data[p11]! * w11 + 512) >> 10]!;
-        out[at + 1] =
-          levels[
-            (data[p00 + green]! * w00 +
-              data[p10 + green]! * w10 +
-              data[p01 + green]! * w01 +
-              data[p11 + green]! * w11 +
-              512) >>
-              10
-          ]!;
-        out[at + 2] =
-          levels[
-            (data[p00 + blue]! * w00 +
-              data[p10 + blue]! * w10 +
-              data[p01 + blue]! * w01 +
-              data[p11 + blue]! * w11 +
-              512) >>
-              10
-          ]!;
-        at += 3;
-      }
+      // Along a row both coordinates only grow or only shrink: what is inside is in one piece.
+      let from = channels < 3 ? columns : 0;
+      while (from < columns && !isInside(source, from)) from++;
+      let to = columns;
+      while (to > from && !isInside(source, to - 1)) to--;
+      cutEdge(source, 0, from, isZero);
+      cutInner(source.words, channels, source.stride, from, to);
+      cutEdge(source, to, columns, isZero);
+      out.set(filled, 3 * columns * j);
     }
   }
 
   /** Source coordinates of the pixels of one row, in 1/32 pixels. */
   #row(offsetX: number, offsetY: number): void {
-    const [columnX, columnY, x, y] = [this.#columnX, this.#columnY, this.#x, this.#y];
-    for (let i = 0; i < x.length; i++) {
-      x[i] = columnX[i]! - offsetX + ROUNDING;
-      y[i] = columnY[i]! + offsetY + ROUNDING;
+    const [columnX, columnY] = [this.#columnX, this.#columnY];
+    for (let i = 0; i < columnX.length; i++) {
+      rowX[i] = columnX[i]! - offsetX + ROUNDING;
+      rowY[i] = columnY[i]! + offsetY + ROUNDING;
     }
   }
 
@@ -204,8 +166,8 @@ export class Cropper {
       const down = (j / this.#height - 0.5) * region.height;
       this.#row(down * sin * 32, down * cos * 32);
       for (let i = 0; i < this.#width; i++) {
-        const fineX = this.#xWords[2 * i]!;
-        const fineY = this.#yWords[2 * i]!;
+        const fineX = xWords[2 * i]!;
+        const fineY = yWords[2 * i]!;
         const [x, y, partX, partY] = [fineX >> 5, fineY >> 5, (fineX & 31) / 32, (fineY & 31) / 32];
         for (let colour = 0; colour < 3; colour++) {
           const channel = channels < 3 ? 0 : colour;
@@ -216,5 +178,93 @@ export class Cropper {
         }
       }
     }
+  }
+}
+
+type Bits = Int32Array | Uint8Array | Int8Array;
+
+function bitsOf(levels: Levels): Bits {
+  if (!(levels instanceof Float32Array)) return levels;
+  return new Int32Array(levels.buffer, levels.byteOffset, levels.length);
+}
+
+/** Whether all four pixels around the row's pixel are in the image. */
+function isInside({ lastX, lastY }: Source, i: number): boolean {
+  const x = xWords[2 * i]! >> 5;
+  const y = yWords[2 * i]! >> 5;
+  return x >= 0 && y >= 0 && x < lastX && y < lastY;
+}
+
+/**
+ * Pixels of the row that are within the image, which has colours. A source pixel is read as one word, red in its lowest byte.
+ * Red and blue are interpolated as two halves of a word, so are the greens of the upper and of the lower row: first across,
+ * in 1/32, then down, in 1/1024.
+ */
+function cutInner(words: DataView, channels: number, stride: number, from: number, to: number): void {
+  for (let i = from, at = 3 * from; i < to; i++, at += 3) {
+    const fineX = xWords[2 * i]!;
+    const fineY = yWords[2 * i]!;
+    const right = fineX & 31;
+    const down = fineY & 31;
+    const p = Math.imul(fineY >> 5, stride) + Math.imul(fineX >> 5, channels);
+    const a = words.getInt32(p, true);
+    const b = words.getInt32(p + channels, true);
+    const c = words.getInt32(p + stride, true);
+    // From one byte before, since nothing need follow an image's last pixel.
+    const d = words.getInt32(p + stride + channels - 1, true) >>> 8;
+    const a2 = a & 0xff00ff;
+    const c2 = c & 0xff00ff;
+    const upper = (a2 << 5) + Math.imul((b & 0xff00ff) - a2, right);
+    const lower = (c2 << 5) + Math.imul((d & 0xff00ff) - c2, right);
+    const left = ((a >>> 8) & 0xff) | ((c << 8) & 0xff0000);
+    const green = (left << 5) + Math.imul((((b >>> 8) & 0xff) | ((d << 8) & 0xff0000)) - left, right);
+    const red0 = upper & 0xffff;
+    const green0 = green & 0xffff;
+    const blue0 = upper >>> 16;
+    outRow[at] = bits[((red0 << 5) + Math.imul((lower & 0xffff) - red0, down) + 512) >> 10]!;
+    outRow[at + 1] = bits[((green0 << 5) + Math.imul((green >>> 16) - green0, down) + 512) >> 10]!;
+    outRow[at + 2] = bits[((blue0 << 5) + Math.imul((lower >>> 16) - blue0, down) + 512) >> 10]!;
+  }
+}
+
+/** Pixels of the row around which something may be outside of the image, or which are grey. */
+function cutEdge(source: Source, from: number, to: number, isZero: boolean): void {
+  const { data, channels, stride, lastX, lastY } = source;
+  // One channel is grey; a second or fourth is not colour.
+  const green = channels < 3 ? 0 : 1;
+  const blue = channels < 3 ? 0 : 2;
+  for (let i = from, at = 3 * from; i < to; i++, at += 3) {
+    const fineX = xWords[2 * i]!;
+    const fineY = yWords[2 * i]!;
+    const x = fineX >> 5;
+    const y = fineY >> 5;
+    const right = fineX & 31;
+    const down = fineY & 31;
+    // Weights of the four pixels around, in 1/1024.
+    let w11 = right * down;
+    let w10 = (right << 5) - w11;
+    let w01 = (down << 5) - w11;
+    let w00 = 1024 - w10 - w01 - w11;
+    if (isZero) {
+      if (x < 0 || x > lastX) w00 = w01 = 0;
+      if (x < -1 || x >= lastX) w10 = w11 = 0;
+      if (y < 0 || y > lastY) w00 = w10 = 0;
+      if (y < -1 || y >= lastY) w01 = w11 = 0;
+    }
+    const x0 = (x < 0 ? 0 : x > lastX ? lastX : x) * channels;
+    const x1 = (x < -1 ? 0 : x >= lastX ? lastX : x + 1) * channels;
+    const y0 = (y < 0 ? 0 : y > lastY ? lastY : y) * stride;
+    const y1 = (y < -1 ? 0 : y >= lastY ? lastY : y + 1) * stride;
+    const p00 = y0 + x0;
+    const p10 = y0 + x1;
+    const p01 = y1 + x0;
+    const p11 = y1 + x1;
+    const red = data[p00]! * w00 + data[p10]! * w10 + data[p01]! * w01 + data[p11]! * w11;
+    outRow[at] = bits[(red + 512) >> 10]!;
+    const greens =
+      data[p00 + green]! * w00 + data[p10 + green]! * w10 + data[p01 + green]! * w01 + data[p11 + green]! * w11;
+    outRow[at + 1] = bits[(greens + 512) >> 10]!;
+    const blues = data[p00 + blue]! * w00 + data[p10 + blue]! * w10 + data[p01 + blue]! * w01 + data[p11 + blue]! * w11;
+    outRow[at + 2] = bits[(blues + 512) >> 10]!;
   }
 }
