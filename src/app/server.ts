@@ -83,8 +83,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     (stopping ??= (async () => {
       const graceMs = settings.shutdownGraceS * 1000;
       logger.info({ graceMs }, 'stopping');
+      const endsAt = performance.now() + graceMs;
+      // With open doors: an HTTP/2 client that is told to go could not send the rest of its sequence.
+      await dataPlane.finishSequences(graceMs);
       const closed = Promise.all(ports.listeners.map((listener) => listener.drain()));
-      await dataPlane.drain(graceMs);
+      await dataPlane.drain(graceMs, Math.max(0, endsAt - performance.now()));
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
       await closer[Symbol.asyncDispose]();
       logger.info({}, 'stopped');

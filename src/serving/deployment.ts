@@ -72,6 +72,11 @@ export class Deployment {
     return false;
   }
 
+  /** Sequences that live and whose end its host knows; those of a runtime may have ended long ago. */
+  get openSequences(): number {
+    return this.spec.kind === 'model' ? (this.#sequences?.count ?? 0) : 0;
+  }
+
   /** How many hosts have it. */
   get readyHosts(): number {
     return this.#isRetired ? 0 : [...this.#states.values()].filter((state) => state === 'ready').length;
@@ -162,6 +167,11 @@ export class Deployment {
     if (this.#sequences === undefined) return send(host);
     const others = this.slots.flatMap((slot) => this.#clientIn(slot) ?? []);
     return this.#sequences.infer(request, [host, ...others], send);
+  }
+
+  /** The request goes on with a sequence that lives. */
+  continuesSequence(request: InferenceRequest): boolean {
+    return this.#sequences?.continues(request) === true;
   }
 
   /** The host in `slot` if it has this and lives. One that was just lost has no calls, so it would look the idlest. */

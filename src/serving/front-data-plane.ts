@@ -19,6 +19,7 @@ import { decoupledUnary } from './decoupled-unary.ts';
 import { countExecutionStreams } from './execution-streams.ts';
 import { graphToCome } from './graph-to-come.ts';
 import type { HostPoolOptions } from './host-pool.ts';
+import { IdleWaiters } from './idle-waiters.ts';
 import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
 import { ModelRepository, type Entry } from './repository.ts';
 import { ResponseCache } from './response-cache.ts';
@@ -63,7 +64,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   readonly #inFlight: RequestsInFlight;
   #isStopping = false;
   #hasLoaded = false;
-  #idle: (() => void)[] = [];
+  readonly #waiters = new IdleWaiters();
   readonly #wanted: WantedServables;
 
   constructor(options: FrontDataPlaneOptions, meter: Meter, logger: Logger) {
@@ -82,7 +83,10 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
           if (provider !== undefined) telemetry.runsOn(provider);
         },
         onMetrics: (entry, host, updates) => this.#runtimeMetrics.apply(entry, host, updates),
-        onSequences: (entry, change) => this.#telemetry.of(entry).sequencesChanged(change),
+        onSequences: (entry, change) => {
+          this.#telemetry.of(entry).sequencesChanged(change);
+          this.#waiters.wake();
+        },
         onHostLost: (host) => this.#runtimeMetrics.lost(host),
         onRemoved: (entry) => {
           this.#telemetry.removed(entry);
@@ -202,7 +206,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       throw decoupledUnary(entry, context.interface);
     }
     if (deployment?.pickForCall() === undefined) throw this.#unavailable(entry);
-    this.#checkAccepting();
+    if (this.#isStopping && !deployment.continuesSequence(request)) throw shuttingDown();
     const leave = deployment.rate?.admit();
     const bytes = this.#inFlight.admit(request, leave);
     const telemetry = this.#telemetry.of(entry);
@@ -235,7 +239,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       graph?.current.add(-1);
       this.#inFlight.release(bytes);
       leave?.();
-      this.#wakeIfIdle();
+      this.#waiters.wake();
     }
   }
 
@@ -248,6 +252,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const deployment = entry.current;
     const host = deployment?.pickForSession(first);
     if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
+    this.#checkAccepting();
     const telemetry = this.#admitSession(entry);
     const session: ServingSession = new ServingSession({
       entry,
@@ -261,7 +266,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       onEnd: (error) => {
         this.#sessions.delete(session);
         if (error !== undefined) this.#logFailure(error, entry, first.id);
-        this.#wakeIfIdle();
+        this.#waiters.wake();
       },
     });
     this.#sessions.add(session);
@@ -294,6 +299,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
 
   openModelStream(name: string, version: string): () => void {
     const entry = this.#repository.resolve(name, version);
+    // While its sequences go on, each request is looked at itself.
+    if ((entry.current?.openSequences ?? 0) === 0) this.#checkAccepting();
     const { sessions } = this.#admitSession(entry);
     const end = this.#sessions.addStream(entry.name);
     sessions.add(1);
@@ -303,21 +310,23 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     };
   }
 
-  /** No new work; resolves when what was accepted has ended, or after `graceMs`, when the rest is aborted. */
-  async drain(graceMs: number): Promise<void> {
+  /**
+   * No new work but requests that go on with a sequence that is open; resolves when none is any more, or after `graceMs`
+   * (KServe sheet §4, `--exit-timeout-secs`).
+   */
+  async finishSequences(graceMs: number): Promise<void> {
     this.#isStopping = true;
-    let timer: NodeJS.Timeout | undefined;
-    const timedOut = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    while (this.#inFlight.count > 0 || this.#sessions.size > 0) {
-      const isOver = await Promise.race([
-        timedOut.then(() => true),
-        new Promise<boolean>((resolve) => this.#idle.push(() => resolve(false))),
-      ]);
-      if (isOver) break;
-    }
-    clearTimeout(timer);
+    const hasOpen = (): boolean => this.#repository.entries().some(({ current }) => (current?.openSequences ?? 0) > 0);
+    await this.#waiters.whileBusy(hasOpen, graceMs);
+  }
+
+  /**
+   * No new work; resolves when what was accepted has ended, or after `leftMs`, when the rest is aborted.
+   * @param graceMs of the whole shutdown, for what clients are told
+   */
+  async drain(graceMs: number, leftMs = graceMs): Promise<void> {
+    this.#isStopping = true;
+    await this.#waiters.whileBusy(() => this.#inFlight.count > 0 || this.#sessions.size > 0, leftMs);
     const error = new MillraceError(
       'SHUTTING_DOWN',
       `the server is shutting down; the grace time of ${graceMs} ms is over`,
@@ -337,13 +346,11 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   }
 
   #checkAccepting(): void {
-    if (!this.#isStopping) return;
-    throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down and has stopped accepting new requests');
+    if (this.#isStopping) throw shuttingDown();
   }
 
-  /** @throws MillraceError SHUTTING_DOWN, or LIMIT_REACHED, which is counted */
+  /** @throws MillraceError LIMIT_REACHED, which is counted */
   #admitSession(entry: Entry): ServableTelemetry {
-    this.#checkAccepting();
     const telemetry = this.#telemetry.of(entry);
     try {
       this.#sessions.checkRoom(entry.name, entry.current?.spec.maxSessions, this.#options.limits.maxSessions);
@@ -352,13 +359,6 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       throw error;
     }
     return telemetry;
-  }
-
-  #wakeIfIdle(): void {
-    if (this.#idle.length === 0) return;
-    const idle = this.#idle;
-    this.#idle = [];
-    for (const wake of idle) wake();
   }
 
   #unavailable(entry: Entry): MillraceError {
@@ -379,4 +379,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     if (isTheirs) this.#logger.debug(fields, message);
     else this.#logger.warn(fields, message);
   }
+}
+
+function shuttingDown(): MillraceError {
+  return new MillraceError('SHUTTING_DOWN', 'the server is shutting down and has stopped accepting new requests');
 }

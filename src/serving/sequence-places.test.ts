@@ -46,6 +46,21 @@ async function send(id: bigint | string, flags: Flags = '', fault?: MillraceErro
   return name;
 }
 
+it('only a request within a sequence that lives goes on with one', async () => {
+  await send(1n, 'S');
+  await send(2n, 'S');
+  await send(2n, 'E');
+  const goOn = (id: bigint | string, flags: Flags = ''): boolean => places.continues(request(id, flags));
+  expect([goOn(1n), goOn(1n, 'E')]).toEqual([true, true]);
+  expect([goOn(1n, 'S'), goOn(1n, 'SE'), goOn(2n), goOn(3n), goOn(0n), goOn('1')].filter(Boolean)).toEqual([]);
+  const ending = places.infer(request(1n, 'E'), hosts, () => Promise.resolve(answer));
+  expect(goOn(1n)).toBe(false);
+  await ending;
+  await send(4n, 'S');
+  for (const host of hosts) host.isLost = true;
+  expect(goOn(4n)).toBe(false);
+});
+
 it('a sequence stays in its host; a new one goes to the host with the fewest', async () => {
   expect(await send(1n, 'S')).toBe('a');
   expect(await send(2n, 'S')).toBe('b');

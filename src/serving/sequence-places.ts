@@ -104,6 +104,13 @@ export class SequencePlaces<Host extends SequenceHost> {
     return place?.host.isLost === false ? place.host : undefined;
   }
 
+  /** The request goes on with a sequence that lives: it neither begins one nor comes after its end. */
+  continues(request: InferenceRequest): boolean {
+    const { id, isStart } = sequenceStep(request.parameters);
+    const place = id === undefined || isStart ? undefined : this.#places.get(id);
+    return place !== undefined && !place.host.isLost && !place.hasEnded;
+  }
+
   /** A host was lost: its sequences live no more. They are remembered for as long as they might have been silent. */
   hostLost(): void {
     this.#recount();

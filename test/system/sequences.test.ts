@@ -231,6 +231,92 @@ it('requests of a runtime in several processes go to where their sequence lives,
   }
 });
 
+describe('at SIGTERM', () => {
+  const stopping = async (graceS: string) => {
+    const running = await startServer({
+      flags: ['--model_repository', folder.path, '--hosts', '2', '--shutdown_grace_s', graceS],
+    });
+    return { running, grpc: new KserveGrpc(running.grpcAddress) };
+  };
+  const sumOf = ({ text, responses }: RpcOutcome): number => {
+    expect(text).toBe('');
+    const [{ raw_output_contents: [sum] = [] } = {}] = responses as { raw_output_contents?: Buffer[] }[];
+    return sum?.readFloatLE() ?? NaN;
+  };
+  const notReady = async (grpc: KserveGrpc): Promise<boolean> => {
+    const [answer] = (await grpc.unary('ServerReady', {})).responses as { ready?: boolean }[];
+    return answer?.ready === false;
+  };
+
+  it('sequences that are open go on to their ends over every door, and nothing new begins', async () => {
+    const { running, grpc } = await stopping('60');
+    const http = async (id: number, value: number, flags = ''): Promise<{ status: number; sum?: number }> => {
+      const body = {
+        parameters: { sequence_id: id, sequence_start: flags.includes('S'), sequence_end: flags.includes('E') },
+        inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 1], data: [value] }],
+      };
+      const call = { method: 'POST', body: JSON.stringify(body) };
+      const answer = await fetch(`${running.restUrl}/v2/models/direct/infer`, call);
+      const { outputs } = (await answer.json()) as { outputs?: { data: number[] }[] };
+      return { status: answer.status, ...(outputs === undefined ? {} : { sum: outputs[0]?.data[0] ?? NaN }) };
+    };
+    try {
+      expect(sumOf(await infer(grpc, 'direct', 1, 1, 'S'))).toBe(1);
+      expect(await http(2, 10, 'S')).toEqual({ status: 200, sum: 10 });
+      const stopped = running.stop();
+      await until(() => notReady(grpc));
+      expect((await fetch(`${running.restUrl}/v2/health/ready`)).status).toBe(503);
+      for (const refused of [
+        await infer(grpc, 'direct', 3, 1, 'S'), // a new one
+        await infer(grpc, 'direct', 1, 1, 'S'), // one that would begin anew
+        await infer(grpc, 'direct', 4, 1), // one that never began
+        await infer(grpc, 'oldest', 5, 1, 'S'), // of a model that has none
+      ]) {
+        expect(refused).toMatchObject({ code: 14, text: expect.stringContaining('is shutting down') as string });
+      }
+      expect(await http(6, 1, 'S')).toEqual({ status: 503 });
+      expect(sumOf(await infer(grpc, 'direct', 1, 2))).toBe(3);
+      expect(await http(2, 20)).toEqual({ status: 200, sum: 30 });
+      const parameters = { sequence_id: { int64_param: 1 }, sequence_end: { bool_param: true } };
+      const last = {
+        model_name: 'direct',
+        parameters,
+        inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 1] }],
+        raw_input_contents: [Buffer.from(Float32Array.of(4).buffer)],
+      };
+      const { code, responses } = await grpc.stream('ModelStreamInfer', [last]);
+      const [answer] = responses as { infer_response: { raw_output_contents: Buffer[] } }[];
+      expect([code, answer?.infer_response.raw_output_contents[0]?.readFloatLE()]).toEqual([0, 7]);
+      expect(await http(2, 3, 'E')).toEqual({ status: 200, sum: 33 });
+      await stopped; // long before the grace time is over
+    } finally {
+      grpc.close();
+      await running.stop();
+    }
+  });
+
+  it('one that does not end holds the server up for the grace time only', async () => {
+    const { running, grpc } = await stopping('1');
+    try {
+      expect(sumOf(await infer(grpc, 'direct', 1, 1, 'S'))).toBe(1);
+      await running.stop();
+      expect((await infer(grpc, 'direct', 1, 1)).code).toBe(14);
+    } finally {
+      grpc.close();
+    }
+  });
+
+  it('one that has gone silent holds nothing up', async () => {
+    const { running, grpc } = await stopping('600');
+    try {
+      expect(sumOf(await infer(grpc, 'brief', 1, 1, 'S'))).toBe(1);
+      await running.stop();
+    } finally {
+      grpc.close();
+    }
+  });
+});
+
 describe('a stateful model of config.json', () => {
   let stateful: TestServer;
   let grpc: KserveGrpc;
