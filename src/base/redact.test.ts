@@ -10,6 +10,16 @@ test.each([
   ['http://host/a?x=1&token=abc&y=2#z', 'http://host/a?x=1&token=[redacted]&y=2#z'],
   ['https://u:p@host/a?api_key=abc', 'https://[redacted]@host/a?api_key=[redacted]'],
   ['/v2/models/m/infer?access_token=abc', '/v2/models/m/infer?access_token=[redacted]'],
+  ['rtsp://10.0.0.7/user=admin_password=abc_channel=1', 'rtsp://10.0.0.7/user=[redacted]'],
+  [
+    'rtsp://10.0.0.7/live?user=admin&pwd=abc&channel=1',
+    'rtsp://10.0.0.7/live?user=[redacted]&pwd=[redacted]&channel=1',
+  ],
+  [
+    'srt://10.0.0.7:9000?streamid=read:cam:u:p&passphrase=abc',
+    'srt://10.0.0.7:9000?streamid=[redacted]&passphrase=[redacted]',
+  ],
+  ['https://s3/a.mp4?X-Amz-Signature=abc&x=1', 'https://s3/a.mp4?X-Amz-Signature=[redacted]&x=1'],
   ['file.mp4', 'file.mp4'],
   ['http://host/a?next=mail@x', 'http://host/a?next=mail@x'],
 ])('%s', (url, expected) => {

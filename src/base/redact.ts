@@ -4,8 +4,11 @@ export const REDACTED = '[redacted]';
 const SECRET_NAMES =
   'authorization|proxy-authorization|cookie|set-cookie|x-api-key|api[-_]?key|access[-_]?token|refresh[-_]?token|token|password|passwd|secret|client[-_]?secret|sig|signature';
 
-/** The value of a query parameter that is named like a secret. */
-const QUERY_SECRET = new RegExp(`([?&](?:${SECRET_NAMES}|auth|key)=)[^&#\\s"'\\\\]+`, 'gi');
+/** Further names of parameters: of cameras, of SRT, of signed addresses. */
+const PARAMETER_NAMES =
+  'auth|key|user|username|usr|pass|pwd|passphrase|streamid|x-amz-(?:signature|credential|security-token)';
+/** The value of a parameter that is named like a secret; cameras have them in the path too: `/user=admin_password=…`. */
+const QUERY_SECRET = new RegExp(`([?&;/_](?:${SECRET_NAMES}|${PARAMETER_NAMES})=)[^&#\\s"'\\\\]+`, 'gi');
 /**
  * User and password of a URL, of which a path may have lost a slash. A host with a port, which an "@" later in the path may
  * follow, is none.
@@ -41,7 +44,8 @@ export function redactUrl(url: string): string {
     const whole = before + url.slice(end);
     return whole.replace(/:\/\/.*@/, `://${REDACTED}@`);
   }
-  return before.replace(/:\/\/(?![^\s/@:]+:\d+\/)(?:[^/@:]+:.*@|[^/@]+@)/, `://${REDACTED}@`) + query;
+  const hidden = before.replace(/:\/\/(?![^\s/@:]+:\d+\/)(?:[^/@:]+:.*@|[^/@]+@)/, `://${REDACTED}@`);
+  return hidden.replace(QUERY_SECRET, `$1${REDACTED}`) + query;
 }
 
 /** Values are found by hand: a regular expression for lists takes quadratic time on lines made for that. */

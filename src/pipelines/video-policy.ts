@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { MillraceError } from '../base/errors.ts';
-import { hideCredentials } from '../media/ffmpeg/redact.ts';
+import { hideCredentials, hideKeys } from '../media/ffmpeg/redact.ts';
 import { referencesOf, type PipelineRequest, type SinkSpec } from './common/pipeline-schema.ts';
 import type { PipelinesConfig } from './pipelines-config.ts';
 
@@ -77,10 +77,9 @@ export class VideoPolicy {
       // Schemes that the URL standard does not know have opaque hosts: lower case is ours to see to.
       host = new URL(url).hostname.toLowerCase().replace(/^\[|\]$/g, '');
     } catch {
-      throw refused(field, hideCredentials(url), 'not a URL');
+      throw refused(field, hideKeys(url), 'not a URL');
     }
-    if (!matches(host, hosts))
-      throw refused(field, hideCredentials(url), `hosts ${hosts.join(', ') || 'none'} allowed`);
+    if (!matches(host, hosts)) throw refused(field, hideKeys(url), `hosts ${hosts.join(', ') || 'none'} allowed`);
   }
 
   #folders(folders: readonly string[]): string[] {

@@ -109,6 +109,10 @@ export class MediaProcess implements AsyncDisposable {
 
   #heard(text: string): void {
     this.#stderrLines += text.split('\n').length - 1;
-    this.#stderr = (this.#stderr + text).slice(-STDERR_CHARACTERS);
+    this.#stderr += text;
+    if (this.#stderr.length <= STDERR_CHARACTERS) return;
+    const end = this.#stderr.slice(-STDERR_CHARACTERS);
+    // From the start of a word: half an address does not show that it has a password.
+    this.#stderr = end.slice(end.search(/\s|$/) + 1);
   }
 }

@@ -53,7 +53,7 @@ export function toFailure(thrown: unknown): RoboflowFailure {
     return new RoboflowFailure('not_found', { publicMessage, pipelineId });
   }
   const [type, errorClass] = TYPES[error.reason] ?? ['internal_error', error.reason];
-  const errorMessage = hideCredentials(error.message);
+  const errorMessage = error.message;
   return new RoboflowFailure(type, { errorClass, errorMessage, publicMessage: errorMessage, pipelineId });
 }
 
@@ -64,8 +64,8 @@ export function failureBody({ type, details }: RoboflowFailure): Readonly<Record
     status: 'failure',
     error_type: type,
     ...(errorClass !== undefined && { error_class: errorClass }),
-    ...(errorMessage !== undefined && { error_message: errorMessage }),
-    ...(publicMessage !== undefined && { public_error_message: publicMessage }),
+    ...(errorMessage !== undefined && { error_message: hideCredentials(errorMessage) }),
+    ...(publicMessage !== undefined && { public_error_message: hideCredentials(publicMessage) }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MillraceError, messageOf } from '../../../base/errors.ts';
-import { hideCredentials } from '../../ffmpeg/redact.ts';
+import { hideKeys } from '../../ffmpeg/redact.ts';
 import { resultJson } from './payload.ts';
 import type { ResultDriver } from './result-queue.ts';
 import type { ResultRecord } from './result-record.ts';
@@ -34,7 +34,7 @@ export class WebhookResults implements ResultDriver {
 
   constructor(options: WebhookOptions) {
     this.#options = options;
-    this.target = hideCredentials(options.url);
+    this.target = hideKeys(options.url);
     const url = new URL(options.url);
     const { username, password } = url;
     // fetch refuses URLs with credentials.

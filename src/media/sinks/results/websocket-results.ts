@@ -1,6 +1,6 @@
 import { WebSocket } from 'undici';
 import { MillraceError } from '../../../base/errors.ts';
-import { hideCredentials } from '../../ffmpeg/redact.ts';
+import { hideKeys } from '../../ffmpeg/redact.ts';
 import { BackOff } from '../../sources/back-off.ts';
 import { resultJson } from './payload.ts';
 import type { ResultDriver } from './result-queue.ts';
@@ -23,7 +23,7 @@ export class WebsocketResults implements ResultDriver {
 
   constructor(url: string) {
     this.#url = url;
-    this.target = hideCredentials(url);
+    this.target = hideKeys(url);
   }
 
   async write(record: ResultRecord): Promise<void> {

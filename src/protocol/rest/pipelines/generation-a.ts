@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { withoutSecrets } from '../../../media/ffmpeg/redact.ts';
 import type { Envelope } from '../../../pipelines/roboflow/commands.ts';
 import { pythonJson } from '../../../pipelines/roboflow/python-text.ts';
 import { bodyOf } from '../body.ts';
@@ -105,7 +106,7 @@ export async function generationARoutes(app: FastifyInstance, parts: PipelineRou
 }
 
 export function refuseBody(reply: FastifyReply, { faults }: BodyFaults): FastifyReply {
-  return send(reply, 422, { detail: faults });
+  return send(reply, 422, { detail: withoutSecrets(faults) });
 }
 
 export function idOf(request: FastifyRequest): string {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MillraceError } from '../../../base/errors.ts';
 import { describeIssues } from '../../../base/schema-issues.ts';
+import { withoutSecrets } from '../../../media/ffmpeg/redact.ts';
 import { resultJson } from '../../../media/sinks/results/payload.ts';
 import { pipelinePatchSchema, pipelineSchema } from '../../../pipelines/common/pipeline-schema.ts';
 import type { Pipeline } from '../../../pipelines/pipeline.ts';
@@ -149,5 +150,6 @@ function read<Schema extends z.ZodType>(request: FastifyRequest, schema: Schema,
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new MillraceError('PIPELINE_INVALID', `the request body is no ${what}: ${describeIssues(parsed.error, value)}`);
+  const issues = describeIssues(parsed.error, withoutSecrets(value));
+  throw new MillraceError('PIPELINE_INVALID', `the request body is no ${what}: ${issues}`);
 }

@@ -1,4 +1,4 @@
-import { hideCredentials } from '../../../media/ffmpeg/redact.ts';
+import { hideCredentials, hideKeys } from '../../../media/ffmpeg/redact.ts';
 import type { PipelineRequest, SinkSpec } from '../../../pipelines/common/pipeline-schema.ts';
 import type { Pipeline } from '../../../pipelines/pipeline.ts';
 import { ownReport } from '../../../pipelines/roboflow/status-report.ts';
@@ -47,7 +47,7 @@ function redactedSink(sink: SinkSpec): object {
   const shown: Record<string, unknown> = { ...sink };
   for (const key of ['url', 'target', 'path']) {
     const value = shown[key];
-    if (typeof value === 'string') shown[key] = hideCredentials(value);
+    if (typeof value === 'string') shown[key] = key === 'url' ? hideKeys(value) : hideCredentials(value);
   }
   if ('secret' in shown && shown['secret'] !== undefined) shown['secret'] = '***';
   if (sink.type === 'webhook' && sink.headers !== undefined) {

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { hideCredentials, hideKeys, withoutSecrets } from './redact.ts';
+
+test.each([
+  ['a rtsp://me:p%40ss@host:554/x?u=a@b, http://h/a@b', 'a rtsp://***@host:554/x?u=a@b, http://h/a@b'],
+  ['rtsp://admin:p?ss#1@cam/live: refused', 'rtsp://***@cam/live: refused'],
+  [
+    'source rtsp://cam/live?user=me&password=abc&channel=1: no',
+    'source rtsp://cam/live?user=***&password=***&channel=1: no',
+  ],
+  ['"srt://cam:9000?passphrase=abc" failed', '"srt://cam:9000?passphrase=***" failed'],
+  ['/video/a@b:c.mp4', '/video/a@b:c.mp4'],
+])('%s', (text, shown) => {
+  expect(hideCredentials(text)).toBe(shown);
+});
+
+test.each([
+  [
+    'https://hooks.example/services/T01ABCDEF/B01ABCDEF/aBcDeFgHiJkLmNoPqRsTuVwX',
+    'https://hooks.example/services/T01ABCDEF/B01ABCDEF/***',
+  ],
+  ['https://user:pass@host:8443/results?code=1234&x', 'https://***@host:8443/results?code=***&x'],
+  ['wss://host/results', 'wss://host/results'],
+  ['no address', 'no address'],
+])('an address of results: %s', (url, shown) => {
+  expect(hideKeys(url)).toBe(shown);
+});
+
+test('a body that is given back', () => {
+  const body = {
+    api_key: 'abc',
+    video_reference: ['rtsp://u:p@cam/1', 0],
+    sinks: [{ url: 'mqtt://u:p@broker', headers: { authorization: 'x' }, secret: null }],
+  };
+  expect(withoutSecrets(body)).toEqual({
+    api_key: '***',
+    video_reference: ['rtsp://***@cam/1', 0],
+    sinks: [{ url: 'mqtt://***@broker', headers: '***', secret: null }],
+  });
+});
