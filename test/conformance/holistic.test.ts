@@ -3,92 +3,17 @@
  * `holistic/README.md`.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Landmark, Rect } from '../../src/calculators/message-types.ts';
+import type { Landmark } from '../../src/calculators/message-types.ts';
 import type { Image } from '../../src/media/image.ts';
 import { typedData, type Tensor } from '../../src/tensor/tensor.ts';
+import { cases, difference, mark, sidePackets, STREAMS, type Sequence, type Truth } from '../support/holistic-cases.ts';
 import { ROOT } from '../support/paths.ts';
 import { readImage, VisionGraph } from '../support/vision-graph.ts';
-
-interface TrueRect {
-  readonly x_center: number;
-  readonly y_center: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-interface Truth {
-  readonly side_packets: Readonly<Record<string, boolean | number>>;
-  readonly outputs: Readonly<Record<string, TrueRect | readonly (readonly number[])[]>>;
-}
-
-interface Sequence {
-  readonly side_packets: Truth['side_packets'];
-  readonly frames: readonly { readonly timestamp: number; readonly outputs: Truth['outputs'] }[];
-}
-
-const IN = 'holisticlandmarkcpu__';
-/** Streams of the expanded graph by the names that the cases have. */
-const STREAMS: Readonly<Record<string, string>> = {
-  pose_rect: `${IN}poselandmarkcpu__roi`,
-  pose_rect_from_detection: `${IN}poselandmarkcpu__detected_roi`,
-  pose_landmarks_roi: 'pose_roi',
-  pose_unfiltered: `${IN}poselandmarkcpu__raw_landmarks`,
-  pose_landmarks: 'pose',
-  pose_world_landmarks: 'pose_world',
-  face_roi_from_pose: `${IN}face__pose_roi`,
-  face_roi_from_detection: `${IN}face__detection_roi`,
-  face_tracking_roi: `${IN}face__tracking_roi`,
-  face_landmarks: 'face',
-  ...handStreams('left'),
-  ...handStreams('right'),
-};
-
-function handStreams(side: 'left' | 'right'): Record<string, string> {
-  return {
-    [`${side}_hand_roi_from_pose`]: `${IN}${side}_hand__pose_roi`,
-    [`${side}_hand_roi_from_recrop`]: `${IN}${side}_hand__recrop_roi`,
-    [`${side}_hand_tracking_roi`]: `${IN}${side}_hand__tracking_roi`,
-    [`${side}_hand_landmarks`]: `${side}_hand`,
-  };
-}
-
-const SIDE_PACKETS = ['model_complexity', 'smooth_landmarks', 'refine_face_landmarks', 'use_prev_landmarks'];
-
-function sidePackets(of: Truth['side_packets']): Record<string, unknown> {
-  return Object.fromEntries(SIDE_PACKETS.map((name) => [name, of[name]]));
-}
-
-async function cases<T>(file: string): Promise<Record<string, T>> {
-  return JSON.parse(await readFile(`${ROOT}/test/conformance/holistic/${file}`, 'utf8')) as Record<string, T>;
-}
-
-/** The largest difference in pixels (metres of world landmarks). */
-function difference(found: unknown, truth: Truth['outputs'][string], image: Image, name: string): number {
-  const [width, height] = name.includes('world') ? [1, 1] : [image.width, image.height];
-  if (!Array.isArray(truth)) {
-    const [a, b] = [found as Rect, truth as TrueRect];
-    return Math.max(
-      Math.abs(a.xCenter - b.x_center) * width,
-      Math.abs(a.yCenter - b.y_center) * height,
-      Math.abs(a.width - b.width) * width,
-      Math.abs(a.height - b.height) * height,
-    );
-  }
-  const points = found as readonly Landmark[];
-  const right = truth as readonly (readonly number[])[];
-  expect(points.length, name).toBe(right.length);
-  return Math.max(
-    ...right.map(([x = NaN, y = NaN], at) => {
-      const point = points[at];
-      return Math.max(Math.abs((point?.x ?? NaN) - x) * width, Math.abs((point?.y ?? NaN) - y) * height);
-    }),
-  );
-}
 
 /** Pixels between the first 11 points, those of the head, and the true ones. */
 function headDistances(found: unknown, truth: Truth['outputs'][string] | undefined, image: Image): number[] {
@@ -104,16 +29,6 @@ beforeAll(async () => {
   graph = await VisionGraph.load('holistic_tracking');
 });
 afterAll(() => graph[Symbol.asyncDispose]());
-
-/** Pixels: three times what an independent implementation reaches; metres of world landmarks. */
-const MARKS = { face: 0.21, pose_world: 0.0009, pose: 0.3, hand: 0.63 };
-
-function mark(name: string, configuration: string): number {
-  // Hands that are outside the picture, the light model: the independent implementation is at 0.88 there.
-  if (name.includes('hand') && configuration === 'lite') return 2.64;
-  const kind = (['face', 'pose_world', 'pose'] as const).find((prefix) => name.startsWith(prefix)) ?? 'hand';
-  return MARKS[kind];
-}
 
 describe('a still', () => {
   it.each(['full', 'lite', 'attention'])('%s: points and rectangles are those of MediaPipe', async (configuration) => {

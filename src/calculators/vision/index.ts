@@ -10,6 +10,7 @@ import {
 import { detectionLabelIdToText } from './detection-labels.ts';
 import { detectionLetterboxRemoval, detectionProjection } from './detection-projection.ts';
 import { alignmentPointsRects, detectionsToRects, handDetectionsFromPoseToRects } from './detections-to-rects.ts';
+import { floatsToTensor } from './floats-to-tensor.ts';
 import { fromImageCalculator, toImageCalculator } from './image-conversion.ts';
 import { imageCropping } from './image-cropping.ts';
 import { imageProperties } from './image-properties.ts';
@@ -44,6 +45,7 @@ export const visionCalculators: readonly NodeDefinition[] = [
   detectionVectorHasMinSize,
   detectionsToRects,
   detectionsToRenderData,
+  floatsToTensor,
   fromImageCalculator,
   handDetectionsFromPoseToRects,
   handLandmarksToRect,

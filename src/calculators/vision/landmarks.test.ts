@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CalculatorDefinition } from '../../graph/index.ts';
 import { tensorOf, typedData, type Tensor } from '../../tensor/tensor.ts';
 import type { Detection, Landmark, Rect } from '../message-types.ts';
+import { floatsToTensor } from './floats-to-tensor.ts';
 import { landmarkLetterboxRemoval, landmarkProjection, worldLandmarkProjection } from './landmark-projection.ts';
 import { landmarkVisibility } from './landmark-visibility.ts';
 import { landmarksSmoothing, visibilityCopy, visibilitySmoothing } from './landmarks-smoothing.ts';
@@ -52,6 +53,12 @@ it('TensorsToFloatsCalculator reads scores', async () => {
   const inputs = { TENSORS: [[0, tensor(0, 1)]] } as const;
   expect(await outputOf(tensorsToFloats, 'FLOAT', { inputs, options: { activation: 'SIGMOID' } })).toEqual([0.5]);
   expect(await outputOf(tensorsToFloats, 'FLOATS', { inputs })).toEqual([[0, 1]]);
+});
+
+it('FloatsToTensorCalculator makes them a tensor again', async () => {
+  const [found] = await outputOf(floatsToTensor, 'TENSOR', { inputs: { FLOATS: [[0, [0.5, 2, -1]]] } });
+  expect(found).toMatchObject({ datatype: 'FP32', shape: [3] });
+  expect([...typedData(found as Tensor)]).toEqual([0.5, 2, -1]);
 });
 
 describe('the way back to the image', () => {
