@@ -7,6 +7,7 @@ import { defaultSupervision } from '../ipc/supervisor.ts';
 import { createPrometheusMeter } from '../observability/meter.ts';
 import { FrontDataPlane } from '../serving/front-data-plane.ts';
 import { LogSettingsService } from '../serving/log-settings.ts';
+import type { Overrides } from '../serving/load-override.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
 import { TraceSettings } from '../serving/trace-settings.ts';
 import { SharedMemoryRegions } from '../shared-memory/regions.ts';
@@ -27,7 +28,7 @@ const MAX_SESSION_MESSAGES = 64;
 export interface StartOptions {
   readonly settings: Settings;
   /** Reads what should be served; called again for each reload. */
-  readonly loadServables: () => Promise<LoadedServables>;
+  readonly loadServables: (overrides?: Overrides) => Promise<LoadedServables>;
   readonly logger: Logger;
   /** Set: REST answers as MLServer's does. */
   readonly mlserver?: MlserverOptions | undefined;
@@ -151,12 +152,26 @@ async function dataPlaneOptions(
       session: sessionQuota(settings),
     },
     loadServables,
-    loadsAtOnce: mlserver?.loadsAtOnce,
+    loadsAtOnce: loadsAtOnce(settings, mlserver),
+    takesOverrides: isExplicit(settings) && settings.modelRepository !== undefined,
     ...cacheOf(settings, mlserver),
   };
 }
 
 /** Triton's cache is bounded by its bytes, MLServer's by its entries. */
+/** Undefined: all servables do. */
+function loadsAtOnce(
+  settings: Settings,
+  mlserver: MlserverOptions | undefined,
+): ((name: string) => boolean) | undefined {
+  if (mlserver?.loadsAtOnce === false) return () => false;
+  const { loadModel } = settings;
+  if (!isExplicit(settings) || loadModel.includes('*')) return undefined;
+  return (name) => loadModel.includes(name);
+}
+
+const isExplicit = ({ modelControlMode }: Settings): boolean => modelControlMode === 'explicit';
+
 function cacheOf({ cacheConfig }: Settings, mlserver: MlserverOptions | undefined) {
   if (cacheConfig === undefined) return { cacheEntries: mlserver?.cacheEntries };
   return { cacheEntries: mlserver?.cacheEntries ?? Infinity, cacheBytes: Number(cacheConfig.replace(/^.*=/, '')) };
@@ -170,7 +185,7 @@ function watchConfiguration(
   logger: Logger,
 ): void {
   const intervalMs = settings.fileSystemPollWaitSeconds * 1000;
-  if (intervalMs === 0) return;
+  if (intervalMs === 0 || isExplicit(settings)) return;
   const reload = async (): Promise<void> => {
     try {
       if (await dataPlane.reload()) logger.info({}, 'configuration reloaded');

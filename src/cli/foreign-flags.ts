@@ -29,9 +29,6 @@ export const FOREIGN_FLAGS: Readonly<Record<string, string>> = {
   grpc_port: '--port is the gRPC port',
   grpc_address: '--grpc_bind_address is the address of gRPC',
   model_store: 'use --model_repository',
-  model_control_mode:
-    'models load at start, and again when their files change (--file_system_poll_wait_seconds) or a client asks for it',
-  load_model: 'all models of the repository load at start; a client can unload one',
   repository_poll_secs: '--file_system_poll_wait_seconds says how often files are looked at',
   strict_model_config:
     'what config.pbtxt leaves out is read from the ONNX file; say all of it there to have it checked',

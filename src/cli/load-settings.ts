@@ -11,6 +11,7 @@ import {
 import { loadTritonRepository } from '../serving/layouts/triton/triton-repository.ts';
 import { streamManagerSettings } from './stream-manager-environment.ts';
 import { withVideoSourceVariables } from './video-source-environment.ts';
+import type { Overrides } from '../serving/load-override.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
 
 /** The graphs that come with Millrace; the same path from src/ and from dist/. */
@@ -40,11 +41,11 @@ export async function loadPipelinesSection(
 }
 
 /** How the servables are read, now and at each reload. */
-export function servablesLoader(settings: Settings): () => Promise<LoadedServables> {
+export function servablesLoader(settings: Settings): (overrides?: Overrides) => Promise<LoadedServables> {
   const { modelName, modelPath, targetDevice, pluginConfig, nireq, runDeadlineMs } = settings;
   const defaults = { runDeadlineMs, quota: sessionQuota(settings) };
   const { modelRepository: roots } = settings;
-  if (roots !== undefined) return () => loadTritonRepository({ roots, ...defaults });
+  if (roots !== undefined) return (overrides) => loadTritonRepository({ roots, ...defaults, overrides });
   const path = configPathOf(settings);
   if (path !== undefined) return () => loadOvmsConfig(path, defaults);
   const single = { modelName: modelName ?? '', modelPath: modelPath ?? '', targetDevice, pluginConfig, nireq };

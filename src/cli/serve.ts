@@ -3,12 +3,13 @@ import type { PipelinesSection } from '../app/open-pipelines.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ResolvedSettings } from '../config/resolve.ts';
 import type { Settings } from '../config/settings.ts';
+import type { Overrides } from '../serving/load-override.ts';
 import type { LoadedServables } from '../serving/servable-spec.ts';
 
 /** `startServer` of `app/`, of which the commands know only this. */
 export type StartServer = (options: {
   readonly settings: Settings;
-  readonly loadServables: () => Promise<LoadedServables>;
+  readonly loadServables: (overrides?: Overrides) => Promise<LoadedServables>;
   readonly logger: Logger;
   readonly mlserver?: MlserverOptions | undefined;
   readonly pipelines?: PipelinesSection | undefined;
@@ -27,7 +28,7 @@ export type StartServer = (options: {
 /** What of the process `serve` uses; tests bring their own. */
 export interface ServeParts {
   readonly startServer: StartServer;
-  readonly loadServables: () => Promise<LoadedServables>;
+  readonly loadServables: (overrides?: Overrides) => Promise<LoadedServables>;
   readonly logger: Logger;
   /** Of an MLServer folder. */
   readonly mlserver?: MlserverOptions | undefined;

@@ -209,6 +209,10 @@ function contradictions(given: ReadonlyMap<OptionName, Given>): Fault[] {
     const message = `${repository.text}: not together with ${other}; the repository says what is served`;
     return [{ kind: repository.kind, message }];
   }
+  const loaded = given.get('load_model')?.origin;
+  if (loaded !== undefined && given.get('model_control_mode')?.value !== 'explicit') {
+    return [{ kind: loaded.kind, message: `${loaded.text}: needs model_control_mode explicit; else all models load` }];
+  }
   const single = (['model_name', 'model_path', 'target_device', 'plugin_config', 'nireq'] as const).filter((name) =>
     given.has(name),
   );

@@ -31,6 +31,17 @@ const source = {
     unit: 'folders',
     fileless: true,
   }),
+  model_control_mode: z.enum(['poll', 'explicit']).default('poll').meta({
+    description:
+      'poll: servables load at the start and when their files change, and clients may load and unload them. explicit (as in Triton): those of load_model load at the start, others when a client asks; files are not watched, and with model_repository a load may bring a configuration and files of its own.',
+    fileless: true,
+  }),
+  load_model: z.array(z.string().min(1)).default([]).meta({
+    description:
+      'With model_control_mode explicit: names that load at the start; * is all. May be given several times.',
+    unit: 'names',
+    fileless: true,
+  }),
   model_name: z.string().min(1).optional().meta({
     description: 'Name of the one servable at model_path. Excludes config_path.',
     fileless: true,

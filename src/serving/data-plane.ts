@@ -2,6 +2,7 @@ import type { Cancellation } from '../base/cancellation.ts';
 import type { SessionPort, SessionSink } from '../ipc/session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
+import type { LoadOverride } from './load-override.ts';
 
 export type { SessionSink } from '../ipc/session.ts';
 
@@ -147,9 +148,10 @@ export interface DataPlane {
   /**
    * Re-reads the configuration and loads every version of the name, also one that is loaded: it serves until the new
    * generation is ready.
-   * @throws MillraceError when one of them cannot be loaded; what served before goes on
+   * @param override what counts in the place of the model's files until it is loaded without one, or unloaded
+   * @throws MillraceError when one of them cannot be loaded; what served before goes on. NOT_SUPPORTED: no overrides are taken
    */
-  load(name: string): Promise<void>;
+  load(name: string, override?: LoadOverride): Promise<void>;
   /**
    * Every version of the name takes no more calls until `load`; its sessions go on to their end.
    * @param checkModel the models of an ensemble's steps go too; it is called with each before anything is unloaded, and throws

@@ -19,6 +19,7 @@ import { decoupledUnary } from './decoupled-unary.ts';
 import { countExecutionStreams } from './execution-streams.ts';
 import { graphToCome } from './graph-to-come.ts';
 import type { HostPoolOptions } from './host-pool.ts';
+import type { LoadOverride } from './load-override.ts';
 import { IdleWaiters } from './idle-waiters.ts';
 import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
 import { ModelRepository, type Entry } from './repository.ts';
@@ -125,8 +126,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     this.#repository.setLog(settings);
   }
 
-  load(name: string): Promise<void> {
-    return this.#wanted.load(name);
+  load(name: string, override?: LoadOverride): Promise<void> {
+    return this.#wanted.load(name, override);
   }
 
   unload(name: string, checkModel?: (model: string) => void): Promise<void> {
@@ -346,6 +347,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   }
 
   #checkAccepting(): void {
+    await this.#wanted[Symbol.asyncDispose]();
     if (this.#isStopping) throw shuttingDown();
   }
 

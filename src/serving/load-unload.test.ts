@@ -21,7 +21,7 @@ async function start(script: FakeHostScript, loadsAtOnce: boolean, ...specs: Ser
   const { options: hosts } = fakeHosts(script);
   const loadServables = async () => ({ specs: started.wanted, broken: [], files: [], warnings: [] });
   const plane = new FrontDataPlane(
-    { hosts, limits, loadServables, loadsAtOnce },
+    { hosts, limits, loadServables, loadsAtOnce: loadsAtOnce ? undefined : () => false },
     createPrometheusMeter(),
     silentLogger,
   );

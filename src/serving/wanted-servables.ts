@@ -1,25 +1,31 @@
 import { MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { HeldOverrides, type LoadOverride, type Overrides } from './load-override.ts';
 import type { ModelRepository } from './repository.ts';
 import { unknownServable } from './servable-faults.ts';
 import type { LoadedServables } from './servable-spec.ts';
 
 export interface WantedServablesOptions {
-  /** Reads the configuration. */
-  readonly loadServables: () => Promise<LoadedServables>;
-  /** Whether servables load as they are found; else only when a client asks for them. Default true. */
-  readonly loadsAtOnce?: boolean | undefined;
+  /** Reads the configuration, with what clients gave in the place of files. */
+  readonly loadServables: (overrides: Overrides) => Promise<LoadedServables>;
+  /** Whether a servable loads as it is found; else only when a client asks for it. Default: all do. */
+  readonly loadsAtOnce?: ((name: string) => boolean) | undefined;
+  /** Whether a load may bring a configuration and files of its own. Default false. */
+  readonly takesOverrides?: boolean | undefined;
 }
 
 /** What should be served: what the configuration says, without what clients unloaded. One change after another. */
-export class WantedServables {
+export class WantedServables implements AsyncDisposable {
   readonly #options: WantedServablesOptions;
   readonly #repository: ModelRepository;
   readonly #logger: Logger;
   /** The last change; the next waits for it, lest an older configuration is applied after a newer one. */
   #applied: Promise<unknown> = Promise.resolve();
+  /** The last load with an override, or of what has one: the next waits until it is known whether that holds. */
+  #overridden: Promise<unknown> = Promise.resolve();
   /** Names that a client unloaded. */
   readonly #unloaded = new Set<string>();
+  readonly #overrides = new HeldOverrides();
   /** What the configuration said last. */
   #wanted: LoadedServables = { specs: [], broken: [], files: [], warnings: [] };
 
@@ -43,7 +49,36 @@ export class WantedServables {
   }
 
   /** As {@link DataPlane.load}. */
-  async load(name: string): Promise<void> {
+  async load(name: string, given?: LoadOverride): Promise<void> {
+    if (given !== undefined && this.#options.takesOverrides !== true) throw overridesRefused();
+    if (given === undefined && !this.#overrides.all.has(name)) return this.#load(name);
+    const loaded = this.#overridden.then(() => this.#loadInstead(name, given));
+    this.#overridden = loaded.catch(() => {});
+    return loaded;
+  }
+
+  /** As {@link DataPlane.unload}. */
+  async unload(name: string, checkModel?: (model: string) => void): Promise<void> {
+    const dropped = await this.#next(async () => {
+      const known = this.#repository.entries().map((entry) => entry.name);
+      if (!known.includes(name)) throw unknownServable(name, known);
+      const models = checkModel === undefined ? [] : this.#modelsOf(name, this.#wanted);
+      for (const model of models) checkModel?.(model);
+      for (const each of [name, ...models]) this.#unloaded.add(each);
+      this.#repository.apply(this.#wanted, { unloaded: this.#unloaded });
+      const override = this.#overrides.all.get(name);
+      this.#overrides.set(name, undefined);
+      return override;
+    });
+    await this.#overrides.drop(dropped);
+  }
+
+  /** Removes the files that clients brought; nothing is to be loaded any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#overrides[Symbol.asyncDispose]();
+  }
+
+  async #load(name: string): Promise<void> {
     await this.#next(() => this.#read(name));
     await this.#repository.settled(name);
     const statuses = this.#repository.versions(name)?.map((entry) => this.#repository.status(entry));
@@ -57,21 +92,30 @@ export class WantedServables {
     );
   }
 
-  /** As {@link DataPlane.unload}. */
-  async unload(name: string, checkModel?: (model: string) => void): Promise<void> {
-    await this.#next(async () => {
-      const known = this.#repository.entries().map((entry) => entry.name);
-      if (!known.includes(name)) throw unknownServable(name, known);
-      const models = checkModel === undefined ? [] : this.#modelsOf(name);
-      for (const model of models) checkModel?.(model);
-      for (const each of [name, ...models]) this.#unloaded.add(each);
-      this.#repository.apply(this.#wanted, { unloaded: this.#unloaded });
-    });
+  /** Loads it as `given` says, or as its files do; where that fails, what it was made of before counts again. */
+  async #loadInstead(name: string, given: LoadOverride | undefined): Promise<void> {
+    const before = this.#overrides.all.get(name);
+    const wasUnloaded = this.#unloaded.has(name);
+    const override = given && (await this.#overrides.write(name, given));
+    this.#overrides.set(name, override);
+    try {
+      await this.#load(name);
+    } catch (error) {
+      await this.#next(() => {
+        // It may have been unloaded meanwhile, which ends an override.
+        if (this.#overrides.all.get(name) === override) this.#overrides.set(name, before);
+        if (wasUnloaded) this.#unloaded.add(name);
+        return this.#read();
+      }).catch(() => {});
+      await this.#overrides.drop(override);
+      throw error;
+    }
+    await this.#overrides.drop(before);
   }
 
   /** The models of an ensemble's steps. */
-  #modelsOf(name: string): string[] {
-    return this.#wanted.specs.flatMap((spec) =>
+  #modelsOf(name: string, { specs }: LoadedServables): string[] {
+    return specs.flatMap((spec) =>
       spec.name === name && spec.kind === 'ensemble' ? spec.models.map((model) => model.name) : [],
     );
   }
@@ -85,20 +129,35 @@ export class WantedServables {
 
   /** @param load a name that is loaded though it was unloaded, or has not changed */
   async #read(load?: string): Promise<boolean> {
-    const wanted = await this.#options.loadServables();
+    const wanted = await this.#options.loadServables(this.#overrides.all);
     const names = new Set([...wanted.specs, ...wanted.broken].map(({ name }) => name));
     if (load !== undefined) {
       if (!names.has(load)) throw unknownServable(load, [...names]);
-      this.#unloaded.delete(load);
+      for (const each of [load, ...this.#modelsOf(load, wanted)]) this.#unloaded.delete(each);
     }
-    if (this.#options.loadsAtOnce === false) {
-      for (const name of names) {
-        if (name !== load && this.#repository.versions(name) === undefined) this.#unloaded.add(name);
-      }
-    }
+    this.#leaveOthers(wanted, names, load);
     const { warnings: known } = this.#wanted;
     this.#wanted = wanted;
     for (const warning of wanted.warnings) if (!known.includes(warning)) this.#logger.warn({}, warning);
     return this.#repository.apply(wanted, { unloaded: this.#unloaded, reloaded: load });
   }
+
+  /** Servables that are new and that nobody has asked for stay away; an ensemble asks for the models of its steps. */
+  #leaveOthers(wanted: LoadedServables, names: ReadonlySet<string>, load: string | undefined): void {
+    const { loadsAtOnce } = this.#options;
+    if (loadsAtOnce === undefined) return;
+    const asked = [...names].filter((name) => name === load || loadsAtOnce(name));
+    const kept = new Set([...asked, ...asked.flatMap((name) => this.#modelsOf(name, wanted))]);
+    for (const name of names) {
+      if (!kept.has(name) && this.#repository.versions(name) === undefined) this.#unloaded.add(name);
+    }
+  }
+}
+
+function overridesRefused(): MillraceError {
+  return new MillraceError(
+    'NOT_SUPPORTED',
+    "load parameters 'config' and 'file:' need --model_repository and --model_control_mode explicit: else models are loaded as their files say; change those and load the model again",
+    { details: { parameter: 'config' } },
+  );
 }

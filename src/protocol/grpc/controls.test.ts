@@ -75,12 +75,6 @@ test.each([
   ['RepositoryIndex', { repository_name: 'r' }, 12, "'repository_name' specification is not"],
   [
     'RepositoryModelLoad',
-    { model_name: 'm', parameters: { config: { string_param: '{}' } } },
-    12,
-    'models are loaded as their files say',
-  ],
-  [
-    'RepositoryModelLoad',
     { model_name: 'm', parameters: { config: { int64_param: 1 } } },
     3,
     "invalid value type for load parameter 'config'",
@@ -88,8 +82,17 @@ test.each([
   [
     'RepositoryModelLoad',
     { model_name: 'm', parameters: { 'file:1/model.onnx': { bytes_param: Buffer.from('x') } } },
-    12,
-    "load parameter 'file:1/model.onnx' is not supported",
+    3,
+    "load parameter 'file:1/model.onnx' needs load parameter 'config' beside it",
+  ],
+  [
+    'RepositoryModelLoad',
+    {
+      model_name: 'm',
+      parameters: { config: { string_param: '{}' }, 'file:1/model.onnx': { string_param: 'eA==' } },
+    },
+    3,
+    "invalid value type for load parameter 'file:1/model.onnx', expected bytes_param",
   ],
   [
     'RepositoryModelLoad',

@@ -7,7 +7,7 @@ import type { RepositoryIndexResponse } from '../wire/generated/inference/Reposi
 import type { RepositoryModelLoadRequest__Output } from '../wire/generated/inference/RepositoryModelLoadRequest.ts';
 import type { RepositoryModelUnloadRequest__Output } from '../wire/generated/inference/RepositoryModelUnloadRequest.ts';
 import {
-  checkLoadParameters,
+  readLoadOverride,
   refuseRepositoryName,
   toLoadFailure,
   unloadsDependents,
@@ -31,9 +31,9 @@ export function repositoryMethods(messages: Messages, dataPlane: DataPlane): Met
   );
   const load = messages.unary('inference.RepositoryModelLoad', async (request: RepositoryModelLoadRequest__Output) => {
     refuseRepositoryName(request.repository_name);
-    checkLoadParameters(valuesOf(request.parameters));
+    const override = readLoadOverride(bytesFor(request.parameters));
     try {
-      await dataPlane.load(request.model_name);
+      await dataPlane.load(request.model_name, override);
     } catch (error) {
       throw toLoadFailure(error, request.model_name);
     }
@@ -65,6 +65,16 @@ function valuesOf(parameters: Readonly<Record<string, ModelRepositoryParameter__
     Object.entries(parameters).map(([name, value]) => [
       name,
       value.parameter_choice === undefined ? null : value[value.parameter_choice],
+    ]),
+  );
+}
+
+/** A text where bytes are expected is no file: over REST it would be base64. */
+function bytesFor(parameters: Readonly<Record<string, ModelRepositoryParameter__Output>>): LoadParameters {
+  return Object.fromEntries(
+    Object.entries(valuesOf(parameters)).map(([name, value]) => [
+      name,
+      name.startsWith('file:') && typeof value === 'string' ? null : value,
     ]),
   );
 }

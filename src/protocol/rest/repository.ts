@@ -2,12 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MillraceError } from '../../base/errors.ts';
 import { visible } from '../../security/grant.ts';
-import {
-  checkLoadParameters,
-  refuseRepositoryName,
-  toLoadFailure,
-  unloadsDependents,
-} from '../wire/repository-calls.ts';
+import { readLoadOverride, refuseRepositoryName, toLoadFailure, unloadsDependents } from '../wire/repository-calls.ts';
 import { repositoryIndex } from '../wire/repository-index.ts';
 import { done, DONE } from './done.ts';
 import { readBodyAs } from './json-body.ts';
@@ -15,7 +10,12 @@ import type { RestParts } from './parts.ts';
 import { failures, IndexRequest, jsonSchema, RepositoryIndex } from './schemas.ts';
 
 const LoadRequest = z.looseObject({
-  parameters: z.record(z.string(), z.unknown()).optional().describe('`config` and `file:` are refused.'),
+  parameters: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe(
+      '`config`: a ModelConfig as JSON text; `file:PATH`: a file of the model in base64. They count in the place of its own.',
+    ),
 });
 const UnloadRequest = z.looseObject({
   parameters: z
@@ -65,9 +65,9 @@ function loadRoutes(app: FastifyInstance, base: string, { dataPlane }: RestParts
     async (request, reply) => {
       const model = modelOf(request);
       const { parameters } = readBodyAs(request, 'load request', LoadRequest, true);
-      checkLoadParameters(parameters ?? {});
+      const override = readLoadOverride(parameters ?? {});
       try {
-        await dataPlane.load(model);
+        await dataPlane.load(model, override);
       } catch (error) {
         throw toLoadFailure(error, model);
       }

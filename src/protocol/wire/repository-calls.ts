@@ -1,4 +1,5 @@
 import { MillraceError } from '../../base/errors.ts';
+import type { LoadOverride } from '../../serving/load-override.ts';
 
 /** What kind of value a load parameter has on its transport. */
 export type LoadParameters = Readonly<Record<string, unknown>>;
@@ -10,21 +11,38 @@ export function refuseRepositoryName(name: string): void {
 }
 
 /**
- * Refuses what a load request says beside the name (KServe sheet §3.4): a configuration comes from the files of the repository.
- * @throws MillraceError NOT_SUPPORTED, INVALID_PARAMETER
+ * What a load request gives in the place of a model's files (KServe sheet §3.4): `config`, and `file:PATH`, whose value is
+ * bytes over gRPC and base64 over REST. Undefined: nothing.
+ * @throws MillraceError INVALID_PARAMETER
  */
-export function checkLoadParameters(parameters: LoadParameters): void {
+export function readLoadOverride(parameters: LoadParameters): LoadOverride | undefined {
+  let config: string | undefined;
+  const files = new Map<string, Uint8Array>();
   for (const [name, value] of Object.entries(parameters)) {
-    if (name === 'config' && typeof value !== 'string') {
-      throw invalid(name, "invalid value type for load parameter 'config', expected string_param.");
-    }
-    if (name !== 'config' && !name.startsWith('file:')) throw invalid(name, `unrecognized load parameter '${name}'.`);
-    throw new MillraceError(
-      'NOT_SUPPORTED',
-      `load parameter '${name}' is not supported: models are loaded as their files say; change those and load the model again`,
-      { details: { parameter: name } },
-    );
+    if (name === 'config') {
+      if (typeof value !== 'string') {
+        throw invalid(name, "invalid value type for load parameter 'config', expected string_param.");
+      }
+      config = value;
+    } else if (name.startsWith('file:')) files.set(name.slice('file:'.length), contentOf(name, value));
+    else throw invalid(name, `unrecognized load parameter '${name}'.`);
   }
+  if (config !== undefined) return { config, files };
+  const [file] = files.keys();
+  if (file === undefined) return undefined;
+  throw invalid(`file:${file}`, `load parameter 'file:${file}' needs load parameter 'config' beside it`);
+}
+
+/** As Node decodes base64, but nothing that is none. */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+
+function contentOf(name: string, value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (typeof value !== 'string') {
+    throw invalid(name, `invalid value type for load parameter '${name}', expected bytes_param, or base64 over REST.`);
+  }
+  if (!BASE64.test(value)) throw invalid(name, `load parameter '${name}': base64 expected`);
+  return Buffer.from(value, 'base64');
 }
 
 /** Whether an unload request says that what the model is made of goes too. @throws MillraceError INVALID_PARAMETER */
@@ -44,7 +62,7 @@ export function toLoadFailure(thrown: unknown, model: string): MillraceError {
   }
   if (reason !== 'SERVABLE_NOT_READY') return error;
   const version = String(details['version'] ?? '') || '1';
-  const why = message.replace(/^failed to load '[^]*?': /, '');
+  const why = message.replace(/^failed to load '[^]*?'(?: version [^:]*)?: /, '');
   const text = `load failed for model '${model}': version ${version} is at UNAVAILABLE state: ${why};\n`;
   return new MillraceError('SERVABLE_NOT_READY', text, { code: 'INVALID_ARGUMENT', details });
 }

@@ -51,7 +51,7 @@ def names_that_are_none_are_refused_or_nothing(at):
                 assert "failed to poll from model repository" in error.message(), error
             for more in ({"config": "{}"}, {"config": "{}", "files": {"file:1/model.onnx": b"x"}}):
                 error = raises(InferenceServerException, lambda: client.load_model("identity_int8", **more))
-                assert "models are loaded as their files say" in error.message(), error
+                assert "--model_control_mode explicit" in error.message(), error
 
 
 @check

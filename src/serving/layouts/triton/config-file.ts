@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileFault } from '../../../base/file-fault.ts';
-import { emptyValue, readText } from './read-message.ts';
 import { modelConfig, type ModelConfig } from './model-config.ts';
+import { readJson } from './read-json.ts';
+import { emptyValue, readText } from './read-message.ts';
 
 /** A configuration with what messages about it need. */
 export interface ConfigFile {
   readonly config: ModelConfig;
-  /** Undefined: there is no config.pbtxt, and all is found out from the model. */
+  /** False: there is no config.pbtxt that counts; what a load request does not say is found out from the model. */
   readonly isGiven: boolean;
   /** `NAME/config.pbtxt`, with the line where `field` was first given: `NAME/config.pbtxt:3: field`. */
   readonly place: (field: string) => string;
@@ -39,4 +40,19 @@ export async function readConfigFile(folder: string, name: string): Promise<Conf
     return `${where}${line === undefined ? '' : `:${line}`}: ${field}`;
   };
   return { config: value, isGiven: true, place, has: (field) => lines.has(field) };
+}
+
+/**
+ * The configuration of a load request, in the place of `config.pbtxt`.
+ * @throws Error naming each field that cannot be taken
+ */
+export function readGivenConfig(json: string): ConfigFile {
+  const where = "load parameter 'config'";
+  const { value, lines } = readJson(modelConfig, json, where);
+  return {
+    config: value,
+    isGiven: false,
+    place: (field) => `${where}: ${field}`,
+    has: (field) => lines.has(field),
+  };
 }

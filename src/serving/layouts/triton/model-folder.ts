@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { messageOf, MillraceError } from '../../../base/errors.ts';
 import { conversionHint } from '../../../base/model-files.ts';
 import type { ServableKind } from '../../data-plane.ts';
+import type { ModelOverride } from '../../load-override.ts';
 import type { BrokenServable, ServableSpec, SessionQuota } from '../../servable-spec.ts';
 import { configFaults } from './check-config.ts';
 import { completeConfig } from './complete-config.ts';
-import { readConfigFile, type ConfigFile } from './config-file.ts';
+import { readConfigFile, readGivenConfig, type ConfigFile } from './config-file.ts';
 import type { ModelConfig } from './model-config.ts';
 import { readOnnxSignature } from './onnx-signature.ts';
-import { DEFAULT_FILES, serverOf, type Server } from './platform.ts';
+import { DEFAULT_FILES, NAMES, serverOf, type Server } from './platform.ts';
 import { graphVersion, onnxVersion, runtimeVersion } from './specs.ts';
 import { unsupported } from './unsupported.ts';
 import { chosenVersions, versionFolders } from './versions.ts';
@@ -60,20 +61,28 @@ const KINDS: Readonly<Record<Server, ServableKind>> = {
   ensemble: 'ensemble',
 };
 
-/** Reads a model's folder: its configuration and the versions that are served. What cannot be is told as broken. */
-export async function readModelFolder(root: string, name: string, context: RepositoryContext): Promise<ModelFolder> {
-  const folder = join(root, name);
-  const configPath = join(folder, 'config.pbtxt');
-  const watched = [folder, configPath];
+/**
+ * Reads a model's folder: its configuration and the versions that are served. What cannot be is told as broken.
+ * @param override what a client gave in the place of the folder or of its configuration
+ */
+export async function readModelFolder(
+  root: string,
+  name: string,
+  context: RepositoryContext,
+  override?: ModelOverride,
+): Promise<ModelFolder> {
+  const folder = override?.folder ?? join(root, name);
+  const watched = override === undefined ? [folder, join(folder, 'config.pbtxt')] : [folder];
   /** All that there are, until it is known which are served. */
   let versions = await versionFolders(folder);
   try {
-    const file = await readConfigFile(folder, name);
+    const file = override === undefined ? await readConfigFile(folder, name) : readGivenConfig(override.config);
     const faults = configFaults(file, name);
     if (faults.length > 0) throw invalid(faults.join('; '));
     versions = wantedVersions(file, name, versions, context);
     const newest = join(folder, versions.at(-1) ?? '');
     const server = serverOf(file, name, await filesIn(newest));
+    if (override?.folder !== undefined) refuseCode(name, server);
     const { refused, warnings } = unsupported(file, server);
     for (const warning of warnings) context.warn(warning);
     if (refused.length > 0) throw invalid(refused.join('; '));
@@ -89,6 +98,14 @@ export async function readModelFolder(root: string, name: string, context: Repos
     }));
     return { name, versions: [], specs: [], broken, files: watched, modelsOf: new Map() };
   }
+}
+
+/** Graphs may name scripts, and runtimes are code: who may load models must not thereby run programs. */
+function refuseCode(name: string, server: Server): void {
+  if (server === 'onnx' || server === 'ensemble') return;
+  throw invalid(
+    `load parameter 'file:': the files of '${name}' make a ${NAMES[server].platform}, an ONNX model expected; put code into the model repository`,
+  );
 }
 
 /** An ensemble without folders has version 1: there is nothing to be in them. */

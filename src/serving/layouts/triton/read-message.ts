@@ -21,8 +21,17 @@ export function readText<F extends FieldType<unknown> & AnyMessage>(
   text: string,
   file: string,
 ): ReadText<Message<F>> {
+  return readFields(type, parseTextFormat(text, file), file);
+}
+
+/** The same of a text that is parsed already; line 0 is none. */
+export function readFields<F extends FieldType<unknown> & AnyMessage>(
+  type: F,
+  message: TextMessage,
+  file: string,
+): ReadText<Message<F>> {
   const reader = new MessageReader(file);
-  const value = reader.message(type, parseTextFormat(text, file), '') as Message<F>;
+  const value = reader.message(type, message, '') as Message<F>;
   if (reader.faults.length > 0) throw new Error(reader.faults.join('; '));
   return { value, lines: reader.lines };
 }
@@ -132,7 +141,7 @@ class MessageReader {
   }
 
   #fault({ line }: { readonly line: number }, problem: string): void {
-    this.faults.push(`${this.#file}:${line}: ${problem}`);
+    this.faults.push(`${this.#file}${line === 0 ? '' : `:${line}`}: ${problem}`);
   }
 }
 

@@ -9,6 +9,7 @@ import { readGraphEntry } from '../graph-entry.ts';
 import { instancesOf } from '../model-scheduling-entry.ts';
 import { readRuntimeEntry } from '../runtime-entry.ts';
 import { stateFiles } from '../stateful-entry.ts';
+import { dataFile } from './data-file.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { ModelVersion, RepositoryContext } from './model-folder.ts';
 import { isOwnParameter, ownParameters, toRequestLimit } from './own-parameters.ts';
@@ -23,7 +24,14 @@ export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: 
   // Of a file that cannot be read, the one that loads it says more.
   const isKnown = config.input.length > 0 && config.output.length > 0;
   const dynamicBatching = toDynamicBatching(config);
-  const sequenceBatching = toSequenceBatching(config, (data) => join(folder, 'initial_state', data));
+  const sequenceBatching = toSequenceBatching(config, (data) => {
+    try {
+      return dataFile(join(folder, 'initial_state'), data);
+    } catch (error) {
+      const field = file.place('sequence_batching.state.initial_state.data_file');
+      throw new Error(`${field}: ${messageOf(error)}`, { cause: error });
+    }
+  });
   const executionProviders = providersOf(config);
   const own = ownParameters(file, 'onnx');
   const spec = {

@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MillraceError } from '../../../base/errors.ts';
 import { fileFault } from '../../../base/file-fault.ts';
+import type { ModelOverride, Overrides } from '../../load-override.ts';
 import {
   NO_QUOTA,
   type BrokenServable,
@@ -23,6 +24,8 @@ export interface RepositoryOptions {
   readonly quota?: SessionQuota | undefined;
   /** Whether KIND_AUTO means the GPU. Default: whether there is NVIDIA's driver. */
   readonly hasGpu?: boolean | undefined;
+  /** What clients gave in the place of models' files. */
+  readonly overrides?: Overrides | undefined;
 }
 
 /**
@@ -41,13 +44,17 @@ export async function loadTritonRepository(options: RepositoryOptions): Promise<
   const roots = options.roots.map((root) => resolve(root));
   const found: { readonly root: string; readonly name: string }[] = [];
   for (const root of roots) for (const name of await modelNames(root)) found.push({ root, name });
+  const { overrides = new Map<string, ModelOverride>() } = options;
+  for (const [name, { folder }] of overrides) {
+    if (folder !== undefined && found.every((other) => other.name !== name)) found.push({ root: folder, name });
+  }
   if (found.length === 0)
     warnings.push(`no models in ${roots.join(', ')}: a folder for each is expected, with versions 1, 2, …`);
   const folders: ModelFolder[] = [];
   for (const { root, name } of found) {
     if (found.some((other) => other.name === name && other.root !== root)) {
       if (folders.every((other) => other.name !== name)) folders.push(twice(name, roots));
-    } else folders.push(await readModelFolder(root, name, context));
+    } else folders.push(await readModelFolder(root, name, context, overrides.get(name)));
   }
   return { ...(await joined(folders)), files: [...roots, ...folders.flatMap(({ files }) => files)], warnings };
 }

@@ -1,8 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../../base/errors.ts';
 import type { Datatype } from '../../../tensor/datatype.ts';
 import type { WarmupInput, WarmupSample } from '../../servable-spec.ts';
 import type { ConfigFile } from './config-file.ts';
+import { dataFile } from './data-file.ts';
 import type { ModelConfig, Warmup } from './model-config.ts';
 import { toDatatype } from './tensors.ts';
 
@@ -45,7 +47,13 @@ function toInput(
   if (datatype === 'TYPE_INVALID') fail(`input "${name}" must specify 'data_type'`);
   if (dims.some((dim) => dim < 0)) fail(`input "${name}": dims [${dims.join(',')}] given, sizes from 0 expected`);
   const base = { name, datatype: toDatatype(datatype) as Datatype, shape: [...batch, ...dims] };
-  if (file !== undefined) return { ...base, data: { file: join(folder, 'warmup', file) } };
+  if (file !== undefined) {
+    try {
+      return { ...base, data: { file: dataFile(join(folder, 'warmup'), file) } };
+    } catch (error) {
+      fail(`input "${name}": input_data_file: ${messageOf(error)}`);
+    }
+  }
   if (random === true) return { ...base, data: 'random' };
   return zero === true
     ? { ...base, data: 'zero' }
