@@ -20,6 +20,12 @@ export interface Landmark {
   readonly presence?: number;
 }
 
+/** A point at another place, with the visibility and presence that it has. There are hundreds in a frame: cheaper than a spread. */
+export function placed({ visibility, presence }: Landmark, x: number, y: number, z: number): Landmark {
+  if (visibility === undefined) return presence === undefined ? { x, y, z } : { x, y, z, presence };
+  return presence === undefined ? { x, y, z, visibility } : { x, y, z, visibility, presence };
+}
+
 export interface Classification {
   readonly index: number;
   readonly score: number;

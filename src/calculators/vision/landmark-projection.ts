@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { defineCalculator, optional, repeated } from '../../graph/index.ts';
 import { floatVector } from '../core/packet-types.ts';
-import { landmarkList, normalizedLandmarkList, normalizedRect, type Landmark, type Rect } from '../message-types.ts';
+import {
+  landmarkList,
+  normalizedLandmarkList,
+  normalizedRect,
+  placed,
+  type Landmark,
+  type Rect,
+} from '../message-types.ts';
 
 /**
  * Takes points from a cut-out region to the image it was cut from: by the region itself (NORM_RECT, square in pixels), or by
@@ -54,24 +61,26 @@ type Project = (point: Landmark) => Landmark;
 function byRect({ xCenter, yCenter, width, height, rotation = 0 }: Rect): Project {
   const [cos, sin] = [Math.cos(rotation), Math.sin(rotation)];
   return (point) => {
-    const [x, y] = [point.x - 0.5, point.y - 0.5];
-    return {
-      ...point,
-      x: (cos * x - sin * y) * width + xCenter,
-      y: (sin * x + cos * y) * height + yCenter,
-      z: point.z * width,
-    };
+    const x = point.x - 0.5;
+    const y = point.y - 0.5;
+    return placed(
+      point,
+      (cos * x - sin * y) * width + xCenter,
+      (sin * x + cos * y) * height + yCenter,
+      point.z * width,
+    );
   };
 }
 
 function byMatrix(m: ArrayLike<number>): Project {
   const scale = Math.hypot(m[0]!, m[4]!);
-  return (point) => ({
-    ...point,
-    x: m[0]! * point.x + m[1]! * point.y + m[3]!,
-    y: m[4]! * point.x + m[5]! * point.y + m[7]!,
-    z: point.z * scale,
-  });
+  return (point) =>
+    placed(
+      point,
+      m[0]! * point.x + m[1]! * point.y + m[3]!,
+      m[4]! * point.x + m[5]! * point.y + m[7]!,
+      point.z * scale,
+    );
 }
 
 /**
@@ -96,7 +105,7 @@ export const worldLandmarkProjection = defineCalculator({
       if (points === undefined || (inputs.NORM_RECT !== undefined && roi === undefined)) return;
       const [cos, sin] = [Math.cos(roi?.rotation ?? 0), Math.sin(roi?.rotation ?? 0)];
       outputs.LANDMARKS.send(
-        points.map((point) => ({ ...point, x: cos * point.x - sin * point.y, y: sin * point.x + cos * point.y })),
+        points.map((point) => placed(point, cos * point.x - sin * point.y, sin * point.x + cos * point.y, point.z)),
       );
     },
   }),
@@ -129,12 +138,9 @@ export const landmarkLetterboxRemoval = defineCalculator({
       const [across, down] = [1 - left - right, 1 - top - bottom];
       inputs.LANDMARKS.forEach(({ packet }, at) => {
         if (packet === undefined) return;
-        const points = packet.value.map((point) => ({
-          ...point,
-          x: (point.x - left) / across,
-          y: (point.y - top) / down,
-          z: point.z / across,
-        }));
+        const points = packet.value.map((point) =>
+          placed(point, (point.x - left) / across, (point.y - top) / down, point.z / across),
+        );
         outputs.LANDMARKS[at]?.send(points);
       });
     },

@@ -5,6 +5,7 @@ import {
   landmarkList,
   normalizedLandmarkList,
   normalizedRect,
+  placed,
   rect,
   type ImageSize,
   type Landmark,
@@ -79,12 +80,14 @@ class LandmarksFilter {
     if (this.#filters.length !== points.length * 3) {
       this.#filters = Array.from({ length: points.length * 3 }, this.#make);
     }
-    return points.map((point, at) => ({
-      ...point,
-      x: this.#filters[3 * at]!.apply(timeUs, point.x * width, scale) / width,
-      y: this.#filters[3 * at + 1]!.apply(timeUs, point.y * height, scale) / height,
-      z: this.#filters[3 * at + 2]!.apply(timeUs, point.z * width, scale) / width,
-    }));
+    return points.map((point, at) =>
+      placed(
+        point,
+        this.#filters[3 * at]!.apply(timeUs, point.x * width, scale) / width,
+        this.#filters[3 * at + 1]!.apply(timeUs, point.y * height, scale) / height,
+        this.#filters[3 * at + 2]!.apply(timeUs, point.z * width, scale) / width,
+      ),
+    );
   }
 }
 

@@ -52,17 +52,14 @@ export const landmarksToTensor = defineCalculator({
     const readers = attributes.map((name) => READ[name]);
     return {
       process({ inputs, outputs }) {
-        const numbersOf = (points: readonly Landmark[]) =>
-          points.flatMap((point) => readers.map((read) => read(point)));
         const lists = inputs.MULTI_NORM_LANDMARKS?.packet?.value;
         if (lists !== undefined) {
           const shape = [lists.length, lists[0]?.length ?? 0, readers.length];
-          const all = Float32Array.from(lists.flatMap(numbersOf));
-          outputs.TENSOR?.send(tensorOf(outputs.TENSOR.name, 'FP32', shape, all));
+          outputs.TENSOR?.send(tensorOf(outputs.TENSOR.name, 'FP32', shape, numbersOf(lists.flat(), readers)));
         }
         const points = (inputs.NORM_LANDMARKS ?? inputs.LANDMARKS)?.packet?.value;
         if (points === undefined) return;
-        const values = Float32Array.from(numbersOf(points));
+        const values = numbersOf(points, readers);
         const shape = [points.length, readers.length];
         outputs.TENSOR?.send(tensorOf(outputs.TENSOR.name, 'FP32', shape, values));
         outputs.TENSORS?.send([tensorOf('TENSOR', 'FP32', flatten ? [1, values.length] : [1, ...shape], values)]);
@@ -70,3 +67,10 @@ export const landmarksToTensor = defineCalculator({
     };
   },
 });
+
+function numbersOf(points: readonly Landmark[], readers: readonly ((point: Landmark) => number)[]): Float32Array {
+  const values = new Float32Array(points.length * readers.length);
+  let at = 0;
+  for (const point of points) for (const read of readers) values[at++] = read(point);
+  return values;
+}

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineCalculator, enumOption, optional } from '../../graph/index.ts';
 import { bool, float, floatVector } from '../core/packet-types.ts';
-import { landmarkList, normalizedLandmarkList, type Landmark } from '../message-types.ts';
+import { landmarkList, normalizedLandmarkList, placed, type Landmark } from '../message-types.ts';
 import { tensorsPacket } from '../packet-types.ts';
 import { floatsOf, sigmoid } from './tensor-values.ts';
 
@@ -64,31 +64,28 @@ export const tensorsToLandmarks = defineCalculator({
 });
 
 function read(values: Float32Array, given: Options, flipX: boolean, flipY: boolean): Landmark[] {
+  const { inputImageWidth = 0, inputImageHeight = 0 } = given;
   const size = Math.floor(values.length / given.numLandmarks);
-  const activate = (value: number, how: 'NONE' | 'SIGMOID') => (how === 'SIGMOID' ? sigmoid(value) : value);
-  return Array.from({ length: given.numLandmarks }, (_, point) => {
-    const at = point * size;
-    const [x, y] = [values[at]!, values[at + 1]!];
-    const found: Landmark = {
-      x: flipX ? (given.inputImageWidth ?? 0) - x : x,
-      y: flipY ? (given.inputImageHeight ?? 0) - y : y,
-      z: size > 2 ? values[at + 2]! : 0,
-    };
-    if (size < 4) return found;
+  const points: Landmark[] = [];
+  for (let at = 0; points.length < given.numLandmarks; at += size) {
+    const x = flipX ? inputImageWidth - values[at]! : values[at]!;
+    const y = flipY ? inputImageHeight - values[at + 1]! : values[at + 1]!;
+    const z = size > 2 ? values[at + 2]! : 0;
+    if (size < 4) {
+      points.push({ x, y, z });
+      continue;
+    }
     const visibility = activate(values[at + 3]!, given.visibilityActivation);
-    return size < 5
-      ? { ...found, visibility }
-      : { ...found, visibility, presence: activate(values[at + 4]!, given.presenceActivation) };
-  });
+    if (size < 5) points.push({ x, y, z, visibility });
+    else points.push({ x, y, z, visibility, presence: activate(values[at + 4]!, given.presenceActivation) });
+  }
+  return points;
 }
 
+const activate = (value: number, how: 'NONE' | 'SIGMOID') => (how === 'SIGMOID' ? sigmoid(value) : value);
+
 function normalized(point: Landmark, { inputImageWidth = 1, inputImageHeight = 1, normalizeZ }: Options): Landmark {
-  return {
-    ...point,
-    x: point.x / inputImageWidth,
-    y: point.y / inputImageHeight,
-    z: point.z / inputImageWidth / normalizeZ,
-  };
+  return placed(point, point.x / inputImageWidth, point.y / inputImageHeight, point.z / inputImageWidth / normalizeZ);
 }
 
 /**
