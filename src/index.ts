@@ -63,12 +63,15 @@ export {
 export {
   defineRuntime,
   type MetricLabels,
+  type RouteRequest,
+  type RouteResponse,
   type RuntimeContext,
   type RuntimeDefinition,
   type RuntimeMetadata,
   type RuntimeMeter,
   type RuntimeModel,
   type RuntimeResponse,
+  type RuntimeRoute,
 } from './runtime/script/define-runtime.ts';
 export {
   defineScript,

@@ -51,7 +51,7 @@ class Tensor:
 class Request:
     """One inference request; `cost` is what it counts for in credits."""
 
-    __slots__ = ("servable", "version", "id", "parameters", "outputs", "inputs", "headers", "cost", "shared_outputs")
+    __slots__ = ("servable", "version", "id", "parameters", "outputs", "inputs", "headers", "cost", "shared_outputs", "route")
 
     def __init__(self, body: memoryview, head: HeadReader, tensors_at: int) -> None:
         self.servable = head.string()
@@ -67,6 +67,8 @@ class Request:
         self.shared_outputs: Dict[str, Shared] = {}
         if not head.is_at_end:
             self._read_sharing(head)
+        # "METHOD /path?query" of a call of a route of the model's own, whose body is the one input; "": an inference.
+        self.route = "" if head.is_at_end else head.string()
         self.cost = cost_of(self.inputs)
 
     def _read_sharing(self, head: HeadReader) -> None:

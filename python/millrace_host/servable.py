@@ -12,6 +12,7 @@ from .convert import AnswerError, Converter, to_response
 from .errors import HostError
 from .logs import Log
 from .metrics import current_load, take_over
+from .routes import OwnRoutes
 from .text import short
 
 # What MLServer's status codes are as gRPC codes. The status itself goes along as a detail.
@@ -45,6 +46,7 @@ class Loaded:
         self._log = log
         self._has_predict = _overrides(model, "predict")
         self._has_stream = _overrides(model, "predict_stream")
+        self._routes = OwnRoutes(model)
         self._open = 0
         self._idle: Optional["asyncio.Future[None]"] = None
 
@@ -67,8 +69,8 @@ class Loaded:
         warnings = []
         if self._is_batched and self._has_stream:
             warnings.append("max_batch_size and max_batch_time are for unary requests, not supported for inference streaming")
-        if any(hasattr(member, "__custom_handler__") for member in vars(type(self._model)).values()):
-            warnings.append("custom_handler: routes of a model's own are not served")
+        if self._routes.description:
+            self.description["routes"] = self._routes.description
         if warnings:
             self.description["warnings"] = warnings
 
@@ -84,16 +86,20 @@ class Loaded:
             self._idle.set_result(None)
 
     async def infer(self, request: Request) -> Response:
-        """Raises HostError."""
-        if not self._has_predict:
+        """Also a call of a route of its own. Raises HostError."""
+        if not self._has_predict and not request.route:
             raise HostError("DECOUPLED_UNARY", f"'{self.name}' only streams: it has no predict")
         self.enter()
         try:
-            payload = self._converter.to_request(request, request.id)
-            call = self._model.predict(payload)
+            call: Any
+            if request.route:
+                call = self._routes.answer(request)
+            else:
+                call = self._model.predict(self._converter.to_request(request, request.id))
             if self.call_deadline_s:
                 call = asyncio.wait_for(_settled(call), self.call_deadline_s)
-            return self.response(await call, request)
+            answer = await call
+            return answer if request.route else self.response(answer, request)
         except asyncio.TimeoutError as error:
             raise (self.timed_out() if self.call_deadline_s else self.failure(error)) from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever users' code raises

@@ -8,6 +8,7 @@ import { listenGrpc, type GrpcListener } from '../protocol/grpc/listen-grpc.ts';
 import { listenManager, type ManagerListener } from '../protocol/manager/listen-manager.ts';
 import { listenMetrics, listenRest, type RestListener } from '../protocol/rest/index.ts';
 import type { DataPlane } from '../serving/data-plane.ts';
+import type { OwnRoutes } from '../serving/own-routes.ts';
 import type { ServerControls } from '../serving/server-controls.ts';
 import type { Tls } from '../security/tls.ts';
 import { hasTls } from './open-doors.ts';
@@ -35,6 +36,7 @@ export interface OpenPorts {
 /** What the ports serve, and with what. */
 export interface PortParts extends Security {
   readonly dataPlane: DataPlane;
+  readonly ownRoutes: OwnRoutes;
   readonly controls: ServerControls;
   readonly meter: PrometheusMeter;
   /** Memory for big messages. */
@@ -45,7 +47,7 @@ export interface PortParts extends Security {
 /** Opens every port that the settings name; `opened` closes them. PORT_IN_USE when one is taken. */
 export async function openPorts(
   options: StartOptions,
-  { dataPlane, controls, meter, pool, pipelines, tls, guard }: PortParts,
+  { dataPlane, ownRoutes, controls, meter, pool, pipelines, tls, guard }: PortParts,
   opened: Closer,
 ): Promise<OpenPorts> {
   const { settings, logger, mlserver: as } = options;
@@ -81,7 +83,7 @@ export async function openPorts(
         cors: settings.allowedOrigins.length > 0 ? undefined : as?.cors,
         metricsPath,
       },
-      { dataPlane, controls, metrics: page, logger, meter: as && meter, pipelines, guard },
+      { dataPlane, ownRoutes, controls, metrics: page, logger, meter: as && meter, pipelines, guard },
     );
   const rest = opened.use(await openRest(settings.restPort));
   const streamApi =

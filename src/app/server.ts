@@ -71,7 +71,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   };
   const pipelineParts = { dataPlane, guard: security.guard, meter, logger };
   const pipelines = openPipelines(settings, options.pipelines, pipelineParts, opened);
-  const ports = await openPorts(options, { dataPlane, controls, meter, pool, pipelines, ...security }, opened);
+  const parts = { dataPlane, ownRoutes: dataPlane.ownRoutes, controls, meter, pool, pipelines };
+  const ports = await openPorts(options, { ...parts, ...security }, opened);
   const readAtMs = Date.now();
   await orAborted(dataPlane.start(), signal);
   if (settings.strict) refuseFailedLoads(dataPlane);
@@ -158,7 +159,6 @@ async function dataPlaneOptions(
   };
 }
 
-/** Triton's cache is bounded by its bytes, MLServer's by its entries. */
 /** Undefined: all servables do. */
 function loadsAtOnce(
   settings: Settings,
@@ -172,6 +172,7 @@ function loadsAtOnce(
 
 const isExplicit = ({ modelControlMode }: Settings): boolean => modelControlMode === 'explicit';
 
+/** Triton's cache is bounded by its bytes, MLServer's by its entries. */
 function cacheOf({ cacheConfig }: Settings, mlserver: MlserverOptions | undefined) {
   if (cacheConfig === undefined) return { cacheEntries: mlserver?.cacheEntries };
   return { cacheEntries: mlserver?.cacheEntries ?? Infinity, cacheBytes: Number(cacheConfig.replace(/^.*=/, '')) };

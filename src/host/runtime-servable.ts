@@ -11,6 +11,7 @@ import { headersFault, kindOf, responseFault } from '../tensor/tensor-fault.ts';
 import type { DeclaredMetadata } from './host-spec.ts';
 import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
 import { CallContext, type SharedContext } from './runtime/call-context.ts';
+import { RuntimeRoutes } from './runtime/runtime-routes.ts';
 import { describeRuntime } from './runtime/describe-runtime.ts';
 import { GRACE_MS, RuntimeStream, type StreamRuntime } from './runtime/runtime-stream.ts';
 import type { Turns } from './runtime/turns.ts';
@@ -36,13 +37,20 @@ export class RuntimeServable implements HostServable {
   readonly #name: string;
   readonly #life: Cancellation;
   readonly #streamRuntime: StreamRuntime;
+  readonly #routes: RuntimeRoutes;
   /** What requests are checked against. */
   readonly #inputs: readonly TensorSpec[] | undefined;
   /** Streams whose code has not ended, aborted ones too. */
   readonly #streams = new Set<RuntimeStream>();
 
-  private constructor(parts: RuntimeServableParts, description: ServableDescription, life: Cancellation) {
+  private constructor(
+    parts: RuntimeServableParts,
+    description: ServableDescription,
+    routes: RuntimeRoutes,
+    life: Cancellation,
+  ) {
     this.#parts = parts;
+    this.#routes = routes;
     this.#name = parts.context.model.name;
     this.#life = life;
     const { inputs } = parts.definition;
@@ -73,7 +81,11 @@ export class RuntimeServable implements HostServable {
         await definition.unload?.();
         throw new Error('its load returned false, so it is never ready');
       }
-      return new RuntimeServable(parts, await describeRuntime(parts), life);
+      const described = await describeRuntime(parts);
+      const routes = new RuntimeRoutes(definition.routes);
+      const { description } = routes;
+      const told = description.length === 0 ? described : { ...described, routes: description };
+      return new RuntimeServable(parts, told, routes, life);
     } catch (error) {
       const { stack } = error instanceof Error ? error : { stack: undefined };
       context.logger.error({ error: messageOf(error), stack }, 'runtime failed to load');
@@ -84,18 +96,18 @@ export class RuntimeServable implements HostServable {
   }
 
   async infer(request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
-    const { definition, context } = this.#parts;
-    if (definition.predict === undefined) {
-      throw new MillraceError(
-        'DECOUPLED_UNARY',
-        `runtime '${this.#name}' has no predict, only predictStream: it answers streams, not single requests`,
-        { details: { servable: this.#name } },
-      );
+    const { definition, context, callDeadlineMs } = this.#parts;
+    const isRoute = request.route !== undefined;
+    if (!isRoute) {
+      if (definition.predict === undefined) throw this.#onlyStreams();
+      this.#check(request);
     }
-    this.#check(request);
-    const call = this.#parts.callDeadlineMs === 0 ? cancellation : followerOf(cancellation);
+    const call = callDeadlineMs === 0 ? cancellation : followerOf(cancellation);
     try {
-      const answer = definition.predict(request, new CallContext(context, call, request.headers));
+      const callContext = new CallContext(context, call, request.headers);
+      const answer = isRoute
+        ? this.#routes.answer(request, callContext)
+        : (definition.predict?.(request, callContext) as RuntimeResponse | Promise<RuntimeResponse>);
       return this.#response(request, isPromise(answer) ? await this.#inTime(answer, call) : answer);
     } catch (error) {
       throw this.#failure(error);
@@ -153,6 +165,11 @@ export class RuntimeServable implements HostServable {
         forget();
       });
     });
+  }
+
+  #onlyStreams(): MillraceError {
+    const text = `runtime '${this.#name}' has no predict, only predictStream: it answers streams, not single requests`;
+    return new MillraceError('DECOUPLED_UNARY', text, { details: { servable: this.#name } });
   }
 
   #check(request: InferenceRequest): void {

@@ -5,12 +5,13 @@
  * length and its bytes; *parameters* are a varint count, then for each a string name, a kind byte and its value (0 false,
  * 1 true, 2 int64 LE, 3 string, 4 float64 LE, 5 uint64 LE, 6 JSON text as a string).
  *
- *     request   servable version id: strings, parameters, varint outputs × (string name, parameters), tensors, headers, sharing
+ *     request   servable version id: strings, parameters, varint outputs × (string name, parameters), tensors, headers, sharing, route
  *     response  servable version id: strings, parameters, tensors, headers
  *     tensors   varint count × (string name, byte index into DATATYPES, varint rank × varint dim, parameters, varint bytes)
  *     headers   varint count × (string name, string value); where there are none the head ends before it
  *     sharing   varint count × (varint index among inputs, then outputs; string region; string file; string its device and inode,
  *               `dev:ino`; varint byte in the file; varint bytes): what of them is in shared memory; where nothing is, the head ends before it
+ *     route     string: of a call of a route of a runtime's own; of an inference the head ends before it
  *     error     string: JSON of reason, code, message, details
  *
  * A head begins with `loadId` in INFER (which adds a varint: when it was asked for, in µs as of `clock.ts`) and in OPEN (which
@@ -45,8 +46,10 @@ export function writeRequest(writer: HeadWriter, request: InferenceRequest): rea
   }
   const tensors = writeTensors(writer, request.inputs);
   const isShared = sharesMemory(request);
-  if (request.headers !== undefined || isShared) writeHeaders(writer, request.headers ?? {});
-  if (isShared) writeSharing(writer, request);
+  const isRoute = request.route !== undefined;
+  if (request.headers !== undefined || isShared || isRoute) writeHeaders(writer, request.headers ?? {});
+  if (isShared || isRoute) writeSharing(writer, request);
+  if (request.route !== undefined) writer.string(request.route);
   return tensors;
 }
 
@@ -61,7 +64,9 @@ export function readRequest(body: Buffer, head: HeadReader, tensorsAt: number): 
   const request: InferenceRequest = { servable, version, id, parameters, outputs, inputs };
   if (head.isAtEnd) return request;
   const headers = readHeaders(head);
-  return head.isAtEnd ? { ...request, headers } : withSharing({ ...request, headers }, head);
+  if (head.isAtEnd) return { ...request, headers };
+  const shared = withSharing({ ...request, headers }, head);
+  return head.isAtEnd ? shared : { ...shared, route: head.string() };
 }
 
 function writeSharing(writer: HeadWriter, { inputs, outputs }: InferenceRequest): void {

@@ -1,5 +1,13 @@
 import type { TensorSpec } from '../tensor/tensor.ts';
 
+/** A route of a runtime's own. */
+export interface RouteDescription {
+  /** In capitals. */
+  readonly method: string;
+  /** As `PathPattern` (`base/path-pattern.ts`) reads it: "/explain/{name}". */
+  readonly path: string;
+}
+
 /** What a host says of a servable that it loaded. Plain JSON. */
 export interface ServableDescription {
   /** KServe `platform`. */
@@ -13,6 +21,8 @@ export interface ServableDescription {
   readonly declaredVersions?: readonly string[];
   /** JSON that its metadata has beside all that (MLServer's `content_type`). */
   readonly parameters?: Readonly<Record<string, unknown>>;
+  /** Routes of a runtime's own, on the port of REST. */
+  readonly routes?: readonly RouteDescription[];
   /** Of a graph: its nodes and streams after validation, as `GraphDescription` in `graph/`. */
   readonly graph?: object;
   /** The execution provider of a model. */

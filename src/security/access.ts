@@ -162,6 +162,9 @@ function behind(path: string, accesses: Readonly<Record<string, Access>>): Recor
   );
 }
 
+/** Of the routes of runtimes' own. */
+export const OWN_ROUTE_ACCESS: Access = { needs: ['infer'], counts: 'request' };
+
 /** Of what is answered 404 or 405: any token may see that. */
 export const REFUSED_ACCESS = ANY;
 

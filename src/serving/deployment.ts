@@ -99,12 +99,22 @@ export class Deployment {
     return isFailed && !this.slots.some((slot) => this.#isGivenUp(slot));
   }
 
-  /** Loads it in the host that is in `slot` now. @returns whether that succeeded */
-  async load(slot: HostSlot, client: HostClient): Promise<boolean> {
+  /**
+   * Loads it in the host that is in `slot` now.
+   * @param check throws a MillraceError where what the host says of it cannot be served
+   * @returns whether that succeeded
+   */
+  async load(
+    slot: HostSlot,
+    client: HostClient,
+    check: (description: ServableDescription) => void = () => {},
+  ): Promise<boolean> {
     if (this.#isRetired || this.#isGivenUp(slot)) return false;
     this.#states.set(slot, 'loading');
     try {
-      this.#description = (await client.loadServable(this.loadId, this.spec)) as ServableDescription;
+      const description = (await client.loadServable(this.loadId, this.spec)) as ServableDescription;
+      this.#check(description, client, check);
+      this.#description = description;
       this.#states.set(slot, 'ready');
       this.#losses.delete(slot);
       this.#ends.delete(slot);
@@ -197,6 +207,15 @@ export class Deployment {
     this.#sequences?.clear();
     if (unused === undefined) this.#unload();
     else void unused.then(() => this.#unload());
+  }
+
+  #check(description: ServableDescription, client: HostClient, check: (told: ServableDescription) => void): void {
+    try {
+      check(description);
+    } catch (error) {
+      client.unload(this.loadId);
+      throw error;
+    }
   }
 
   #unload(): void {

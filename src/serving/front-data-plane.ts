@@ -22,6 +22,7 @@ import type { HostPoolOptions } from './host-pool.ts';
 import type { LoadOverride } from './load-override.ts';
 import { IdleWaiters } from './idle-waiters.ts';
 import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
+import { OwnRoutes } from './own-routes.ts';
 import { ModelRepository, type Entry } from './repository.ts';
 import { ResponseCache } from './response-cache.ts';
 import type { ServableSpec, SessionQuota } from './servable-spec.ts';
@@ -54,6 +55,8 @@ export interface FrontDataPlaneOptions extends WantedServablesOptions {
 
 /** The data plane over host processes: admission, placement, metrics. */
 export class FrontDataPlane implements DataPlane, AsyncDisposable {
+  /** Runtimes' own, on the port of REST. */
+  readonly ownRoutes: OwnRoutes;
   readonly #options: FrontDataPlaneOptions;
   readonly #repository: ModelRepository;
   readonly #telemetry: Telemetry;
@@ -79,9 +82,12 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       options.hosts,
       {
         onRun: (entry, timing) => this.#telemetry.of(entry).ran(timing),
-        onReady: (entry, { provider }) => {
+        onLoaded: (name, description) => this.ownRoutes.check(name, description),
+        onReady: (entry, description) => {
           const telemetry = this.#telemetry.of(entry);
-          if (provider !== undefined) telemetry.runsOn(provider);
+          if (description.provider !== undefined) telemetry.runsOn(description.provider);
+          for (const text of this.ownRoutes.doubles(entry.name, description))
+            logger.warn({ servable: entry.name }, text);
         },
         onMetrics: (entry, host, updates) => this.#runtimeMetrics.apply(entry, host, updates),
         onSequences: (entry, change) => {
@@ -96,6 +102,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       },
       logger,
     );
+    this.ownRoutes = new OwnRoutes(this.#repository);
     countExecutionStreams(meter, () => this.#repository.entries());
     this.#wanted = new WantedServables(options, this.#repository, logger);
     this.#sharedMemory = options.sharedMemory ?? new SharedMemoryRegions({ isEnabled: false });
@@ -203,7 +210,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       entry = this.#repository.resolve(request.servable, request.version);
     }
     const deployment = entry.current;
-    if (deployment?.description?.decoupled === true) {
+    if (deployment?.description?.decoupled === true && request.route === undefined) {
       throw decoupledUnary(entry, context.interface);
     }
     if (deployment?.pickForCall() === undefined) throw this.#unavailable(entry);
@@ -317,8 +324,10 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
    */
   async finishSequences(graceMs: number): Promise<void> {
     this.#isStopping = true;
-    const hasOpen = (): boolean => this.#repository.entries().some(({ current }) => (current?.openSequences ?? 0) > 0);
-    await this.#waiters.whileBusy(hasOpen, graceMs);
+    await this.#waiters.whileBusy(
+      () => this.#repository.entries().some(({ current }) => (current?.openSequences ?? 0) > 0),
+      graceMs,
+    );
   }
 
   /**
@@ -338,6 +347,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopping = true;
     await this.#repository[Symbol.asyncDispose]();
+    await this.#wanted[Symbol.asyncDispose]();
   }
 
   /** A graph's version is not looked at in a session's first request (OVMS sheet §1.2). */
@@ -347,7 +357,6 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   }
 
   #checkAccepting(): void {
-    await this.#wanted[Symbol.asyncDispose]();
     if (this.#isStopping) throw shuttingDown();
   }
 

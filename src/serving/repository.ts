@@ -47,6 +47,8 @@ export interface RepositoryEvents {
   onSequences(entry: Entry, change: number): void;
   /** A host is gone. */
   onHostLost(host: object): void;
+  /** A host has loaded it and says so. @throws MillraceError where that cannot be served */
+  onLoaded?(name: string, description: ServableDescription): void;
   /** A generation is ready and serves from now on. */
   onReady(entry: Entry, description: ServableDescription): void;
   /** It is not served any more. */
@@ -293,7 +295,8 @@ export class ModelRepository implements AsyncDisposable {
       return;
     }
     const guard = this.#pool.isShared(slot) ? undefined : limitLoad(deployment.spec, slot, client);
-    void deployment.load(slot, client).then((isLoaded) => {
+    const check = (description: ServableDescription): void => this.#events.onLoaded?.(entry.name, description);
+    void deployment.load(slot, client, check).then((isLoaded) => {
       clearTimeout(guard);
       const fields = { servable: entry.name, version: entry.version, kind: entry.kind, host: slot.name };
       if (isLoaded) {

@@ -35,6 +35,7 @@ export class UnaryAnswers {
     cancellation: Cancellation,
     onLookup: (isHit: boolean, ns: number) => void,
   ): Promise<InferenceResponse> {
+    if (request.route !== undefined) return this.#send(entry, deployment, request, cancellation);
     const { spec, loadId } = deployment;
     return inferShared(this.#parts.sharedMemory, request, looksAtData(spec), (placed) => {
       const batcher = this.#batcherOf(entry, deployment);

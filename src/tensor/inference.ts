@@ -24,6 +24,11 @@ export interface InferenceRequest {
   readonly outputs: readonly RequestedOutput[];
   /** Only for runtimes; in a stream only of its first request. */
   readonly headers?: Headers | undefined;
+  /**
+   * No inference but a call of a route of a runtime's own, `METHOD /path?query`: its one input is the body, and so is its one
+   * output, with the parameter `status`. No protocol's inference request has it.
+   */
+  readonly route?: string | undefined;
 }
 
 export interface InferenceResponse {

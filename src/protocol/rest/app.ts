@@ -21,6 +21,7 @@ import { mlserverFailure } from './mlserver/failure.ts';
 import { mlserverInferRoutes } from './mlserver/infer.ts';
 import { mlserverModelRoutes } from './mlserver/models.ts';
 import { mlserverRepositoryRoutes } from './mlserver/repository.ts';
+import { answerOwnRoute, ownRouteOf } from './own-routes.ts';
 import { cleanPath, ownPath } from './root-path.ts';
 import { metadataRoutes, modelRoutes } from './models.ts';
 import { allPipelineRoutes } from './pipelines/index.ts';
@@ -65,7 +66,8 @@ export async function buildRestApp(
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler<FastifyError>((error, _request, reply) => sendError(reply, error, parts.logger, form));
-  if (parts.meter !== undefined) countRequests(app, parts.meter, options.metricsPrefix ?? 'rest_server');
+  const routeOf = (request: FastifyRequest) => ownRouteOf(request, parts.ownRoutes);
+  if (parts.meter !== undefined) countRequests(app, parts.meter, options.metricsPrefix ?? 'rest_server', routeOf);
   readBodiesAsBuffers(app, {
     maxJsonBytes: options.maxJsonBytes ?? DEFAULT_LIMITS.maxJsonBytes,
     maxBinaryBytes: options.maxBinaryBytes ?? DEFAULT_LIMITS.maxBinaryBytes,
@@ -73,7 +75,7 @@ export async function buildRestApp(
   const corsOptions = toCors(options);
   if (corsOptions !== undefined) await app.register(cors, corsOptions);
   // Behind CORS: browsers ask for leave without a token, and read refusals only with its headers.
-  if (parts.guard !== undefined) guardRequests(app, parts.guard, options);
+  if (parts.guard !== undefined) guardRequests(app, parts.guard, options, routeOf);
   const hasDocs = options.docs ?? true;
   if (hasDocs) await describeRoutes(app, options.serverVersion ?? '0.0.0', rootPath);
 
@@ -86,7 +88,10 @@ export async function buildRestApp(
     await app.register(metricsRoutes, { metrics: parts.metrics, path: options.metricsPath });
   }
   if (hasDocs) await app.register(openapiRoutes);
-  table.refuseTheRest(corsOptions !== undefined, hasDocs);
+  table.refuseTheRest(corsOptions !== undefined, hasDocs, (request, reply) =>
+    answerOwnRoute(request, reply, parts, form),
+  );
+  parts.ownRoutes?.reserve(table.urls);
   return app;
 }
 

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Cancellation } from '../../base/cancellation.ts';
 import { MillraceError } from '../../base/errors.ts';
-import { REFUSED_ACCESS, restAccess, type Access } from '../../security/access.ts';
+import { OWN_ROUTE_ACCESS, REFUSED_ACCESS, restAccess, type Access } from '../../security/access.ts';
 import type { Grant } from '../../security/grant.ts';
+import type { OwnRoute } from '../../serving/own-routes.ts';
 import { challengeOf, type Guard } from '../../security/guard.ts';
 
 declare module 'fastify' {
@@ -28,6 +29,9 @@ interface MetricsPlace {
   readonly metricsPath?: string | undefined;
 }
 
+/** The runtime whose own route answers a request that no other does. */
+type OwnRouteOf = (request: FastifyRequest) => OwnRoute | undefined;
+
 /** Every route of `app`, later ones too, must have its entry in the table. @throws TypeError when one is added that has none */
 export function checkRoutes(app: FastifyInstance, place: MetricsPlace): void {
   app.addHook('onRoute', ({ url, method, config }) => {
@@ -36,10 +40,15 @@ export function checkRoutes(app: FastifyInstance, place: MetricsPlace): void {
 }
 
 /** Lets requests in by their token, before their body is read. What is behind sees no `authorization`. */
-export function guardRequests(app: FastifyInstance, guard: Guard, place: MetricsPlace): void {
+export function guardRequests(
+  app: FastifyInstance,
+  guard: Guard,
+  place: MetricsPlace,
+  ownRouteOf: OwnRouteOf = () => undefined,
+): void {
   app.addHook('onRequest', (request, reply, done) => {
     try {
-      enter(request, reply, guard, place);
+      enter(request, reply, guard, { place, own: request.is404 ? ownRouteOf(request) : undefined });
     } catch (thrown) {
       const error = MillraceError.from(thrown);
       const challenge = challengeOf(error);
@@ -58,15 +67,21 @@ export function revocationOf(request: FastifyRequest): Cancellation {
   return request.revocation ?? new Cancellation();
 }
 
-function enter(request: FastifyRequest, reply: FastifyReply, guard: Guard, place: MetricsPlace): void {
+interface Wanted {
+  readonly place: MetricsPlace;
+  readonly own: OwnRoute | undefined;
+}
+
+function enter(request: FastifyRequest, reply: FastifyReply, guard: Guard, { place, own }: Wanted): void {
   const { raw, routeOptions, params } = request;
-  const { url = '', config } = routeOptions;
-  const access = request.is404 ? REFUSED_ACCESS : accessOf(request.method, url, config.isRefusal, place);
+  const { url = own?.pattern ?? '', config } = routeOptions;
+  const refusal = own === undefined ? REFUSED_ACCESS : OWN_ROUTE_ACCESS;
+  const access = request.is404 ? refusal : accessOf(request.method, url, config.isRefusal, place);
   const caller = {
     authorization: raw.headers.authorization,
     address: raw.socket.remoteAddress ?? '',
     call: `${request.method} ${url}`,
-    servable: (params as { readonly model?: string } | undefined)?.model,
+    servable: own?.servable ?? (params as { readonly model?: string } | undefined)?.model,
   };
   const revocation = new Cancellation();
   const grant = guard.enter(access, caller, (error) => end(reply, revocation, error));

@@ -4,11 +4,14 @@ import type { Guard } from '../../security/guard.ts';
 import type { Tls } from '../../security/tls.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
 import type { PipelineRouteParts } from './pipelines/parts.ts';
+import type { OwnRoutes } from '../../serving/own-routes.ts';
 import type { ServerControls } from '../../serving/server-controls.ts';
 
 /** What the routes work with. */
 export interface RestParts {
   readonly dataPlane: DataPlane;
+  /** Those of runtimes. Default: there are none. */
+  readonly ownRoutes?: OwnRoutes | undefined;
   /** Undefined: no /metrics. */
   readonly metrics?: (() => Promise<MetricsPage>) | undefined;
   readonly logger: Logger;

@@ -1,5 +1,6 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Counter, Gauge, Histogram, Meter } from '../../base/meter.ts';
+import type { OwnRoute } from '../../serving/own-routes.ts';
 
 /** starlette-exporter's, in seconds. */
 const BOUNDS_S = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -20,8 +21,14 @@ interface Outcome {
  * Counts requests by MLServer's names and labels (its sheet, §10): by method, path template and status; a stream until its
  * end. Series are bound once for each of them.
  * @param prefix first part of the names
+ * @param ownRouteOf who answers what no route of ours does
  */
-export function countRequests(app: FastifyInstance, meter: Meter, prefix: string): void {
+export function countRequests(
+  app: FastifyInstance,
+  meter: Meter,
+  prefix: string,
+  ownRouteOf: (request: FastifyRequest) => OwnRoute | undefined,
+): void {
   const labels = ['app_name', 'method', 'path', 'status_code'];
   const requests = meter.counter(`${prefix}_requests_total`, 'Total HTTP requests', labels);
   const seconds = meter.histogram(
@@ -40,7 +47,7 @@ export function countRequests(app: FastifyInstance, meter: Meter, prefix: string
   app.addHook('onRequest', (request, reply, done) => {
     done();
     const { method } = request;
-    const url = request.routeOptions.url ?? '';
+    const url = request.routeOptions.url ?? ownRouteOf(request)?.pattern ?? '';
     if (SKIPPED.has(url)) return;
     const startedAt = performance.now();
     let gauge = gauges.get(method);

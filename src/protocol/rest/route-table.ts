@@ -7,6 +7,12 @@ export type RefusalForm = (text: string, reason: TransportReason) => string;
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
+/** Answers a request for which there is no route, or says which methods it would with. */
+type Answer = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<FastifyReply> | { readonly allow: readonly string[] } | undefined;
+
 /** Collects routes as they are added, so that a wrong verb is a 405 and an unknown path names the nearest one. */
 export class RouteTable {
   readonly #app: FastifyInstance;
@@ -24,12 +30,18 @@ export class RouteTable {
     });
   }
 
+  /** The patterns of all routes. */
+  get urls(): readonly string[] {
+    return [...this.#methods.keys()];
+  }
+
   /**
    * Call once, after all routes.
    * @param hasCors OPTIONS belongs to the CORS plugin
    * @param hasDocs there is a page at /docs
+   * @param answer what else may answer; undefined: nothing does
    */
-  refuseTheRest(hasCors: boolean, hasDocs: boolean): void {
+  refuseTheRest(hasCors: boolean, hasDocs: boolean, answer: Answer): void {
     const routes = [...this.#methods];
     for (const [url, known] of routes) {
       const others = METHODS.filter((method) => !known.has(method) && !(hasCors && method === 'OPTIONS'));
@@ -50,6 +62,9 @@ export class RouteTable {
     const elsewhere = hasDocs ? '; /docs shows all paths' : '';
     const instead = (path: string): string => v1Suggestion(path) ?? (suggestion(path, urls) || elsewhere);
     this.#app.setNotFoundHandler((request, reply) => {
+      const answered = answer(request, reply);
+      if (answered instanceof Promise) return answered;
+      if (answered !== undefined) return refuseMethod(request, reply, answered.allow.join(', '), this.#form);
       const path = request.url.split('?', 1)[0] ?? '';
       return reply
         .code(404)

@@ -64,6 +64,39 @@ export interface RuntimeMetadata {
   readonly outputs?: readonly TensorSpec[] | undefined;
 }
 
+/** A request to a route of a runtime's own. */
+export interface RouteRequest {
+  readonly method: string;
+  readonly path: string;
+  /** What stands in the place of the path's placeholders, by their names. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** Decompressed; empty where there is none. */
+  readonly body: Buffer;
+  /** The body as JSON. @throws MillraceError MALFORMED_REQUEST where it is none */
+  json(): unknown;
+}
+
+/** What a route answers: `json`, or `body`, or neither. */
+export interface RouteResponse {
+  /** Default 200. */
+  readonly status?: number | undefined;
+  readonly headers?: Headers | undefined;
+  readonly json?: unknown;
+  /** A text is sent as text/plain, unless `headers` say otherwise; bytes as application/octet-stream. */
+  readonly body?: string | Uint8Array | undefined;
+}
+
+/** A route of a runtime's own on the port of REST, beside those of inference (MLServer's `custom_handler`). */
+export interface RuntimeRoute {
+  /** @default "POST" */
+  readonly method?: string | undefined;
+  /** With placeholders like FastAPI's: "/explain/{name}", "/files/{rest:path}". None that the server answers itself. */
+  readonly path: string;
+  /** What it throws is answered as a failure of `predict` is. */
+  handle(request: RouteRequest, context: RuntimeContext): RouteResponse | Promise<RouteResponse>;
+}
+
 /**
  * A servable in JavaScript or TypeScript: such an object, or a class whose instances are such objects; it is made once, with
  * the model's settings (`RuntimeModel.settings`). What it throws reaches the client with its message: a `MillraceError`
@@ -75,6 +108,8 @@ export interface RuntimeDefinition {
   /** Requests are checked against them before they come here; absent: they are not checked. `load` may set both. */
   readonly inputs?: readonly TensorSpec[] | undefined;
   readonly outputs?: readonly TensorSpec[] | undefined;
+  /** Routes of its own; `load` may set them. */
+  readonly routes?: readonly RuntimeRoute[] | undefined;
   /** Zero or many responses to a request: no unary inference. Default: whether there is no `predict`. */
   readonly decoupled?: boolean | undefined;
   /**

@@ -35,7 +35,7 @@ function runtimeFault(candidate: unknown): string | undefined {
     return `${kindOf(candidate)} found, a class or an object with predict or predictStream expected`;
   }
   const members = candidate as Partial<Record<string, unknown>>;
-  for (const list of ['inputs', 'outputs']) {
+  for (const list of ['inputs', 'outputs', 'routes']) {
     if (members[list] !== undefined && !Array.isArray(members[list])) {
       return `${list}: ${kindOf(members[list])} found, an array expected`;
     }
