@@ -1,3 +1,4 @@
+import { letHeapGrow } from '../base/heap-growth.ts';
 import { packageVersion } from '../base/version.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { ResolvedSettings } from '../config/resolve.ts';
@@ -152,7 +153,10 @@ function processEnvironment(): Environment {
     variables: process.env,
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
-    loadServer: async () => (await import('../app/server.ts')).startServer,
+    loadServer: async () => {
+      letHeapGrow();
+      return (await import('../app/server.ts')).startServer;
+    },
     onSignal: (listener) => {
       process.on('SIGTERM', listener).on('SIGINT', listener);
       return () => process.off('SIGTERM', listener).off('SIGINT', listener);

@@ -1,12 +1,15 @@
 /** The program of a host process; its front is at the other end of fd 3. */
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
 import type { Level } from 'pino';
+import { letHeapGrow } from '../base/heap-growth.ts';
 import { createLogger } from '../observability/logger.ts';
 import type { OpenStream } from '../ipc/connection.ts';
 import { serveHost } from './serve-host.ts';
 
 /** Taken from the socket at once, into the same memory each time. */
 const READ_BYTES = 256 * 1024;
+
+letHeapGrow();
 
 // A Ctrl-C reaches the whole process group; when to end is the front's to say, by closing the socket.
 process.on('SIGINT', () => {});

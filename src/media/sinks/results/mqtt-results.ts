@@ -1,4 +1,4 @@
-import { connect, type MqttClient } from 'mqtt';
+import type { MqttClient } from 'mqtt';
 import { MillraceError } from '../../../base/errors.ts';
 import { hideCredentials } from '../../ffmpeg/redact.ts';
 import { resultJson } from './payload.ts';
@@ -22,7 +22,7 @@ export class MqttResults implements ResultDriver {
   readonly type = 'mqtt';
   readonly target: string;
   readonly #options: MqttOptions;
-  #client: MqttClient | undefined;
+  #client: Promise<MqttClient> | undefined;
   #lastError = 'not connected';
 
   constructor(options: MqttOptions) {
@@ -32,16 +32,18 @@ export class MqttResults implements ResultDriver {
 
   async write(record: ResultRecord): Promise<void> {
     const { topic, qos, retain } = this.#options;
-    const client = (this.#client ??= this.#connect());
+    const client = await (this.#client ??= this.#connect());
     if (!client.connected) await this.#connected(client);
     await this.#within(client.publishAsync(topic, JSON.stringify(resultJson(record)), { qos, retain }));
   }
 
   async close(): Promise<void> {
-    await this.#client?.endAsync(true);
+    await (await this.#client)?.endAsync(true);
   }
 
-  #connect(): MqttClient {
+  async #connect(): Promise<MqttClient> {
+    // Some MiB that every host would have, for the few that need it.
+    const { connect } = await import('mqtt');
     const client = connect(this.#options.url, {
       connectTimeout: CONNECT_MS,
       reconnectPeriod: RECONNECT_MS,

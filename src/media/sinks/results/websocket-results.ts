@@ -1,4 +1,4 @@
-import { WebSocket } from 'undici';
+import type { WebSocket } from 'undici';
 import { MillraceError } from '../../../base/errors.ts';
 import { hideKeys } from '../../ffmpeg/redact.ts';
 import { BackOff } from '../../sources/back-off.ts';
@@ -28,10 +28,10 @@ export class WebsocketResults implements ResultDriver {
 
   async write(record: ResultRecord): Promise<void> {
     const socket = await this.#open();
-    while (socket.bufferedAmount > HIGH_WATER && socket.readyState === WebSocket.OPEN) {
+    while (socket.bufferedAmount > HIGH_WATER && socket.readyState === socket.OPEN) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
-    if (socket.readyState !== WebSocket.OPEN) throw this.#lost('the connection was lost');
+    if (socket.readyState !== socket.OPEN) throw this.#lost('the connection was lost');
     socket.send(JSON.stringify(resultJson(record)));
   }
 
@@ -42,7 +42,10 @@ export class WebsocketResults implements ResultDriver {
   }
 
   async #open(): Promise<WebSocket> {
-    if (this.#socket?.readyState === WebSocket.OPEN) return this.#socket;
+    const present = this.#socket;
+    if (present !== undefined && present.readyState === present.OPEN) return present;
+    // Some MiB that every host would have, for the few that need it.
+    const { WebSocket } = await import('undici');
     if (performance.now() < this.#retryAtMs || this.#isClosed) throw this.#failure('not connected');
     const socket = (this.#socket = new WebSocket(this.#url));
     const isOpen = await new Promise<boolean>((resolve) => {
