@@ -8,11 +8,12 @@ import { scriptCalculator } from './script/script-calculator.ts';
 import { constantTensor } from './tensor/constant-tensor.ts';
 import { counter } from './tensor/counter.ts';
 import { identity } from './tensor/identity.ts';
+import { withOptionTypes } from './option-types.ts';
 import { messageVectorCalculators } from './vectors.ts';
 import { visionCalculators } from './vision/index.ts';
 
 /** Every calculator and subgraph that comes with the server; a registry refuses two of one name. */
-export const builtinCalculators: readonly NodeDefinition[] = [
+export const builtinCalculators: readonly NodeDefinition[] = withOptionTypes([
   ...coreCalculators,
   ...messageVectorCalculators,
   identity,
@@ -24,4 +25,4 @@ export const builtinCalculators: readonly NodeDefinition[] = [
   pythonExecutor,
   pyTensorConverter,
   ...visionCalculators,
-];
+]);

@@ -12,6 +12,7 @@ export class CalculatorRegistry {
   readonly #statusHandlers: ReadonlyMap<string, StatusHandlerDefinition>;
   /** Names of calculators and subgraphs, by their dotted form. */
   readonly #names = new Map<string, string>();
+  #optionTypes: ReadonlySet<string> | undefined;
 
   /** Refuses two definitions of one name. */
   constructor(definitions: readonly NodeDefinition[], statusHandlers: readonly StatusHandlerDefinition[] = []) {
@@ -59,6 +60,12 @@ export class CalculatorRegistry {
 
   statusHandlerNames(): string[] {
     return Array.from(this.#statusHandlers.values(), ({ name }) => name);
+  }
+
+  /** Types of options that calculators have, as far as they say. */
+  get optionTypes(): ReadonlySet<string> {
+    this.#optionTypes ??= new Set([...this.#calculators.values()].flatMap(({ optionTypes }) => optionTypes ?? []));
+    return this.#optionTypes;
   }
 
   /** Every name that a node may have as its calculator. */

@@ -57,6 +57,11 @@ export interface CalculatorSpec<
   readonly name: string;
   /** A zod object with camelCase keys; graph files write them in snake_case. */
   readonly options?: z.ZodType<Options>;
+  /**
+   * Full names of the messages that graph files put the options in, such as `mediapipe.GateCalculatorOptions`. A node of such a
+   * calculator has no options of a type that no calculator has. Without it any type will do.
+   */
+  readonly optionTypes?: readonly string[];
   readonly inputs?: In;
   readonly outputs?: Out;
   readonly inputSidePackets?: SideIn;
@@ -91,6 +96,7 @@ export interface CalculatorSpec<
 export interface CalculatorDefinition {
   readonly name: string;
   readonly options: z.ZodType;
+  readonly optionTypes: readonly string[] | undefined;
   readonly inputs: PortDeclarations;
   readonly outputs: PortDeclarations;
   readonly inputSidePackets: PortDeclarations;
@@ -139,6 +145,7 @@ export function defineCalculator<
   return {
     name: spec.name,
     options: spec.options ?? emptyOptions,
+    optionTypes: spec.optionTypes,
     inputs: spec.inputs ?? {},
     outputs: spec.outputs ?? {},
     inputSidePackets: spec.inputSidePackets ?? {},

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { didYouMean } from '../base/nearest.ts';
 import { messageOf, type Code } from '../base/errors.ts';
 import {
@@ -116,12 +117,31 @@ export function draftNode(
     faults.add('NOT_FOUND', `no calculator is named "${config.calculator}"${suggestion}`, config);
   }
   if (definition === undefined || problems.length > 0 || backEdges === undefined) return undefined;
+  if (!hasKnownOptions(config, definition, registry, faults)) return undefined;
   try {
     return fitContract({ config, index, name, definition, backEdges }, entries, graph);
   } catch (error) {
     report(error instanceof GraphError ? error.code : 'INTERNAL', messageOf(error), error);
     return undefined;
   }
+}
+
+/** MediaPipe reads no file with options of a type that it does not have. What users' calculators have may be called anything. */
+function hasKnownOptions(
+  config: NodeConfig,
+  definition: CalculatorDefinition,
+  registry: CalculatorRegistry,
+  faults: Faults,
+): boolean {
+  if (definition.optionTypes === undefined) return true;
+  const known = registry.optionTypes;
+  // Options made in code have no type.
+  const unknown = [...config.nodeOptions, ...config.options].filter(({ type }) => type !== '' && !known.has(type));
+  for (const { type, line = config.line } of unknown) {
+    const remedy = didYouMean(type, known) || `; "${definition.optionTypes[0]}" expected`;
+    faults.add('INVALID_ARGUMENT', `no calculator has options of type "${type}"${remedy}`, { file: config.file, line });
+  }
+  return unknown.length === 0;
 }
 
 type Report = (code: Code, text: string) => void;
@@ -153,7 +173,9 @@ type Identity = Pick<NodeDraft, 'config' | 'index' | 'name' | 'definition' | 'ba
 
 function fitContract(identity: Identity, entries: Entries, graph: GraphConfig): NodeDraft {
   const { config, definition } = identity;
-  const options = parseOptions(definition.options, optionsOf(config));
+  const file = config.file ?? graph.file;
+  const folder = file === undefined ? '' : dirname(file);
+  const options = parseOptions(definition.options, optionsOf(config), folder);
   const ports = {
     inputs: matchPorts('input stream', entries.inputs, definition.inputs),
     outputs: matchPorts('output stream', entries.outputs, definition.outputs),

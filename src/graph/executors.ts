@@ -6,6 +6,8 @@ import { parseOptions } from './options.ts';
 
 const TYPES: readonly string[] = ['ThreadPoolExecutor', 'ApplicationThreadExecutor'];
 
+const THREAD_POOL_OPTIONS = 'mediapipe.ThreadPoolExecutorOptions';
+
 const threadPoolOptions = z.object({
   numThreads: z
     .int('num_threads is not specified in ThreadPoolExecutorOptions.')
@@ -65,6 +67,10 @@ function typeFault({ name, type, options }: ExecutorConfig): string | undefined 
   if (!TYPES.includes(type)) {
     const given = type === '' ? 'no type' : `type "${type}"`;
     return `The executor "${name}" has ${given}; ${TYPES.join(' or ')} expected.`;
+  }
+  const unknown = options.find((message) => message.type !== '' && message.type !== THREAD_POOL_OPTIONS);
+  if (unknown !== undefined) {
+    return `The executor "${name}" has options of type "${unknown.type}"; "${THREAD_POOL_OPTIONS}" expected.`;
   }
   if (type === 'ApplicationThreadExecutor') {
     if (name === '') return undefined;

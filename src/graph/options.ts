@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { didYouMean } from '../base/nearest.ts';
 import { GraphError } from './graph-error.ts';
@@ -18,13 +19,15 @@ interface SchemaDefinition {
 /**
  * Parses option messages with a calculator's schema: snake_case becomes camelCase, one value where the schema wants a list
  * becomes a list, unknown fields are refused. Of several messages later ones win field by field. Throws `INVALID_ARGUMENT`.
+ * @param folder where relative paths of `fileOption`s begin; the process's own unless given
  */
 export function parseOptions<Schema extends z.core.$ZodType>(
   schema: Schema,
   messages: readonly OptionMessage[],
+  folder = '',
 ): z.core.output<Schema> {
   const merged: Record<string, unknown> = {};
-  for (const message of messages) Object.assign(merged, coerceFields(schema, message.fields, message.type));
+  for (const { fields, type } of messages) Object.assign(merged, coerceFields(schema, fields, type, folder));
   const result = (schema as unknown as z.ZodType<z.core.output<Schema>>).safeParse(merged);
   if (result.success) return result.data;
   const text = result.error.issues.map((issue) => {
@@ -43,7 +46,12 @@ export function isListOption(schema: z.core.$ZodType, path: readonly string[]): 
   return inner !== undefined && isListOption(inner, rest);
 }
 
-function coerceFields(schema: z.core.$ZodType, fields: OptionFields, where: string): Record<string, unknown> {
+function coerceFields(
+  schema: z.core.$ZodType,
+  fields: OptionFields,
+  where: string,
+  folder: string,
+): Record<string, unknown> {
   const { shape } = unwrap(schema);
   const result: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
@@ -53,25 +61,27 @@ function coerceFields(schema: z.core.$ZodType, fields: OptionFields, where: stri
       const suggestion = didYouMean(name, Object.keys(shape).map(snakeCase));
       throw new GraphError('INVALID_ARGUMENT', `${where || 'options'} has no field "${name}"${suggestion}`);
     }
-    result[shape === undefined ? name : key] = inner === undefined ? value : coerce(inner, value, name);
+    result[shape === undefined ? name : key] = inner === undefined ? value : coerce(inner, value, name, folder);
   }
   return result;
 }
 
-function coerce(schema: z.core.$ZodType, value: OptionValue, name: string): unknown {
+function coerce(schema: z.core.$ZodType, value: OptionValue, name: string, folder: string): unknown {
   const definition = unwrap(schema);
   switch (definition.type) {
     case 'array': {
       const list = Array.isArray(value) ? (value as readonly OptionValue[]) : [value];
       const { element } = definition;
-      return element === undefined ? list : list.map((item) => coerce(element, item as OptionValue, name));
+      return element === undefined ? list : list.map((item) => coerce(element, item as OptionValue, name, folder));
     }
     case 'object':
-      return isFields(value) ? coerceFields(schema, value, name) : value;
+      return isFields(value) ? coerceFields(schema, value, name, folder) : value;
     case 'record': {
       const { valueType } = definition;
       if (!isFields(value) || valueType === undefined) return value;
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coerce(valueType, item, key)]));
+      return Object.fromEntries(
+        Object.entries(value).map(([key, item]) => [key, coerce(valueType, item, key, folder)]),
+      );
     }
     case 'boolean':
       return typeof value === 'string' || typeof value === 'number' ? (BOOLEANS.get(String(value)) ?? value) : value;
@@ -81,9 +91,21 @@ function coerce(schema: z.core.$ZodType, value: OptionValue, name: string): unkn
       return typeof value === 'bigint' ? Number(value) : value;
     case 'enum':
       return typeof value === 'number' ? (enumNumbers.get(definition.entries ?? {})?.get(value) ?? value) : value;
+    case 'string':
+      return typeof value === 'string' && value !== '' && files.has(definition) ? resolve(folder, value) : value;
     default:
       return value;
   }
+}
+
+/** Definitions of schemas of files. */
+const files = new WeakSet<object>();
+
+/** An option that names a file. A graph file's relative paths begin in its own folder; the calculator gets an absolute one. */
+export function fileOption(): z.ZodString {
+  const option = z.string().min(1);
+  files.add(option._zod.def);
+  return option;
 }
 
 /** Names by number, per entries of an enum. */

@@ -30,6 +30,7 @@ const registry = new CalculatorRegistry([
     check: ({ keepEvery }) => (keepEvery === 13 ? 'keep_every must not be 13' : undefined),
     ...nothing,
   }),
+  defineCalculator({ name: 'Typed', optionTypes: ['mediapipe.TypedOptions'], inputs: { '': anyPacket }, ...nothing }),
   defineCalculator({
     name: 'Clock',
     measuresTime: true,
@@ -38,6 +39,46 @@ const registry = new CalculatorRegistry([
   }),
 ]);
 const validate = (source: string, known = registry) => validateGraph(parseGraphConfig(source, 'g.pbtxt'), known);
+
+/** MediaPipe: a file with a type of message that it does not have is not read; a type of another calculator's is. */
+describe('types of options', () => {
+  const node = (rest: string) => `input_stream: "a" node {\n calculator: "Typed" input_stream: "a"\n${rest}\n}`;
+
+  test.each([
+    ['options { [mediapipe.TypedOption.ext] {} }', '"mediapipe.TypedOption"; did you mean "mediapipe.TypedOptions"?'],
+    ['node_options { [type.googleapis.com/x.TypedOptions] {} }', '"x.TypedOptions"; "mediapipe.TypedOptions" expected'],
+  ])('%s is refused with its line', (given, problem) => {
+    expect(() => validate(node(given))).toThrow(`g.pbtxt:3: no calculator has options of type ${problem}`);
+  });
+
+  test.each([
+    'options { [mediapipe.TypedOptions.ext] {} }',
+    'node_options { [type.googleapis.com/mediapipe.TypedOptions] {} }',
+  ])('%s is taken', (given) => {
+    expect(validate(node(given)).nodes).toHaveLength(1);
+  });
+
+  test('a calculator that names no type takes any', () => {
+    const any = 'input_stream: "a" node { calculator: "Options" options { [user.Any.ext] { keep_every: 2 } } }';
+    expect(validate(any).nodes).toHaveLength(1);
+  });
+
+  test.each([
+    ['DefaultInputStreamHandler', 'x.DefaultInputStreamHandlerOptions', /did you mean "mediapipe.DefaultInput/],
+    ['FixedSizeInputStreamHandler', 'x.Y', /type "x.Y"; "mediapipe.FixedSizeInputStreamHandlerOptions" expected/],
+    ['BarrierInputStreamHandler', 'x.Y', /type "x.Y"$/],
+  ])('a handler %s has no %s', (handler, type, problem) => {
+    const given = `input_stream_handler { input_stream_handler: "${handler}" options { [${type}.ext] {} } }`;
+    expect(() => validate(node(given))).toThrow(problem);
+  });
+
+  test('an executor has those of a thread pool', () => {
+    const executor = (type: string) =>
+      `executor { name: "e" type: "ThreadPoolExecutor" options { [${type}.ext] { num_threads: 1 } } }`;
+    expect(validate(executor('mediapipe.ThreadPoolExecutorOptions')).executors).toEqual([1]);
+    expect(() => validate(executor('x.PoolOptions'))).toThrow(/"x.PoolOptions"; "mediapipe.ThreadPoolExecutorOptions"/);
+  });
+});
 
 describe('faults', () => {
   test.each([

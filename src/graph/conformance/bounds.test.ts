@@ -115,7 +115,7 @@ describe('bounds through graphs', () => {
         node(
           'Copy',
           'input_stream: "a" output_stream: "b"',
-          'input_stream_handler { options { [x.DefaultInputStreamHandlerOptions.ext] { batch_size: 3 } } }',
+          'input_stream_handler { options { [mediapipe.DefaultInputStreamHandlerOptions.ext] { batch_size: 3 } } }',
         ),
       ].join(' '),
       observe: ['b<'],
@@ -164,12 +164,22 @@ describe('a node that processes bounds', () => {
     },
     {
       name: 'in one sync set of all inputs is as under Default',
-      graph: reader(handler('SyncSet', 'options { [x.O.ext] { sync_set { tag_index: ":0" tag_index: ":1" } } }')),
+      graph: reader(
+        handler(
+          'SyncSet',
+          'options { [mediapipe.SyncSetInputStreamHandlerOptions.ext] { sync_set { tag_index: ":0" tag_index: ":1" } } }',
+        ),
+      ),
       steps: [['a<5'], ['c<3', '2 a=- c=-'], ['.', 'close']],
     },
     {
       name: 'in sync sets of one input each is called for each bound',
-      graph: reader(handler('SyncSet', 'options { [x.O.ext] { sync_set { tag_index: ":0" } } }')),
+      graph: reader(
+        handler(
+          'SyncSet',
+          'options { [mediapipe.SyncSetInputStreamHandlerOptions.ext] { sync_set { tag_index: ":0" } } }',
+        ),
+      ),
       steps: [
         ['a<5', '4 a=- c=-'],
         ['c<3', '2 a=- c=-'],

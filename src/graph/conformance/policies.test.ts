@@ -5,7 +5,8 @@ import { testScenarios } from './scenario.ts';
 function under(policy: string, inputs: string, reader = 'R', options = ''): string {
   const names = Array.from(inputs);
   const streams = names.map((name) => `input_stream: "${name}"`).join(' ');
-  const extension = options === '' ? '' : `options { [x.Options.ext] { ${options} } }`;
+  const extension =
+    options === '' ? '' : `options { [mediapipe.${policy}InputStreamHandlerOptions.ext] { ${options} } }`;
   const handler = `input_stream_handler { input_stream_handler: "${policy}InputStreamHandler" ${extension} }`;
   return `${streams} node { calculator: "${reader}" ${streams} ${handler} }`;
 }

@@ -67,6 +67,11 @@ const POLICIES: Readonly<Record<string, MakeFactory>> = {
   },
 };
 
+/** As MediaPipe calls them: other handlers have none. */
+const OPTION_TYPES: readonly string[] = ['Default', 'FixedSize', 'SyncSet', 'TimestampAlign'].map(
+  (name) => `mediapipe.${name}InputStreamHandlerOptions`,
+);
+
 /** Checks a policy's name and options and returns what makes it for each run. Throws `INVALID_ARGUMENT`. */
 export function createPolicyFactory(
   { handler, options }: HandlerConfig,
@@ -75,6 +80,12 @@ export function createPolicyFactory(
   maxInFlight: number,
 ): InputPolicyFactory {
   const name = handler || 'DefaultInputStreamHandler';
+  for (const { type } of options) {
+    if (type === '' || OPTION_TYPES.includes(type)) continue;
+    const own = `mediapipe.${name}Options`;
+    const remedy = didYouMean(type, OPTION_TYPES) || (OPTION_TYPES.includes(own) ? `; "${own}" expected` : '');
+    throw new GraphError('INVALID_ARGUMENT', `no input stream handler has options of type "${type}"${remedy}`);
+  }
   const make = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
   if (make === undefined) {
     const suggestion = didYouMean(name, Object.keys(POLICIES));

@@ -10,6 +10,7 @@ import {
   CalculatorRegistry,
   readGraphFile,
   validateGraph,
+  type CalculatorDefinition,
   type NodeDefinition,
   type ValidatedGraph,
 } from '../../graph/index.ts';
@@ -100,9 +101,13 @@ function newestInputsOf({ inputPolicy = {} }: GraphLoad, { inputStreams }: Valid
 async function calculatorsFor(spec: GraphLoad, importModule: ImportModule): Promise<CalculatorRegistry> {
   const { calculators = [], callDeadlineMs = 0 } = spec;
   const users = await loadUserCalculators(calculators, importModule);
-  const scripts: readonly NodeDefinition[] = [scriptCalculator, pythonExecutor];
-  const own = [scriptCalculator, pythonExecutor, ...users.calculators];
-  const others = builtinCalculators.filter((calculator) => !scripts.includes(calculator));
+  const scripts: readonly string[] = [scriptCalculator.name, pythonExecutor.name];
+  const own: CalculatorDefinition[] = [...users.calculators];
+  const others: NodeDefinition[] = [];
+  for (const each of builtinCalculators) {
+    if (!('expand' in each) && scripts.includes(each.name)) own.push(each);
+    else others.push(each);
+  }
   try {
     return new CalculatorRegistry(
       [...others, ...own.map((calculator) => withCallDeadline(calculator, callDeadlineMs))],
