@@ -105,7 +105,7 @@ describe('the server', () => {
     await round();
     const sockets = openSockets(server.pid);
     for (let i = 0; i < 10; i++) await round();
-    await expect.poll(() => openSockets(server.pid), { timeout: 5000 }).toBeLessThanOrEqual(sockets);
+    await expect.poll(() => openSockets(server.pid)).toBeLessThanOrEqual(sockets);
     const metrics = await (await fetch(`${server.restUrl}/metrics`)).text();
     expect(metrics).toMatch(/^ovms_current_graphs\{name="counter"\} 0$/m);
   });

@@ -201,7 +201,7 @@ test('health checks any service and watches readiness', async () => {
   watch.call.end(Buffer.alloc(0));
   await expect.poll(() => watch.messages.length).toBe(1);
   plane.ready = false;
-  await expect.poll(() => watch.messages.length, { timeout: 3000 }).toBe(2);
+  await expect.poll(() => watch.messages.length).toBe(2);
   expect(watch.messages.map((m) => check(m).status)).toEqual(['SERVING', 'NOT_SERVING']);
   watch.call.cancel();
 });

@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogger, type Logger } from '../../base/logger.ts';
 import { findInterpreter } from './python-interpreter.ts';
 import { launchPython } from './python-launcher.ts';
@@ -60,11 +60,11 @@ test('what a host started ends with it', async () => {
   const said: string[] = [];
   const logger: Logger = { ...silentLogger, child: () => logger, warn: (_, message) => void said.push(message) };
   const host = launchPython(parent, { PATH: process.env['PATH'] }, logger);
-  await vi.waitFor(() => expect(said).toHaveLength(1));
+  await expect.poll(() => said).toHaveLength(1);
   const stat = `/proc/${said[0]}/stat`;
   const state = async (): Promise<string> => (await readFile(stat, 'utf8').catch(() => ') gone')).split(') ')[1] ?? '';
   expect(await state()).toMatch(/^[RSD]/);
   host.kill();
   expect(await host.ended).toBe('signal SIGKILL');
-  await vi.waitFor(async () => expect(await state()).toMatch(/^(gone|Z)/));
+  await expect.poll(state).toMatch(/^(gone|Z)/);
 });
