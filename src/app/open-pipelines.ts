@@ -62,9 +62,10 @@ export function openPipelines(
   opened.use(new PipelineMetrics(manager, meter));
   const ownerOf = (authorization: string | undefined, address: string, call: string): Owner => {
     if (guard === undefined) return {};
-    guard.enter(MANAGE, { authorization, address, call }, () => {})[Symbol.dispose]();
+    const leave = guard.enter(MANAGE, { authorization, address, call }, () => {});
+    leave[Symbol.dispose]();
     const text = authorization === undefined ? undefined : bearerToken(authorization);
-    return { token: text === undefined ? undefined : parseToken(text)?.id };
+    return { token: text === undefined ? undefined : parseToken(text)?.id, leave };
   };
   return {
     manager,

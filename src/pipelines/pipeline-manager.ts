@@ -20,9 +20,18 @@ export interface ManagerOptions {
 
 const SWEEP_MS = 500;
 
+/** What servables somebody may use, as the grant of a token has it. */
+export interface Leave {
+  allows(servable: string): boolean;
+  /** @throws MillraceError PERMISSION_DENIED */
+  check(servable: string): void;
+}
+
 /** Who asks for a pipeline. */
 export interface Owner {
   readonly token?: string | undefined;
+  /** Undefined: all servables. */
+  readonly leave?: Leave | undefined;
   /** A pipeline that cannot be started stays listed, as Roboflow's, where the configuration says so too. */
   readonly keepsFailed?: boolean | undefined;
 }
@@ -71,26 +80,29 @@ export class PipelineManager implements AsyncDisposable {
   }
 
   /** Ids in the order of their creation, as Roboflow lists them: until they are terminated. */
-  listed(): string[] {
-    return [...this.#listed].filter((id) => this.#pipelines.has(id));
+  listed(leave?: Leave): string[] {
+    const seen = new Set(this.all(leave).map(({ id }) => id));
+    return [...this.#listed].filter((id) => seen.has(id));
   }
 
-  /** All, those that have ended too. */
-  all(): readonly Pipeline[] {
-    return [...this.#pipelines.values()];
+  /** All, those that have ended too; with `leave` those whose servable it allows. */
+  all(leave?: Leave): readonly Pipeline[] {
+    const pipelines = [...this.#pipelines.values()];
+    return leave === undefined ? pipelines : pipelines.filter((each) => leave.allows(this.#servableOf(each)));
   }
 
-  /** @throws MillraceError PIPELINE_NOT_FOUND */
-  get(id: string): Pipeline {
+  /** @throws MillraceError PIPELINE_NOT_FOUND; PERMISSION_DENIED where `leave` does not allow its servable */
+  get(id: string, leave?: Leave): Pipeline {
     const pipeline = this.#pipelines.get(id);
     if (pipeline === undefined) throw notFound(id);
+    leave?.check(this.#servableOf(pipeline));
     return pipeline;
   }
 
   /** As `get`, of those that Roboflow's lists have. */
-  getListed(id: string): Pipeline {
+  getListed(id: string, leave?: Leave): Pipeline {
     if (!this.#listed.has(id)) throw notFound(id);
-    return this.get(id);
+    return this.get(id, leave);
   }
 
   /**
@@ -103,6 +115,7 @@ export class PipelineManager implements AsyncDisposable {
     owner: Owner = {},
     id: string = request.id ?? randomUUID(),
   ): Promise<Pipeline> {
+    owner.leave?.check(this.modelOf(request.model_id).servable);
     const present = this.#pipelines.get(id);
     if (present !== undefined && !present.isOver) {
       throw new MillraceError(
@@ -180,6 +193,10 @@ export class PipelineManager implements AsyncDisposable {
     this.#isStopping = true;
     clearInterval(this.#sweeping);
     await Promise.all([...this.#pipelines.values()].map((pipeline) => pipeline.terminate()));
+  }
+
+  #servableOf({ request }: Pipeline): string {
+    return this.modelOf(request.model_id).servable;
   }
 
   #add(kept: KeptPipeline, isHeld: boolean, open = this.#opener()): Pipeline {

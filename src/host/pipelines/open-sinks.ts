@@ -7,10 +7,9 @@ import { UdpResults } from '../../media/sinks/results/udp-results.ts';
 import { WebhookResults } from '../../media/sinks/results/webhook-results.ts';
 import { WebsocketResults } from '../../media/sinks/results/websocket-results.ts';
 import { openSink } from '../../media/sinks/open-sink.ts';
-import type { VideoSink } from '../../media/sinks/video-sink.ts';
 import type { SinkSpec } from '../../pipelines/common/pipeline-schema.ts';
 import type { SinkReport } from '../../pipelines/common/report.ts';
-import { PictureSink } from './picture-sink.ts';
+import { PictureSink, type OpenPictures } from './picture-sink.ts';
 
 /** The sinks of a pipeline that live in its host; `memory` lives at the front. */
 export interface HostSinks {
@@ -26,12 +25,13 @@ export function openSinks(specs: readonly SinkSpec[], onError: (sink: string, me
     const report = (message: string): void => onError(spec.type, hideCredentials(message));
     if ('target' in spec) {
       // A file made of a file has every frame; anything else is never waited for.
-      const open = (isLive: boolean): VideoSink => {
+      const open: OpenPictures = (isLive, onLost) => {
         const whenFull = isLive || spec.type === 'rtsp' ? 'drop_oldest' : 'wait';
         return openSink(spec.target, {
           queue: { capacity: spec.queue_size, whenFull },
           retryFirst: spec.type === 'rtsp',
           isPaced: !isLive,
+          onEvent: ({ error }) => onLost(error),
         });
       };
       pictures.push(

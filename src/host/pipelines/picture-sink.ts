@@ -10,13 +10,16 @@ const FINISH_MS = 8_000;
 /** A sink that failed is opened anew after this. */
 const RETRY_MS = 2_000;
 
+/** @param onLost told when a stream is lost, and tried again */
+export type OpenPictures = (isLive: boolean, onLost: (error: Error) => void) => VideoSink;
+
 /** A video file or RTSP stream of one source, with what was found drawn into it. */
 export class PictureSink implements AsyncDisposable {
   readonly type: string;
   readonly target: string;
   readonly #sourceId: number;
   readonly #isAnnotated: boolean;
-  readonly #open: (isLive: boolean) => VideoSink;
+  readonly #open: OpenPictures;
   readonly #onError: (message: string) => void;
   #sink: VideoSink | undefined;
   #failed = 0;
@@ -32,7 +35,7 @@ export class PictureSink implements AsyncDisposable {
     target: string,
     sourceId: number,
     isAnnotated: boolean,
-    open: (isLive: boolean) => VideoSink,
+    open: OpenPictures,
     onError: (message: string) => void,
   ) {
     this.type = type;
@@ -52,7 +55,7 @@ export class PictureSink implements AsyncDisposable {
     }
     let sink: VideoSink;
     try {
-      sink = this.#sink ??= this.#open(isLive);
+      sink = this.#sink ??= this.#open(isLive, (error) => this.#tell(messageOf(error)));
     } catch (error) {
       return this.#fail(error);
     }
@@ -91,12 +94,16 @@ export class PictureSink implements AsyncDisposable {
     await this.#sink?.[Symbol.asyncDispose]();
   }
 
+  /** The same error again is no news. */
+  #tell(message: string): void {
+    if (message !== this.#lastError) this.#onError(message);
+    this.#lastError = message;
+  }
+
   #fail(error: unknown): void {
     this.#failed++;
     this.#retryAtMs = performance.now() + RETRY_MS;
-    const message = messageOf(error);
-    if (message !== this.#lastError) this.#onError(message);
-    this.#lastError = message;
+    this.#tell(messageOf(error));
     const sink = this.#sink;
     this.#sink = undefined;
     if (sink === undefined) return;

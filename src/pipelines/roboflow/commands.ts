@@ -61,7 +61,7 @@ export class RoboflowCommands {
     const apiKey = command['api_key'];
     const owner = ownerOf(typeof apiKey === 'string' && apiKey !== '' ? apiKey : undefined);
     if (type === 'list_pipelines') {
-      return { response: { pipelines: this.#manager.listed(), status: 'success' }, pipelineId: null };
+      return { response: { pipelines: this.#manager.listed(owner.leave), status: 'success' }, pipelineId: null };
     }
     if (type === 'init') return { response: { status: 'success' }, pipelineId: await this.#init(command, owner) };
     if (type === 'webrtc') {
@@ -74,7 +74,7 @@ export class RoboflowCommands {
     }
     const pipelineId = idOf(command);
     try {
-      return { response: await this.#operate(type, pipelineId, command), pipelineId };
+      return { response: await this.#operate(type, pipelineId, command, owner), pipelineId };
     } catch (error) {
       throw toFailure(error).withPipeline(pipelineId);
     }
@@ -109,8 +109,9 @@ export class RoboflowCommands {
     type: Exclude<CommandType, 'list_pipelines' | 'init' | 'webrtc'>,
     id: string,
     command: Readonly<Record<string, unknown>>,
+    { leave }: Owner,
   ): Promise<Readonly<Record<string, unknown>>> {
-    const pipeline = this.#manager.getListed(id);
+    const pipeline = this.#manager.getListed(id, leave);
     if (type === 'terminate') {
       await this.#manager.terminate(id);
       return { status: 'success' };

@@ -52,9 +52,15 @@ export function toFailure(thrown: unknown): RoboflowFailure {
     const publicMessage = `Could not find InferencePipeline with id=${String(pipelineId)}.`;
     return new RoboflowFailure('not_found', { publicMessage, pipelineId });
   }
-  const [type, errorClass] = TYPES[error.reason] ?? ['internal_error', error.reason];
+  const [type, errorClass] = typeOf(error);
   const errorMessage = error.message;
   return new RoboflowFailure(type, { errorClass, errorMessage, publicMessage: errorMessage, pipelineId });
+}
+
+function typeOf({ reason, details }: MillraceError): readonly [ErrorType, string] {
+  // An address that has tried too many tokens is to wait; that is no matter of the pipeline.
+  if (reason === 'LIMIT_REACHED' && 'retryAfterS' in details) return ['authorisation_error', 'LimitReachedError'];
+  return TYPES[reason] ?? ['internal_error', reason];
 }
 
 /** `response` of a failure; the keys in the order of theirs. */

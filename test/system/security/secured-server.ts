@@ -45,6 +45,8 @@ export interface SecuredOptions {
   /** Names, scopes and more flags of tokens that are there from the start. */
   readonly tokens?: Readonly<Record<string, TokenFlags>>;
   readonly flags?: readonly string[];
+  /** Served in place of what the server ships. */
+  readonly config?: object;
   /** Writes an MLServer folder, which is served in place of what the server ships. */
   readonly writeFolder?: (folder: ScratchFolder) => Promise<string>;
 }
@@ -71,6 +73,7 @@ export async function startSecured(options: SecuredOptions = {}): Promise<Starte
     const [mlserverPort = 0, metricsPort = 0] = await freePorts(2);
     const server = await startServer({
       folder: await options.writeFolder?.(folder),
+      config: options.config,
       flags: [
         ...['--tls_cert', files.cert, '--tls_key', files.key, '--token_file', tokenFile],
         ...(options.mutual === true ? ['--tls_client_ca', authority.path] : []),

@@ -54,7 +54,7 @@ export async function pipelineRoutes(app: FastifyInstance, parts: PipelineRouteP
         z.object({ pipelines: z.array(z.unknown()) }),
       ),
     },
-    async () => ({ pipelines: manager.all().map(pipelineLine) }),
+    async ({ grant }) => ({ pipelines: manager.all(grant).map(pipelineLine) }),
   );
   app.get(path, { schema: describe('A pipeline, its report and its events', View) }, async (request) =>
     pipelineView(find(request)),
@@ -108,7 +108,7 @@ export async function pipelineRoutes(app: FastifyInstance, parts: PipelineRouteP
   );
 
   function find(request: FastifyRequest): Pipeline {
-    return manager.get((request.params as { readonly pipeline_id: string }).pipeline_id);
+    return manager.get((request.params as { readonly pipeline_id: string }).pipeline_id, request.grant);
   }
 }
 
