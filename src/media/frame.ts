@@ -7,9 +7,14 @@ export const CHANNELS: Readonly<Record<PixelFormat, number>> = { rgb24: 3, bgr24
 export interface Picture {
   readonly width: number;
   readonly height: number;
-  readonly format: PixelFormat | 'jpeg';
-  /** Raw: height × width × channels bytes. */
+  readonly format: PixelFormat | 'jpeg' | 'yuv420p';
+  /**
+   * Raw: height × width × channels bytes. `yuv420p`, of even sides only: the planes Y [height, width], U and V [height / 2,
+   * width / 2], in the limited range.
+   */
   readonly data: Uint8Array;
+  /** Of `yuv420p`. Default BT.601. */
+  readonly isBt709?: boolean;
 }
 
 /** A picture at its place in a video. */
@@ -23,6 +28,8 @@ export interface VideoFrame extends Picture {
   readonly timestampUs: number;
   /** When it came out of the decoder, by `performance.now()`. */
   readonly capturedAtMs: number;
+  /** Says that nobody looks at `data` any more, so that a later frame may have its memory; need not be called. */
+  readonly release?: () => void;
 }
 
 /** Size of a JPEG from its frame header (ITU-T T.81, B.2.2); undefined where there is none. */

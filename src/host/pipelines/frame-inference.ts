@@ -9,6 +9,10 @@ export interface FrameInference {
    * @throws MillraceError where the whole batch failed; the next one may go well
    */
   infer(batch: readonly SourceFrame[]): Promise<readonly (FrameResult | undefined)[]>;
+  /** What frames it is best given; `rgb24` does in any case. */
+  readonly pixels: 'rgb24' | 'yuv420p';
+  /** Frames may be released when their results are there. */
+  readonly keepsFrames: boolean;
   configure(configuration: ModelConfiguration): void;
   close(): void;
 }

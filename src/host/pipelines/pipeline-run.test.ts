@@ -33,6 +33,8 @@ function start({ videos, pipeline = {}, infer = resultOf, program = {} }: Setup)
   const updates: StatusUpdate[] = [];
   const batches: (readonly SourceFrame[])[] = [];
   const inference: FrameInference = {
+    pixels: 'rgb24',
+    keepsFrames: true,
     infer: async (batch) => {
       batches.push(batch);
       await Promise.resolve();

@@ -48,7 +48,7 @@ export class PipelineRun {
     this.#inference = inference;
     this.#listener = listener;
     this.#sequence = program.startSequence;
-    const plans = planSources(program);
+    const plans = planSources(program, inference.pixels);
     this.#limiter = new RateLimiter(rateOf(program.pipeline.max_fps, plans.length));
     this.#sources = plans.map(
       (plan, id) => new SourceRunner(id, plan, (severity, type, payload) => this.#tell(severity, type, payload), open),
@@ -127,6 +127,7 @@ export class PipelineRun {
     this.#tell(SEVERITY.INFO, 'INFERENCE_THREAD_STARTED', {}, 'inference_pipeline');
     for (let batch = await collector.next(); batch !== undefined; batch = await collector.next()) {
       if (await this.#isAdmitted(batch)) await this.#process(batch);
+      this.#release(batch);
     }
     this.#tell(SEVERITY.INFO, 'INFERENCE_THREAD_FINISHED', {}, 'inference_pipeline');
     this.#inference.close();
@@ -185,6 +186,12 @@ export class PipelineRun {
       return this.#sinks.pictures.map((sink) => sink.show(each, results[index], isLive));
     });
     await Promise.all(showing);
+  }
+
+  /** Planes are only the servable's: what else looks at frames has copied them. */
+  #release(batch: readonly SourceFrame[]): void {
+    if (this.#inference.keepsFrames) return;
+    for (const { frame } of batch) if (frame.format === 'yuv420p') frame.release?.();
   }
 
   /** A pipeline that was held when its host was lost is held again. */

@@ -7,6 +7,7 @@ import type { StatusUpdate } from '../../pipelines/common/report.ts';
 import { JsonParameter } from '../../tensor/parameters.ts';
 import type { InferenceRequest } from '../../tensor/inference.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { toRgb } from '../../media/yuv.ts';
 import { annotated } from './annotate.ts';
 import type { FrameInference } from './frame-inference.ts';
 import { PipelineRun, type PipelineListener } from './pipeline-run.ts';
@@ -103,7 +104,8 @@ export class PipelineSession implements HostSession, PipelineListener {
     if (now - this.#lastFrameAtMs < FRAME_MS) return;
     this.#lastFrameAtMs = now;
     this.#isEncoding = true;
-    const picture = result === undefined ? each.frame : annotated(each.frame, result.predictions);
+    const frame = toRgb(each.frame);
+    const picture = result === undefined ? frame : annotated(frame, result.predictions);
     encodeJpeg(picture)
       .then((data) => {
         const jpeg: Tensor = { name: 'jpeg', datatype: 'UINT8', shape: [data.length], data };

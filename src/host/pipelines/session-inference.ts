@@ -20,6 +20,9 @@ const LEAST_PATIENCE_MS = 20;
  * [height, width, 3], RGB, at the frame's timestamp. The frame's memory is the tensor's.
  */
 export class SessionInference implements FrameInference {
+  readonly pixels = 'rgb24';
+  /** A graph may have them for as long as it likes. */
+  readonly keepsFrames = true;
   readonly #servable: HostServable;
   readonly #name: string;
   readonly #input: string;

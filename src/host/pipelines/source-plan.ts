@@ -32,7 +32,13 @@ const WHEN_FULL: Readonly<Record<Filling, BufferPolicy['whenFull']>> = {
   ADAPTIVE_DROP_LATEST: 'drop_newest',
 };
 
-export function planSources({ pipeline, sources = {}, startFrames }: PipelineProgram): SourcePlan[] {
+/** @param pixels that the servable is best given. Default `rgb24`. */
+export function planSources(
+  { pipeline, sources = {}, startFrames }: PipelineProgram,
+  pixels: 'rgb24' | 'yuv420p' = 'rgb24',
+): SourcePlan[] {
+  // Boxes are drawn into RGB.
+  const isDrawn = pipeline.sinks.some((sink) => 'target' in sink);
   return referencesOf(pipeline).map((reference, index) => {
     const { source_buffer_filling_strategy: filling, source_buffer_consumption_strategy: consumption } = pipeline;
     // Before it is connected, what its reference says; a video over HTTP may turn out to be a file.
@@ -51,7 +57,7 @@ export function planSources({ pipeline, sources = {}, startFrames }: PipelinePro
       reference,
       startFrame: startFrames[index] ?? 0,
       options: {
-        pixels: 'rgb24',
+        pixels: isDrawn ? 'rgb24' : pixels,
         isRealtime: pipeline.realtime,
         ...(isGiven && { buffer }),
         ...(adaptive !== undefined && { adaptive }),

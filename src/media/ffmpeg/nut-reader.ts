@@ -10,6 +10,8 @@ export interface NutReaderOptions {
   readonly onFrame: (frame: NutFrame) => void;
   /** A frame that is larger is a fault. */
   readonly maxFrameBytes: number;
+  /** Memory for a frame; what it holds is overwritten. Default: new memory. */
+  readonly allocate?: ((bytes: number) => Buffer) | undefined;
 }
 
 interface FrameCode {
@@ -163,7 +165,7 @@ export class NutReader {
     // What many frames begin with is left out of short ones.
     const elided = (size > LONG_PACKET ? undefined : this.#elisions[headerIdx]) ?? Buffer.alloc(0);
     this.#lastPts = pts;
-    const data = Buffer.allocUnsafeSlow(size);
+    const data = (this.#options.allocate ?? Buffer.allocUnsafeSlow)(size);
     const { num, den } = this.#timeBase;
     const frame = { data, filled: elided.copy(data), timestampUs: Math.round((pts * num * 1e6) / den) };
     if (frame.filled === size) this.#emit(frame);

@@ -7,6 +7,7 @@ const FOURCC: Readonly<Record<Picture['format'], Buffer>> = {
   rgba: Buffer.from('RGBA', 'latin1'),
   gray: Buffer.from('Y800', 'latin1'),
   jpeg: Buffer.from('MJPG', 'latin1'),
+  yuv420p: Buffer.from('I420', 'latin1'),
 };
 
 const MAX_DISTANCE = 65_536;

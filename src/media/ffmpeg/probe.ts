@@ -16,6 +16,8 @@ export interface Probed {
   readonly durationMs: number | undefined;
   /** Declared; undefined: not known. */
   readonly frames: number | undefined;
+  /** How its colours are to be understood, where it has YUV 4:2:0 of 8 bits in the limited range. */
+  readonly planes: 'bt601' | 'bt709' | undefined;
 }
 
 const STREAM = z.object({
@@ -26,6 +28,9 @@ const STREAM = z.object({
   r_frame_rate: z.string().optional(),
   nb_frames: z.string().optional(),
   duration: z.string().optional(),
+  pix_fmt: z.string().optional(),
+  color_range: z.string().optional(),
+  color_space: z.string().optional(),
   side_data_list: z.array(z.object({ rotation: z.number().optional() })).default([]),
 });
 
@@ -37,7 +42,7 @@ const OUTPUT = z.object({
 });
 
 const ENTRIES =
-  'stream=width,height,codec_name,avg_frame_rate,r_frame_rate,nb_frames,duration:stream_side_data=rotation:format=format_name,duration';
+  'stream=width,height,codec_name,avg_frame_rate,r_frame_rate,nb_frames,duration,pix_fmt,color_range,color_space:stream_side_data=rotation:format=format_name,duration';
 
 const MAX_OUTPUT = 1 << 20;
 
@@ -96,7 +101,15 @@ function probedOf(text: string, label: string): Probed {
     fps: rateOf(stream.avg_frame_rate) ?? rateOf(stream.r_frame_rate),
     durationMs: positive(Number(stream.duration ?? format.duration) * 1000),
     frames: positive(Number(stream.nb_frames)),
+    planes: planesOf(stream),
   };
+}
+
+function planesOf({ pix_fmt, color_range, color_space }: z.infer<typeof STREAM>): Probed['planes'] {
+  const isPlain = pix_fmt === 'yuv420p' && (color_range === undefined || color_range === 'tv');
+  if (!isPlain) return undefined;
+  if (color_space === 'bt709') return 'bt709';
+  return color_space === undefined || color_space === 'bt470bg' || color_space === 'smpte170m' ? 'bt601' : undefined;
 }
 
 /** "30000/1001" */

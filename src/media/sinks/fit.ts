@@ -4,7 +4,7 @@ import { CHANNELS, type Picture } from '../frame.ts';
 /**
  * `picture` in the size of `shape`, as large as fits, the rest black; the same where it has that size. A video has one size,
  * but a graph may answer with another. JPEGs stay as they are: ffmpeg scales them.
- * @throws MillraceError SINK_FAILED for another format
+ * @throws MillraceError SINK_FAILED for another format, and for planes of another size
  */
 export function fitted(picture: Picture, shape: Omit<Picture, 'data'>): Picture {
   const { format, width, height } = picture;
@@ -14,6 +14,7 @@ export function fitted(picture: Picture, shape: Omit<Picture, 'data'>): Picture 
   const scale = Math.min(shape.width / width, shape.height / height);
   const [innerWidth, innerHeight] = [Math.round(width * scale), Math.round(height * scale)];
   const [left, top] = [(shape.width - innerWidth) >> 1, (shape.height - innerHeight) >> 1];
+  if (format === 'yuv420p') throw new MillraceError('SINK_FAILED', 'planes of another size; a video has one size');
   const channels = CHANNELS[format];
   const data = new Uint8Array(shape.width * shape.height * channels);
   for (let y = 0; y < innerHeight; y++) {

@@ -8,7 +8,7 @@ export interface DecoderOptions {
   readonly input: readonly string[];
   /** Files: frames come at the pace of their times. */
   readonly isPaced: boolean;
-  readonly pixels: 'rgb24' | 'bgr24' | 'jpeg';
+  readonly pixels: 'rgb24' | 'bgr24' | 'jpeg' | 'yuv420p';
   /** ffmpeg's scale, 2 (best) to 31. */
   readonly jpegQuality: number;
   readonly width: number;
@@ -18,6 +18,8 @@ export interface DecoderOptions {
   readonly firstFrameMs: number;
   readonly stallMs: number;
   readonly onFrame: (frame: NutFrame) => void;
+  /** As {@link NutReaderOptions.allocate}. */
+  readonly allocate?: ((bytes: number) => Buffer) | undefined;
 }
 
 export interface DecoderEnd {
@@ -43,10 +45,11 @@ export class Decoder {
   /** @throws MillraceError FFMPEG_MISSING */
   constructor(options: DecoderOptions) {
     this.#options = options;
-    const { width, height, onFrame, stallMs } = options;
+    const { width, height, onFrame, stallMs, allocate } = options;
     this.#child = new MediaProcess({ program: 'ffmpeg', args: argumentsOf(options) });
     this.#reader = new NutReader({
       maxFrameBytes: width * height * 8 + (1 << 20),
+      allocate,
       onFrame: (frame) => {
         this.#watchFor(stallMs);
         onFrame(frame);
@@ -129,7 +132,8 @@ function argumentsOf(options: DecoderOptions): string[] {
     ...(pixels === 'jpeg'
       ? ['-c:v', 'mjpeg', '-q:v', String(jpegQuality), '-pix_fmt', 'yuvj420p']
       : ['-c:v', 'rawvideo', '-pix_fmt', pixels]),
-    ...['-f', 'nut', '-write_index', '0', '-flush_packets', '1', 'pipe:1'],
+    // A picture is written at once, not by way of a small buffer.
+    ...['-f', 'nut', '-write_index', '0', '-flush_packets', '1', '-avioflags', 'direct', 'pipe:1'],
   ];
 }
 

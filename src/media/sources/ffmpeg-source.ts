@@ -13,8 +13,11 @@ import { camerasThere, parseSourceAddress, type SourceAddress } from './source-a
 import type { SourceCounts, SourceEvent, SourceProperties, VideoSource } from './video-source.ts';
 
 export interface SourceOptions {
-  /** What frames hold; JPEGs are made by ffmpeg itself. Default `rgb24`. */
-  readonly pixels?: 'rgb24' | 'bgr24' | 'jpeg' | undefined;
+  /**
+   * What frames hold; JPEGs are made by ffmpeg itself. `yuv420p`: as the decoder has them, where it has them so, else `rgb24`.
+   * Default `rgb24`.
+   */
+  readonly pixels?: 'rgb24' | 'bgr24' | 'jpeg' | 'yuv420p' | undefined;
   /** Of ffmpeg's scale: 2 (best) to 31. Default 3. */
   readonly jpegQuality?: number | undefined;
   /** What frames are scaled to, with bars where the shape differs. Default: the video's own at its start. */
@@ -45,6 +48,8 @@ export interface SourceOptions {
 const LIVE_BUFFER: BufferPolicy = { capacity: 2, whenFull: 'drop_oldest', take: 'newest' };
 const FILE_BUFFER: BufferPolicy = { capacity: 4, whenFull: 'wait', take: 'next' };
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Memory of frames that nobody looks at any more, kept for later ones. */
+const SPARE_FRAMES = 4;
 
 /**
  * Opens a camera, file or stream (see {@link parseSourceAddress}) and starts to decode it.
@@ -86,6 +91,8 @@ class FfmpegSource implements VideoSource {
   readonly properties: SourceProperties;
   readonly #input: readonly string[];
   readonly #options: SourceOptions;
+  readonly #format: ReturnType<typeof formatOf>;
+  readonly #spare: Buffer[] = [];
   readonly #buffer: FrameBuffer;
   readonly #adaptive: AdaptiveDrop | undefined;
   readonly #policy: BufferPolicy;
@@ -107,8 +114,10 @@ class FfmpegSource implements VideoSource {
     const isFile = kind === 'file' || (kind === 'http' && probed.durationMs !== undefined);
     const { width, height } = options.size ?? probed;
     const isLive = !isFile || options.isRealtime === true;
-    this.properties = { ...probed, label, isLive, width, height };
+    const { codec, fps, durationMs, frames } = probed;
+    this.properties = { label, isLive, width, height, codec, fps, durationMs, frames };
     this.#options = options;
+    this.#format = formatOf(options.pixels ?? 'rgb24', width, height, probed.planes);
     this.#input = inputArguments(address, options.rtspTransport ?? 'tcp');
     this.#policy = options.buffer ?? (isLive ? LIVE_BUFFER : FILE_BUFFER);
     this.#buffer = new FrameBuffer(this.#policy, () => this.#decoder?.resume());
@@ -168,12 +177,12 @@ class FfmpegSource implements VideoSource {
   }
 
   async #decode(isPaced: boolean, defaultStallMs: number): Promise<DecoderEnd> {
-    const { pixels = 'rgb24', jpegQuality = 3, useHardware = true, connectTimeoutMs, stallTimeoutMs } = this.#options;
+    const { jpegQuality = 3, useHardware = true, connectTimeoutMs, stallTimeoutMs } = this.#options;
     const { width, height } = this.properties;
     const decoder = new Decoder({
       input: this.#input,
       isPaced,
-      pixels,
+      pixels: this.#format.format,
       jpegQuality,
       width,
       height,
@@ -181,6 +190,7 @@ class FfmpegSource implements VideoSource {
       firstFrameMs: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       stallMs: stallTimeoutMs ?? defaultStallMs,
       onFrame: (frame) => this.#take(frame),
+      allocate: (bytes) => this.#memory(bytes),
     });
     this.#decoder = decoder;
     try {
@@ -194,7 +204,7 @@ class FfmpegSource implements VideoSource {
   #take({ data, timestampUs }: NutFrame): void {
     const now = performance.now();
     const { width, height, isLive } = this.properties;
-    const { pixels = 'rgb24', onEvent } = this.#options;
+    const { onEvent } = this.#options;
     if (this.#firstFrameAtMs === undefined) {
       this.#firstFrameAtMs = now;
       if (isLive) this.#offsetUs = -timestampUs;
@@ -215,10 +225,18 @@ class FfmpegSource implements VideoSource {
       capturedAtMs: now,
       width,
       height,
-      format: pixels,
+      ...this.#format,
       data,
+      release: () => {
+        if (this.#spare.length < SPARE_FRAMES && !this.#spare.includes(data)) this.#spare.push(data);
+      },
     });
     if (this.#policy.whenFull === 'wait' && this.#buffer.isFull) this.#decoder?.pause();
+  }
+
+  #memory(bytes: number): Buffer {
+    const spare = this.#spare.pop();
+    return spare?.length === bytes ? spare : Buffer.allocUnsafeSlow(bytes);
   }
 
   #fault({ exit, stalledMs, fault }: DecoderEnd): MillraceError {
@@ -229,6 +247,17 @@ class FfmpegSource implements VideoSource {
     if (exit.signal !== null) return fail('killed', `the decoder was ${exitText(exit)}`);
     return fail(causeOf(exit, 'lost'), exit.stderr === '' ? 'the stream ended' : exitText(exit));
   }
+}
+
+function formatOf(
+  pixels: NonNullable<SourceOptions['pixels']>,
+  width: number,
+  height: number,
+  planes: Probed['planes'],
+): { readonly format: NonNullable<SourceOptions['pixels']>; readonly isBt709?: boolean } {
+  if (pixels !== 'yuv420p') return { format: pixels };
+  const hasPlanes = planes !== undefined && width % 2 === 0 && height % 2 === 0;
+  return hasPlanes ? { format: 'yuv420p', isBt709: planes === 'bt709' } : { format: 'rgb24' };
 }
 
 /** ffmpeg's exit code is 0 for a file whose damaged parts were left out, too. */

@@ -9,7 +9,7 @@ import { suppress, thresholdsOf, toPrediction } from '../boxes.ts';
 import type { FrameInference } from '../frame-inference.ts';
 import type { SourceFrame } from '../source-runner.ts';
 import { decodeBoxes, familyOf, isNmsFree, type Matrix } from './decode.ts';
-import { Preprocessor, undo, type Placement } from './preprocess.ts';
+import { Preprocessor, takesPlanes, undo, type Placement } from './preprocess.ts';
 
 /** Of a model whose input does not say, and whose preprocessing does not either. */
 const SIDE = 640;
@@ -18,6 +18,8 @@ const MULTIPLE = 32;
 
 /** A detection model with what goes before and after it, as Roboflow's (sheet §5). */
 export class DetectorInference implements FrameInference {
+  readonly pixels: 'rgb24' | 'yuv420p';
+  readonly keepsFrames = false;
   readonly #session: ModelSession;
   readonly #input: TensorSpec;
   readonly #family: DetectorFamily;
@@ -40,6 +42,7 @@ export class DetectorInference implements FrameInference {
     this.#input = imageInput(session);
     this.#family = detector?.family ?? familyOf(session.outputs, session.name);
     this.#preprocessing = detector?.preprocessing ?? { resize: 'Fit (grey edges) in' };
+    this.pixels = takesPlanes(this.#preprocessing) ? 'yuv420p' : 'rgb24';
     this.#classNames = classNames;
     this.#configuration = pipeline.model_configuration;
     const [batch = -1, , height = -1, width = -1] = this.#input.shape;

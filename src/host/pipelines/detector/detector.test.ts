@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { decodeBoxes, familyOf, type Matrix } from './decode.ts';
-import { equalize, grey, Scaler, stretchContrast, type Rgb } from './pixels.ts';
+import type { Picture } from '../../../media/frame.ts';
+import { toRgb } from '../../../media/yuv.ts';
+import { equalize, grey, stretchContrast, type Rgb } from './pixels.ts';
+import { Scaler, YuvScaler } from './scaler.ts';
 import { Preprocessor, undo } from './preprocess.ts';
 
 const matrix = (rows: number[][]): Matrix => ({
@@ -66,10 +69,10 @@ test('the shapes of outputs tell the family, or what was expected', () => {
   expect(() => familyOf(spec([1, 1000]), 'm')).toThrow('o0 [1,1000] found');
 });
 
-const picture = (width: number, height: number, at: (x: number, y: number) => number): Rgb => {
+const picture = (width: number, height: number, at: (x: number, y: number) => number): Rgb & { format: 'rgb24' } => {
   const data = new Uint8Array(width * height * 3);
   for (let i = 0; i < width * height; i++) data.fill(at(i % width, Math.floor(i / width)), i * 3, i * 3 + 3);
-  return { width, height, data };
+  return { width, height, format: 'rgb24', data };
 };
 
 test('fit: truncated size, centred, the odd pixel at the right and the bottom, the edges in their colour', () => {
@@ -110,4 +113,47 @@ test('grey, contrast stretching and histogram equalisation', () => {
   const equal = equalize(ramp).data;
   expect(equal[0]).toBeLessThan(5);
   expect(equal[300]).toBe(255);
+});
+
+/** Colours that change slowly, so that nothing is cut off at 0 or 255. */
+const planes = (width: number, height: number): Picture => {
+  const half = (width * height) / 4;
+  const data = new Uint8Array(half * 6);
+  for (let i = 0; i < half * 4; i++) data[i] = 126 + Math.round(30 * Math.sin((i % width) / 9 + i / width / 7));
+  for (let i = 0; i < half; i++) {
+    data[half * 4 + i] = 124 + Math.round(12 * Math.sin(i / 40));
+    data[half * 5 + i] = 130 + Math.round(12 * Math.cos(i / 90));
+  }
+  return { width, height, format: 'yuv420p', data };
+};
+
+test.each([
+  ['down, cubic', 64, 64, true],
+  ['down, linear', 40, 30, false],
+  ['up, cubic', 200, 140, true],
+] as const)('planes scaled %s are what RGB would be', (_name, width, height, isCubic) => {
+  const frame = planes(120, 80);
+  const source = { width: 120, height: 80 };
+  const fromPlanes = new YuvScaler(source, { width, height }, isCubic).apply(frame).data;
+  const fromRgb = new Scaler(source, { width, height }, isCubic).apply(toRgb(frame)).data;
+  expect(fromPlanes.length).toBe(width * height * 3);
+  // Each way rounds to bytes once more than the other.
+  expect(Math.max(...fromPlanes.map((value, i) => Math.abs(value - fromRgb[i]!)))).toBeLessThanOrEqual(1);
+});
+
+test.each([
+  ['as they are', {}],
+  ['in grey', { grayscale: true }],
+  ['cropped', { staticCrop: { x_min: 25, y_min: 0, x_max: 75, y_max: 100 } }],
+] as const)('a model is given the same of planes as of RGB: %s', (_name, more) => {
+  const frame = planes(120, 80);
+  const given = [frame, toRgb(frame)].map((each) => {
+    const values = new Float32Array(3 * 64 * 64);
+    const placement = new Preprocessor({ resize: 'Fit (grey edges) in', ...more }, 64, 64).apply(each, values, 64, 64);
+    return { values, placement };
+  });
+  const [fromPlanes, fromRgb] = given as [(typeof given)[0], (typeof given)[0]];
+  expect(fromPlanes.placement).toEqual(fromRgb.placement);
+  const differences = fromPlanes.values.map((value, i) => Math.abs(value - fromRgb.values[i]!));
+  expect(Math.max(...differences)).toBeLessThanOrEqual(1.01 / 255);
 });

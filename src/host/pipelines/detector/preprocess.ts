@@ -1,7 +1,10 @@
+import type { Picture } from '../../../media/frame.ts';
+import { toRgb } from '../../../media/yuv.ts';
 import type { Preprocessing } from '../../../pipelines/common/detector-info.ts';
 import type { Box } from '../boxes.ts';
 import { roundHalfEven } from '../boxes.ts';
-import { cut, equalize, grey, Scaler, stretchContrast, type Rgb } from './pixels.ts';
+import { cut, equalize, grey, stretchContrast, type Rgb } from './pixels.ts';
+import { Scaler, YuvScaler, type Size } from './scaler.ts';
 
 /** Where a frame's pixels lie in a model's input. */
 export interface Placement {
@@ -34,6 +37,7 @@ export class Preprocessor {
   readonly #width: number;
   readonly #height: number;
   #scaler: Scaler | undefined;
+  #yuvScaler: YuvScaler | undefined;
 
   /** @param width of the picture in the model's input; what is beyond is left as it is */
   constructor(options: Preprocessing, width: number, height: number) {
@@ -43,37 +47,64 @@ export class Preprocessor {
   }
 
   /**
+   * @param frame RGB, or planes where `takesPlanes`
    * @param values [3, inputHeight, inputWidth], zeros; written in place
    * @returns how the frame lies in it
    */
-  apply(frame: Rgb, values: Float32Array, inputWidth: number, inputHeight: number): Placement {
+  apply(frame: Picture, values: Float32Array, inputWidth: number, inputHeight: number): Placement {
     const { staticCrop, contrast, grayscale, resize } = this.#options;
     const [left, top, right, bottom] = cropOf(frame, staticCrop);
-    let picture = cut(frame, left, top, right, bottom);
-    if (contrast === 'Contrast Stretching') picture = stretchContrast(picture);
-    if (contrast === 'Histogram Equalization') picture = equalize(picture);
-    if (grayscale === true) picture = grey(picture);
-    const placed = fit(picture, this.#width, this.#height, resize);
-    const scaled = this.#scale(picture, placed);
+    const size = { width: right - left, height: bottom - top };
+    const placed = fit(size, this.#width, this.#height, resize);
+    let scaled: Rgb;
+    if (frame.format === 'yuv420p' && takesPlanes(this.#options) && !isSame(size, placed)) {
+      scaled = this.#scalePlanes(frame, placed);
+    } else {
+      let picture = cut(toRgb(frame), left, top, right, bottom);
+      if (contrast === 'Contrast Stretching') picture = stretchContrast(picture);
+      if (contrast === 'Histogram Equalization') picture = equalize(picture);
+      if (grayscale === true) picture = grey(picture);
+      scaled = this.#scale(picture, placed);
+    }
     const pad = PAD[resize];
     if (pad !== undefined) fillPlanes(values, inputWidth, inputHeight, this.#width, this.#height, pad / 255);
     toPlanes(scaled, values, inputWidth, inputHeight, placed.x, placed.y);
     const { scaleX, scaleY, padX, padY } = placed;
-    return { left, top, width: picture.width, height: picture.height, scaleX, scaleY, padX, padY };
+    return { left, top, ...size, scaleX, scaleY, padX, padY };
   }
 
-  #scale(picture: Rgb, { width, height }: { readonly width: number; readonly height: number }): Rgb {
-    const { source } = this.#scaler ?? {};
-    if (source?.width !== picture.width || source.height !== picture.height) {
-      const isCubic = this.#options.resize === 'Stretch to';
-      this.#scaler = new Scaler({ width: picture.width, height: picture.height }, { width, height }, isCubic);
+  #scale(picture: Rgb, { width, height }: Size): Rgb {
+    if (this.#scaler === undefined || !isSame(this.#scaler.source, picture)) {
+      const source = { width: picture.width, height: picture.height };
+      this.#scaler = new Scaler(source, { width, height }, this.#isCubic);
     }
-    return (this.#scaler as Scaler).apply(picture);
+    return this.#scaler.apply(picture);
+  }
+
+  #scalePlanes(frame: Picture, { width, height }: Size): Rgb {
+    if (this.#yuvScaler === undefined || !isSame(this.#yuvScaler.source, frame)) {
+      const source = { width: frame.width, height: frame.height };
+      this.#yuvScaler = new YuvScaler(source, { width, height }, this.#isCubic);
+    }
+    return this.#yuvScaler.apply(frame);
+  }
+
+  get #isCubic(): boolean {
+    return this.#options.resize === 'Stretch to';
   }
 }
 
+/** Whether frames are best given as the decoder's planes: nothing but scaling is done to them. */
+export function takesPlanes({ staticCrop, contrast, grayscale }: Preprocessing): boolean {
+  return staticCrop === undefined && contrast === undefined && grayscale !== true;
+}
+
+function isSame(one: Size, other: Size): boolean {
+  return one.width === other.width && one.height === other.height;
+}
+
 /** Percent, truncated to whole pixels; at least one. */
-function cropOf({ width, height }: Rgb, crop: Preprocessing['staticCrop']): [number, number, number, number] {
+function cropOf({ width, height }: Size, crop: Preprocessing['staticCrop']): [number, number, number, number] {
   if (crop === undefined) return [0, 0, width, height];
   const at = (percent: number, side: number): number => Math.min(Math.max(Math.trunc((percent / 100) * side), 0), side);
   const [left, top] = [Math.min(at(crop.x_min, width), width - 1), Math.min(at(crop.y_min, height), height - 1)];
@@ -93,7 +124,7 @@ interface Placed {
   readonly padY: number;
 }
 
-function fit({ width, height }: Rgb, toWidth: number, toHeight: number, resize: Preprocessing['resize']): Placed {
+function fit({ width, height }: Size, toWidth: number, toHeight: number, resize: Preprocessing['resize']): Placed {
   if (resize === 'Stretch to') {
     const [scaleX, scaleY] = [toWidth / width, toHeight / height];
     return { width: toWidth, height: toHeight, x: 0, y: 0, scaleX, scaleY, padX: 0, padY: 0 };
