@@ -11,8 +11,7 @@ import {
 import { loadTritonRepository } from '../serving/layouts/triton/triton-repository.ts';
 import { streamManagerSettings } from './stream-manager-environment.ts';
 import { withVideoSourceVariables } from './video-source-environment.ts';
-import type { Overrides } from '../serving/load-override.ts';
-import type { LoadedServables } from '../serving/servable-spec.ts';
+import type { LoadedServables, Overrides } from '../serving/servable-spec.ts';
 
 /** The graphs that come with Millrace; the same path from src/ and from dist/. */
 const SHIPPED_CONFIG = fileURLToPath(new URL('../../graphs/config.json', import.meta.url));

@@ -3,8 +3,7 @@ import type { PipelinesSection } from '../app/open-pipelines.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ResolvedSettings } from '../config/resolve.ts';
 import type { Settings } from '../config/settings.ts';
-import type { Overrides } from '../serving/load-override.ts';
-import type { LoadedServables } from '../serving/servable-spec.ts';
+import type { LoadedServables, Overrides } from '../serving/servable-spec.ts';
 
 /** `startServer` of `app/`, of which the commands know only this. */
 export type StartServer = (options: {

@@ -12,8 +12,9 @@ import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import type { ServableDescription } from '../ipc/description.ts';
 import { checkBatch } from '../runtime/check-batch.ts';
 import { checkInputs } from '../runtime/check-inputs.ts';
+import type { ModelSession, RunCaller } from '../runtime/model-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import {
   createProgram,
   createRun,
@@ -25,6 +26,7 @@ import {
 import type { EnsembleLoad } from './host-spec.ts';
 import { Lease } from './lease.ts';
 import { ModelStream } from './model-servable.ts';
+import { callerOf } from './run-caller.ts';
 import { checkRequestedOutputs, selectOutputs } from './requested-outputs.ts';
 import type { HostServable } from './servable.ts';
 
@@ -37,15 +39,27 @@ export function loadEnsemble(spec: EnsembleLoad, takeModels: TakeModels): HostSe
   try {
     for (const { name, version } of spec.models) {
       try {
-        models.session(name, version);
+        refuseDecoupled(spec.name, models.session(name, version));
       } catch (error) {
-        throw missingModel(spec.name, name, version, error);
+        throw error instanceof MillraceError && error.reason === 'NOT_SUPPORTED'
+          ? error
+          : missingModel(spec.name, name, version, error);
       }
     }
   } finally {
     release();
   }
   return new EnsembleServable(spec, takeModels);
+}
+
+/** One run of the graph gives one response. */
+function refuseDecoupled(ensemble: string, { name, step }: ModelSession): void {
+  if (step?.decoupled !== true) return;
+  throw new MillraceError(
+    'NOT_SUPPORTED',
+    `ensemble '${ensemble}': step '${name}' is a ${step.kind} that may give any number of responses, one that answers each request once expected; write the whole as a graph`,
+    { details: { servable: ensemble, model: name } },
+  );
 }
 
 /** Triton's texts, as seen on a live one. */
@@ -94,10 +108,25 @@ class EnsembleServable implements HostServable {
     return this.#program.shared.retire();
   }
 
+  /** What the request says beside its tensors goes with it to every step. */
+  #programFor(request: InferenceRequest, cancellation: Cancellation): GraphProgram {
+    const { parameters, headers } = request;
+    const { requestId, priority, timeoutUs } = callerOf(request, cancellation);
+    const caller: RunCaller = { requestId, priority, timeoutUs, parameters, headers };
+    const takeModels: TakeModels = () => {
+      const { models, release } = this.#program.takeModels();
+      return { models: { session: (...of) => new StepSession(models.session(...of), caller) }, release };
+    };
+    return { ...this.#program, takeModels };
+  }
+
   /** One run of the graph, on one packet for each of its inputs. */
   async #run(request: InferenceRequest, cancellation: Cancellation): Promise<Tensor[]> {
     const { name, streams, signature } = this.#spec;
-    const { run, release } = createRun(this.#program, { first: undefined, at: () => undefined });
+    const { run, release } = createRun(this.#programFor(request, cancellation), {
+      first: undefined,
+      at: () => undefined,
+    });
     const results = new Map<string, Tensor>();
     for (const output of signature.outputs) {
       run.observe(streams[output.name] ?? '', ({ value }) => results.set(output.name, value as Tensor));
@@ -119,6 +148,38 @@ class EnsembleServable implements HostServable {
       const result = results.get(output.name);
       return result === undefined ? [] : [{ ...result, name: output.name }];
     });
+  }
+}
+
+/** A model as one request to an ensemble runs it. */
+class StepSession implements ModelSession {
+  readonly name: string;
+  readonly version: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly provider: string;
+  readonly step: ModelSession['step'];
+  readonly #session: ModelSession;
+  readonly #caller: RunCaller;
+
+  constructor(session: ModelSession, caller: RunCaller) {
+    this.name = session.name;
+    this.version = session.version;
+    this.inputs = session.inputs;
+    this.outputs = session.outputs;
+    this.provider = session.provider;
+    this.step = session.step;
+    this.#session = session;
+    this.#caller = caller;
+  }
+
+  run(inputs: readonly Tensor[], isWanted?: () => boolean, caller?: RunCaller): Promise<Tensor[]> {
+    return this.#session.run(inputs, isWanted, { ...this.#caller, ...caller });
+  }
+
+  /** The session is the host's. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
   }
 }
 

@@ -71,12 +71,20 @@ export interface ModelBatching extends BatchingOptions {
   readonly maxBatchSize?: number | undefined;
 }
 
-/** A model that another host loads, for graphs to run from here. */
+/** A model that another host loads, for graphs to run from here; or a graph or runtime that ensembles run. */
 export interface RemoteModelLoad extends Load {
   readonly kind: 'remote';
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   readonly provider?: string | undefined;
+  /** It is no model, but may be the step of an ensemble. */
+  readonly step?: StepTraits | undefined;
+}
+
+export interface StepTraits {
+  readonly kind: 'graph' | 'runtime';
+  /** Zero or many responses to a request. */
+  readonly decoupled: boolean;
 }
 
 export interface ModelSignature {

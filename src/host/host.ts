@@ -50,6 +50,8 @@ export class Host implements HostHandler {
   readonly #loaded = new Map<number, Lease<HostServable>>();
   /** The generations of each model, the newest last, for graphs: by name and version. */
   readonly #models = new Map<string, readonly Lease<HostServable>[]>();
+  /** The same of graphs and runtimes, wherever they are, for the steps of ensembles. */
+  readonly #steps = new Map<string, readonly Lease<HostServable>[]>();
   /** Servables that were retired and have not closed yet. */
   readonly #closing = new Set<Promise<void>>();
   /** Loads begin one after another: models before the graphs that name them. */
@@ -96,10 +98,12 @@ export class Host implements HostHandler {
     void this.#loading.then(() => {
       const lease = this.#loaded.get(loadId);
       this.#loaded.delete(loadId);
-      for (const [key, generations] of this.#models) {
-        const left = generations.filter((generation) => generation !== lease);
-        if (left.length > 0) this.#models.set(key, left);
-        else this.#models.delete(key);
+      for (const table of [this.#models, this.#steps]) {
+        for (const [key, generations] of table) {
+          const left = generations.filter((generation) => generation !== lease);
+          if (left.length > 0) table.set(key, left);
+          else table.delete(key);
+        }
       }
       if (lease !== undefined) this.#retire(lease);
     });
@@ -139,6 +143,7 @@ export class Host implements HostHandler {
     for (const lease of this.#loaded.values()) this.#retire(lease);
     this.#loaded.clear();
     this.#models.clear();
+    this.#steps.clear();
     await Promise.all(this.#closing);
   }
 
@@ -168,8 +173,10 @@ export class Host implements HostHandler {
     });
     this.#loaded.set(loadId, lease);
     const key = `${spec.name}/${spec.version}`;
-    if (spec.kind === 'model' || spec.kind === 'remote')
-      this.#models.set(key, [...(this.#models.get(key) ?? []), lease]);
+    if (spec.kind === 'model' || spec.kind === 'remote') {
+      const table = spec.kind === 'remote' && spec.step !== undefined ? this.#steps : this.#models;
+      table.set(key, [...(table.get(key) ?? []), lease]);
+    }
     return servable.description;
   }
 
@@ -184,7 +191,7 @@ export class Host implements HostHandler {
       case 'remote':
         return Promise.resolve(new ModelServable(new RemoteModelSession(loadId, spec, this.#front)));
       case 'ensemble':
-        return Promise.resolve(loadEnsemble(spec, () => this.#modelService()));
+        return Promise.resolve(loadEnsemble(spec, () => this.#modelService(true)));
     }
   }
 
@@ -226,13 +233,16 @@ export class Host implements HostHandler {
     return loadGraph(spec, () => this.#modelService(), this.#logger, meter);
   }
 
-  /** The models that one graph run takes; `release` gives them back. */
-  #modelService(): { models: ModelService; release: () => void } {
+  /**
+   * The models that one graph run takes; `release` gives them back.
+   * @param withSteps graphs and runtimes, too
+   */
+  #modelService(withSteps = false): { models: ModelService; release: () => void } {
     const held: Lease<HostServable>[] = [];
     return {
       models: {
         session: (name, version) => {
-          const lease = this.#findModel(name, version);
+          const lease = this.#findModel(name, version, withSteps);
           lease.acquire();
           held.push(lease);
           return lease.resource instanceof ModelServable ? lease.resource.session : unreachable(name);
@@ -245,14 +255,12 @@ export class Host implements HostHandler {
   }
 
   /** @param version "" and "0" ask for the highest */
-  #findModel(name: string, version: string): Lease<HostServable> {
-    if (version !== '' && version !== '0') {
-      const lease = this.#models.get(`${name}/${version}`)?.at(-1);
-      if (lease !== undefined) return lease;
-    } else {
-      const versions = [...this.#models.keys()].filter((key) => key.slice(0, key.lastIndexOf('/')) === name);
-      const highest = versions.toSorted((a, b) => versionOf(a) - versionOf(b)).at(-1);
-      const lease = highest === undefined ? undefined : this.#models.get(highest)?.at(-1);
+  #findModel(name: string, version: string, withSteps: boolean): Lease<HostServable> {
+    for (const table of withSteps ? [this.#models, this.#steps] : [this.#models]) {
+      const keys = [...table.keys()].filter((key) => key.slice(0, key.lastIndexOf('/')) === name);
+      const isAny = version === '' || version === '0';
+      const key = isAny ? keys.toSorted((a, b) => versionOf(a) - versionOf(b)).at(-1) : `${name}/${version}`;
+      const lease = key === undefined ? undefined : table.get(key)?.at(-1);
       if (lease !== undefined) return lease;
     }
     throw new MillraceError(

@@ -4,7 +4,7 @@ import type { ModelSession, RunCaller } from '../runtime/model-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { Parameters } from '../tensor/parameters.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
-import type { RemoteModelLoad } from './host-spec.ts';
+import type { RemoteModelLoad, StepTraits } from './host-spec.ts';
 
 /** The way to a model of another host, through the front. */
 export interface RemoteModels {
@@ -13,23 +13,29 @@ export interface RemoteModels {
   released(loadId: number): void;
 }
 
-/** A model that another host has loaded: its runs go there and back through the front. */
+/** A model, or the step of an ensemble, that another host has loaded: its runs go there and back through the front. */
 export class RemoteModelSession implements ModelSession {
   readonly name: string;
   readonly version: string;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   readonly provider: string;
+  readonly step: StepTraits | undefined;
   readonly #loadId: number;
   readonly #models: RemoteModels;
 
-  constructor(loadId: number, { name, version, inputs, outputs, provider }: RemoteModelLoad, models: RemoteModels) {
+  constructor(
+    loadId: number,
+    { name, version, inputs, outputs, provider, step }: RemoteModelLoad,
+    models: RemoteModels,
+  ) {
     this.#loadId = loadId;
     this.name = name;
     this.version = version;
     this.inputs = inputs;
     this.outputs = outputs;
     this.provider = provider ?? '';
+    this.step = step;
     this.#models = models;
   }
 
@@ -47,7 +53,8 @@ export class RemoteModelSession implements ModelSession {
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       const { name: servable, version } = this;
-      const request = { servable, version, id: caller.requestId ?? '', parameters: parametersOf(caller), inputs };
+      const said = this.step === undefined ? { parameters: parametersOf(caller) } : wholeOf(caller);
+      const request = { servable, version, id: caller.requestId ?? '', inputs, ...said };
       const response = await this.#models.infer(this.#loadId, { ...request, outputs: [] }, cancellation);
       return [...response.outputs];
     } finally {
@@ -67,4 +74,8 @@ function parametersOf({ priority, timeoutUs }: RunCaller): Parameters | undefine
     ...(priority === undefined ? {} : { priority: BigInt(priority) }),
     ...(timeoutUs === undefined ? {} : { timeout: BigInt(timeoutUs) }),
   };
+}
+
+function wholeOf({ parameters, headers }: RunCaller): Pick<InferenceRequest, 'parameters' | 'headers'> {
+  return { ...(parameters === undefined ? {} : { parameters }), ...(headers === undefined ? {} : { headers }) };
 }

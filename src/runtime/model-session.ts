@@ -1,5 +1,7 @@
 import type { Logger } from '../base/logger.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
+import type { Headers } from '../tensor/inference.ts';
+import type { Parameters } from '../tensor/parameters.ts';
 import type { SequenceStep } from '../tensor/sequence.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 
@@ -12,6 +14,8 @@ export interface ModelSession extends AsyncDisposable {
   readonly outputs: readonly TensorSpec[];
   /** The execution provider that it got, e.g. "cpu". */
   readonly provider: string;
+  /** Set: it is a graph or a user's code, which looks at its inputs itself; its tensors may not be known. */
+  readonly step?: { readonly kind: 'graph' | 'runtime'; readonly decoupled: boolean } | undefined;
   /**
    * Runs the model once. The caller has checked the inputs with `checkInputs`; they may come in any order.
    * @param isWanted asked right before the run starts, since it cannot be stopped; absent: it is wanted
@@ -36,6 +40,9 @@ export interface RunCaller {
   readonly signal?: (() => AbortSignal) | undefined;
   /** Inferences that the run is: the rows of a batch. @default 1 */
   readonly inferences?: number | undefined;
+  /** All that the request said, for users' code. */
+  readonly parameters?: Parameters | undefined;
+  readonly headers?: Headers | undefined;
   /** Of a model whose requests belong to sequences. */
   readonly sequence?: SequenceStep | undefined;
 }

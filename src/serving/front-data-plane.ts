@@ -89,6 +89,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
           for (const text of this.ownRoutes.doubles(entry.name, description))
             logger.warn({ servable: entry.name }, text);
         },
+        onStep: (entry, ns) => this.#telemetry.of(entry).ranWhole(ns),
         onMetrics: (entry, host, updates) => this.#runtimeMetrics.apply(entry, host, updates),
         onSequences: (entry, change) => {
           this.#telemetry.of(entry).sequencesChanged(change);

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MillraceError } from '../base/errors.ts';
+import type { ModelOverride, Overrides } from './servable-spec.ts';
 
 /** What a load request gives in the place of a model's files (Triton's `config` and `file:` parameters, KServe sheet §3.4). */
 export interface LoadOverride {
@@ -10,16 +11,6 @@ export interface LoadOverride {
   /** Contents by their path in the model's folder, as `1/model.onnx`. Empty: the model's own files stay. */
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
-
-/** The same as the layout of a repository reads it. */
-export interface ModelOverride {
-  readonly config: string;
-  /** Stands in for the model's folder; undefined: that stays. */
-  readonly folder: string | undefined;
-}
-
-/** By the name of the model. */
-export type Overrides = ReadonlyMap<string, ModelOverride>;
 
 /** Files of one load. */
 const MAX_FILES = 1000;

@@ -5,6 +5,8 @@ import type { Deployment } from './deployment.ts';
 import type { HostSlot } from './host-pool.ts';
 
 interface Mirrored {
+  /** How the hosts know it. */
+  readonly id: number;
   readonly deployment: Deployment;
   /** Hosts whose graphs may use it from afar. */
   readonly users: Set<HostSlot>;
@@ -14,22 +16,32 @@ interface Mirrored {
 
 /**
  * Models that not every host loads, as the other hosts know them: by name, tensors and number. A graph there runs such a
- * model through the front, on a host that has it. A generation stays loaded until the last of those graphs has let go of it.
+ * model through the front, on a host that has it. Graphs and runtimes that are steps of ensembles are known so to all hosts. A
+ * generation stays loaded until the last of those graphs has let go of it.
  */
 export class ModelMirrors {
   readonly #hosts: () => readonly HostSlot[];
   readonly #mirrored = new Map<number, Mirrored>();
 
-  /** @param hosts all that run graphs */
-  constructor(hosts: () => readonly HostSlot[]) {
+  readonly #onStep: (loadId: number, ns: number) => void;
+
+  /**
+   * @param hosts all that run graphs
+   * @param onStep a graph or runtime, by its load, has answered a step of an ensemble
+   */
+  constructor(hosts: () => readonly HostSlot[], onStep: (loadId: number, ns: number) => void) {
     this.#hosts = hosts;
+    this.#onStep = onStep;
   }
 
-  /** Tells the hosts that do not load it, and those to come. It was loaded, so that there is something to tell. */
-  add(deployment: Deployment): void {
-    if (this.#mirrored.has(deployment.loadId)) return;
-    const mirrored: Mirrored = { deployment, users: new Set(), onUnused: undefined };
-    this.#mirrored.set(deployment.loadId, mirrored);
+  /**
+   * Tells the hosts that do not load it, and those to come. It was loaded, so that there is something to tell.
+   * @param newId of what a host may have itself beside: another number
+   */
+  add(deployment: Deployment, newId: () => number = () => deployment.loadId): void {
+    if (this.#of(deployment) !== undefined) return;
+    const mirrored: Mirrored = { id: newId(), deployment, users: new Set(), onUnused: undefined };
+    this.#mirrored.set(mirrored.id, mirrored);
     for (const slot of this.#hosts()) if (slot.client !== undefined) this.#tell(mirrored, slot, slot.client);
   }
 
@@ -39,12 +51,12 @@ export class ModelMirrors {
   }
 
   onDown(slot: HostSlot): void {
-    for (const loadId of [...this.#mirrored.keys()]) this.released(slot, loadId);
+    for (const id of [...this.#mirrored.keys()]) this.released(slot, id);
   }
 
   /** The host has no use for it any more. */
-  released(slot: HostSlot, loadId: number): void {
-    const mirrored = this.#mirrored.get(loadId);
+  released(slot: HostSlot, id: number): void {
+    const mirrored = this.#mirrored.get(id);
     if (mirrored === undefined) return;
     mirrored.users.delete(slot);
     this.#forgetIfUnused(mirrored);
@@ -54,10 +66,10 @@ export class ModelMirrors {
    * No graph is to begin to use it.
    * @returns settles when none does any more; undefined: none ever did
    */
-  retire({ loadId }: Deployment): Promise<void> | undefined {
-    const mirrored = this.#mirrored.get(loadId);
+  retire(deployment: Deployment): Promise<void> | undefined {
+    const mirrored = this.#of(deployment);
     if (mirrored === undefined) return undefined;
-    for (const slot of mirrored.users) slot.client?.unload(loadId);
+    for (const slot of mirrored.users) slot.client?.unload(mirrored.id);
     return new Promise((resolve) => {
       mirrored.onUnused = resolve;
       this.#forgetIfUnused(mirrored);
@@ -65,8 +77,8 @@ export class ModelMirrors {
   }
 
   /** Runs a model for a graph of another host. @throws MillraceError SERVABLE_NOT_READY, or what the model's host says */
-  readonly infer: Infer = async (loadId, request, cancellation) => {
-    const deployment = this.#mirrored.get(loadId)?.deployment;
+  readonly infer: Infer = async (id, request, cancellation) => {
+    const deployment = this.#mirrored.get(id)?.deployment;
     const host = deployment?.pickForCall();
     if (deployment === undefined || host === undefined) {
       const why = deployment?.reason ?? 'it was unloaded';
@@ -78,25 +90,37 @@ export class ModelMirrors {
     }
     const queued = host.unaryCount + 1;
     const startedAt = performance.now();
-    const response = await host.infer(loadId, request, cancellation);
-    deployment.answered(performance.now() - startedAt, queued);
+    const isModel = deployment.spec.kind === 'model';
+    const response = await (isModel
+      ? host.infer(id, request, cancellation)
+      : deployment.infer(host, request, cancellation));
+    const tookMs = performance.now() - startedAt;
+    deployment.answered(tookMs, queued);
+    if (!isModel) this.#onStep(deployment.loadId, Math.round(tookMs * 1e6));
     return response;
   };
 
-  #tell({ deployment, users, onUnused }: Mirrored, slot: HostSlot, client: HostClient): void {
-    const { spec, loadId, slots, description } = deployment;
-    if (onUnused !== undefined || slot.language !== 'javascript' || slots.includes(slot)) return;
-    if (description === undefined) return;
-    const { inputs, outputs, provider } = description;
-    users.add(slot);
-    const mirror = { kind: 'remote', name: spec.name, version: spec.version, inputs, outputs, provider };
-    // It can only fail with its host, which is heard of by `onDown`.
-    client.loadServable(loadId, mirror).catch(() => {});
+  #of(deployment: Deployment): Mirrored | undefined {
+    for (const mirrored of this.#mirrored.values()) if (mirrored.deployment === deployment) return mirrored;
+    return undefined;
   }
 
-  #forgetIfUnused({ deployment, users, onUnused }: Mirrored): void {
+  #tell({ id, deployment, users, onUnused }: Mirrored, slot: HostSlot, client: HostClient): void {
+    const { spec, slots, description } = deployment;
+    const isStep = spec.kind !== 'model';
+    if (onUnused !== undefined || slot.language !== 'javascript' || (!isStep && slots.includes(slot))) return;
+    if (description === undefined) return;
+    const { inputs, outputs, provider, decoupled } = description;
+    users.add(slot);
+    const step = isStep ? { kind: spec.kind, decoupled } : undefined;
+    const mirror = { kind: 'remote', name: spec.name, version: spec.version, inputs, outputs, provider, step };
+    // It can only fail with its host, which is heard of by `onDown`.
+    client.loadServable(id, mirror).catch(() => {});
+  }
+
+  #forgetIfUnused({ id, users, onUnused }: Mirrored): void {
     if (onUnused === undefined || users.size > 0) return;
-    this.#mirrored.delete(deployment.loadId);
+    this.#mirrored.delete(id);
     onUnused();
   }
 }

@@ -6,29 +6,17 @@ import type { RunTiming } from '../ipc/run-timing.ts';
 import type { ServableKind, ServableState, ServableStatus } from './data-plane.ts';
 import { Deployment } from './deployment.ts';
 import { HostPool, type HostPoolOptions, type HostSlot } from './host-pool.ts';
+import { isStep, modelsOf, stepsOf } from './ensemble-steps.ts';
 import { limitCalls, limitLoad, ownHosts } from './own-hosts.ts';
 import { ModelMirrors } from './model-mirrors.ts';
+import { mayCome, newEntry, type Entry } from './repository-entry.ts';
 import type { BrokenServable, LoadedServables, ServableSpec } from './servable-spec.ts';
 import { malformedVersion, notReady, unknownServable, unknownVersion, unloadedServable } from './servable-faults.ts';
 import { areDecimal, findVersion, inOrder } from './versions.ts';
 
-/** One version of a servable: what serves it now, and what is about to. */
-export interface Entry {
-  readonly name: string;
-  readonly version: string;
-  readonly kind: ServableKind;
-  current: Deployment | undefined;
-  /** A newer generation that is loading, or that failed to. */
-  next: Deployment | undefined;
-  /** Why what should be served now could not be made into a deployment; an earlier one goes on serving. */
-  brokenReason: string;
-  /** False: another version of the name takes its place, once that is ready. */
-  isWanted: boolean;
-  /** It was asked to go, and stays listed. */
-  isUnloaded: boolean;
-}
+export type { Entry } from './repository-entry.ts';
 
-const KIND_ORDER: Record<ServableKind, number> = { model: 0, ensemble: 1, graph: 2, runtime: 3 };
+const KIND_ORDER: Record<ServableKind, number> = { model: 0, graph: 1, runtime: 2, ensemble: 3 };
 
 /** What clients asked for, beside what the configuration says. */
 export interface Wishes {
@@ -41,6 +29,8 @@ export interface Wishes {
 export interface RepositoryEvents {
   /** A model ran once. */
   onRun(entry: Entry, timing: RunTiming): void;
+  /** A graph or runtime answered as the step of an ensemble. */
+  onStep?(entry: Entry, ns: number): void;
   /** A runtime measured something itself, on one of its hosts. */
   onMetrics(entry: Entry, host: object, updates: readonly MetricUpdate[]): void;
   /** The number of its sequences that live has changed by so many. */
@@ -62,7 +52,13 @@ export class ModelRepository implements AsyncDisposable {
   readonly #entries = new Map<string, Map<string, Entry>>();
   readonly #events: RepositoryEvents;
   readonly #byLoadId = new Map<number, Entry>();
-  readonly #mirrors = new ModelMirrors(() => this.#pool.javascript);
+  readonly #mirrors = new ModelMirrors(
+    () => this.#pool.javascript,
+    (loadId, ns) => {
+      const entry = this.#byLoadId.get(loadId);
+      if (entry !== undefined) this.#events.onStep?.(entry, ns);
+    },
+  );
   #nextLoadId = 1;
   #waiters: (() => void)[] = [];
   #isClosed = false;
@@ -192,6 +188,8 @@ export class ModelRepository implements AsyncDisposable {
     });
     const { slots } = entry.next;
     this.#byLoadId.set(loadId, entry);
+    const steps = this.entries().filter(({ name }) => stepsOf(spec).includes(name));
+    for (const { current } of steps) if (current?.isReady === true) this.#mirrorStep(current);
     for (const slot of slots) if (slot.client !== undefined) this.#load(entry, entry.next, slot, slot.client);
   }
 
@@ -211,7 +209,7 @@ export class ModelRepository implements AsyncDisposable {
     this.#retire(next);
     if (current === undefined) return true;
     this.#logger.info({ servable: name, version }, 'servable unloaded');
-    if (kind === 'model') this.#reloadGraphsOf(name, this.#nextLoadId);
+    this.#reloadGraphsOf(name, this.#nextLoadId);
     return true;
   }
 
@@ -257,15 +255,15 @@ export class ModelRepository implements AsyncDisposable {
     if (versions?.size === 0) this.#entries.delete(entry.name);
     this.#logger.info({ servable: entry.name, version: entry.version }, 'servable removed');
     this.#events.onRemoved(entry);
-    if (entry.kind === 'model') this.#reloadGraphsOf(entry.name, this.#nextLoadId);
+    this.#reloadGraphsOf(entry.name, this.#nextLoadId);
   }
 
-  /** A graph's description comes from its models: loads anew those that were loaded before `loadId`. */
+  /** A graph's description comes from its models, an ensemble's steps are looked for: loads anew what was loaded before `loadId`. */
   #reloadGraphsOf(model: string, loadId: number): void {
     for (const entry of this.entries()) {
       const newest = entry.next ?? entry.current;
       if (newest === undefined || newest.loadId > loadId) continue;
-      if (newest.description?.models?.includes(model) === true) this.#deploy(entry, newest.spec);
+      if (modelsOf(newest).includes(model)) this.#deploy(entry, newest.spec);
     }
   }
 
@@ -307,10 +305,12 @@ export class ModelRepository implements AsyncDisposable {
     });
   }
 
-  /** A graph, while a model that its host will only be told of is still loading on another one. */
+  /** A graph, while a model that its host will only be told of is still loading on another one; an ensemble, while a step is. */
   #awaitsModels({ spec, slots }: Deployment, slot: HostSlot): boolean {
     if (spec.kind === 'model' || spec.kind === 'runtime') return false;
-    return this.entries().some(({ next }) => {
+    const steps = stepsOf(spec);
+    return this.entries().some(({ name, next }) => {
+      if (next?.spec.kind !== 'model' && next?.isSettled === false && steps.includes(name)) return true;
       return next?.spec.kind === 'model' && !next.isSettled && slots.includes(slot) && !next.slots.includes(slot);
     });
   }
@@ -337,11 +337,18 @@ export class ModelRepository implements AsyncDisposable {
     this.#retire(old);
     const { provider, warnings } = deployment.description ?? {};
     if (deployment.spec.kind === 'model' && deployment.spec.instances !== undefined) this.#mirrors.add(deployment);
+    if (isStep(entry.name, this.entries())) this.#mirrorStep(deployment);
     if (deployment.description !== undefined) this.#events.onReady(entry, deployment.description);
     const fields = { servable: entry.name, version: entry.version, kind: entry.kind, provider };
     this.#logger.info(fields, old === undefined ? 'servable ready' : 'servable reloaded');
     for (const warning of warnings ?? []) this.#logger.warn(fields, warning);
-    if (entry.kind === 'model') this.#reloadGraphsOf(entry.name, deployment.loadId);
+    this.#reloadGraphsOf(entry.name, deployment.loadId);
+  }
+
+  /** The hosts reach a graph or runtime that is a step through the front. */
+  #mirrorStep(deployment: Deployment): void {
+    const { kind } = deployment.spec;
+    if (kind === 'graph' || kind === 'runtime') this.#mirrors.add(deployment, () => this.#nextLoadId++);
   }
 
   #loadAll(slot: HostSlot, client: HostClient): void {
@@ -388,15 +395,4 @@ export class ModelRepository implements AsyncDisposable {
     if (entry.current?.isReady !== true) throw notReady(this.status(entry));
     return entry;
   }
-}
-
-function newEntry(name: string, version: string, kind: ServableKind): Entry {
-  const isWanted = true;
-  return { name, version, kind, current: undefined, next: undefined, brokenReason: '', isWanted, isUnloaded: false };
-}
-
-/** It is loading, or will be once a host that was lost is replaced. */
-function mayCome({ current, next }: Entry): boolean {
-  const newest = next ?? current;
-  return newest !== undefined && (!newest.isSettled || newest.awaitsHost);
 }

@@ -200,3 +200,14 @@ export interface LoadedServables {
   /** For the log: entries that were ignored or read in a way that may surprise. */
   readonly warnings: readonly string[];
 }
+
+/** What a client gave in the place of a model's files; see `LoadOverride`. */
+export interface ModelOverride {
+  /** A `ModelConfig` as protobuf JSON. */
+  readonly config: string;
+  /** Stands in for the model's folder; undefined: that stays. */
+  readonly folder: string | undefined;
+}
+
+/** By the name of the model. */
+export type Overrides = ReadonlyMap<string, ModelOverride>;

@@ -1,9 +1,9 @@
 import { MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { HeldOverrides, type LoadOverride, type Overrides } from './load-override.ts';
+import { HeldOverrides, type LoadOverride } from './load-override.ts';
 import type { ModelRepository } from './repository.ts';
 import { unknownServable } from './servable-faults.ts';
-import type { LoadedServables } from './servable-spec.ts';
+import type { LoadedServables, Overrides } from './servable-spec.ts';
 
 export interface WantedServablesOptions {
   /** Reads the configuration, with what clients gave in the place of files. */

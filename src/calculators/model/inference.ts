@@ -60,23 +60,24 @@ export const inference = defineCalculator({
     }
   },
   open({ options: given, inputPorts, outputPorts, sidePackets: { SESSION: session } }) {
-    const { name, inputs, outputs } = session;
-    const known = (specs: typeof inputs) => specs.map((spec) => spec.name);
+    const { name, inputs, outputs, step } = session;
+    const known = (specs: typeof inputs, names: TensorNames) =>
+      step === undefined ? specs.map((spec) => spec.name) : names.map.map(({ value }) => value);
     let inWires: Wire[];
     let outWires: Wire[];
     try {
-      inWires = wire(inputNames(given), tagsOf(inputPorts), known(inputs), name);
-      outWires = wire(outputNames(given), tagsOf(outputPorts), known(outputs), name);
+      inWires = wire(inputNames(given), tagsOf(inputPorts), known(inputs, inputNames(given)), name);
+      outWires = wire(outputNames(given), tagsOf(outputPorts), known(outputs, outputNames(given)), name);
     } catch (error) {
       throw new MillraceError('GRAPH_START_FAILED', messageOf(error), { details: { model: name } });
     }
     return {
       async process(context) {
         const tensors = gather(inWires, context.inputPorts);
-        checkInputs(name, inputs, tensors);
+        if (step === undefined) checkInputs(name, inputs, tensors);
         try {
           const results = await session.run(tensors, () => !context.isCancelled, { signal: () => context.signal });
-          scatter(results, outWires, context.outputPorts);
+          scatter(name, results, outWires, context.outputPorts);
         } catch (error) {
           if (!context.isCancelled) throw error; // else it has failed before, and that is the fault to tell
         }
@@ -121,11 +122,26 @@ function gather(wires: readonly Wire[], ports: readonly InputPort[]): Tensor[] {
   return tensors;
 }
 
-function scatter(results: readonly Tensor[], wires: readonly Wire[], ports: readonly OutputPort[]): void {
+function scatter(
+  model: string,
+  results: readonly Tensor[],
+  wires: readonly Wire[],
+  ports: readonly OutputPort[],
+): void {
   for (const { port, isVector, tensors: names } of wires) {
     const output = ports[port];
     if (output === undefined) continue;
-    const values = names.map((name) => results.find((result) => result.name === name));
+    const values = names.map(
+      (name) => results.find((result) => result.name === name) ?? noOutput(model, name, results),
+    );
     output.send(isVector ? values : values[0]);
   }
+}
+
+/** Users' code and graphs may give less than they said. */
+function noOutput(model: string, output: string, results: readonly Tensor[]): never {
+  const given = results.length === 0 ? 'no output' : results.map(({ name }) => `"${name}"`).join(', ');
+  throw new MillraceError('MODEL_FAILED', `'${model}' gave ${given}, output "${output}" expected`, {
+    details: { model, tensor: output },
+  });
 }

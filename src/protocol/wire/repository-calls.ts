@@ -1,8 +1,15 @@
 import { MillraceError } from '../../base/errors.ts';
-import type { LoadOverride } from '../../serving/load-override.ts';
 
 /** What kind of value a load parameter has on its transport. */
 export type LoadParameters = Readonly<Record<string, unknown>>;
+
+/** What a load request gives in the place of a model's files. */
+interface GivenModel {
+  /** A `ModelConfig` as JSON. */
+  readonly config: string;
+  /** By their path in the model's folder. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
 
 /** Triton's text for a repository that a call names: there is one, without a name. */
 export function refuseRepositoryName(name: string): void {
@@ -15,7 +22,7 @@ export function refuseRepositoryName(name: string): void {
  * bytes over gRPC and base64 over REST. Undefined: nothing.
  * @throws MillraceError INVALID_PARAMETER
  */
-export function readLoadOverride(parameters: LoadParameters): LoadOverride | undefined {
+export function readLoadOverride(parameters: LoadParameters): GivenModel | undefined {
   let config: string | undefined;
   const files = new Map<string, Uint8Array>();
   for (const [name, value] of Object.entries(parameters)) {

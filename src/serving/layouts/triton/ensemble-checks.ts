@@ -1,8 +1,15 @@
 import type { ConfigFile } from './config-file.ts';
 import type { ConfigDataType, EnsembleStep, ModelConfig } from './model-config.ts';
 
-/** What an ensemble must know of the models of its steps: their completed configurations. */
-export type FindConfig = (model: string, version: string) => ModelConfig | undefined;
+/** What an ensemble must know of the models of its steps. */
+export interface KnownStep {
+  /** Completed. */
+  readonly config: ModelConfig;
+  /** A graph or runtime knows its tensors itself, and need not name them here. */
+  readonly isOpen: boolean;
+}
+
+export type FindStep = (model: string, version: string) => KnownStep | undefined;
 
 /** The version that a step asks for; "" is the highest. */
 export const stepVersion = (version: number): string => (version > 0 ? String(version) : '');
@@ -114,7 +121,7 @@ interface Seen {
 }
 
 /** What does not fit together: models that are not there, and tensors that are not the same on both sides. */
-export function stepFault(config: ModelConfig, ensemble: string, find: FindConfig): string | undefined {
+export function stepFault(config: ModelConfig, ensemble: string, find: FindStep): string | undefined {
   const seen = new Map<string, Seen>();
   const see = (tensor: string, next: Seen): string | undefined => {
     const first = seen.get(tensor);
@@ -125,8 +132,9 @@ export function stepFault(config: ModelConfig, ensemble: string, find: FindConfi
   for (const tensor of [...config.input, ...config.output]) see(tensor.name, seenIn(config, ensemble, tensor));
   for (const step of config.ensemble_scheduling?.step ?? []) {
     const { model_name: model, input_map: inputs, output_map: outputs } = step;
-    const known = find(model, stepVersion(step.model_version));
-    if (known === undefined) return missing(step.model_version, ensemble, model, find);
+    const found = find(model, stepVersion(step.model_version));
+    if (found === undefined) return missing(step.model_version, ensemble, model, find);
+    const { config: known, isOpen } = found;
     const { max_batch_size: most } = known;
     if (most > 0 && config.max_batch_size > most) {
       return `ensemble ${ensemble} allows maximum batch size ${config.max_batch_size}, but it contains model ${model} which only allows maximum batch size to be ${most}`;
@@ -135,11 +143,12 @@ export function stepFault(config: ModelConfig, ensemble: string, find: FindConfi
       [inputs, known.input, 'mapping to non-existing input'],
       [outputs, known.output, 'mapped from non-existing output'],
     ] as const) {
+      if (isOpen && tensors.length === 0) continue;
       for (const [name, tensor] of Object.entries(map)) {
-        const found = tensors.find((each) => each.name === name);
-        if (found === undefined)
+        const spec = tensors.find((each) => each.name === name);
+        if (spec === undefined)
           return `in ensemble ${ensemble}, ensemble tensor ${tensor} is ${text} ${name} in model ${model}`;
-        const fault = see(tensor, seenIn(known, model, found));
+        const fault = see(tensor, seenIn(known, model, spec));
         if (fault !== undefined) return fault;
       }
     }
@@ -151,7 +160,7 @@ export function stepFault(config: ModelConfig, ensemble: string, find: FindConfi
   return undefined;
 }
 
-function missing(version: number, ensemble: string, model: string, find: FindConfig): string {
+function missing(version: number, ensemble: string, model: string, find: FindStep): string {
   return find(model, '') === undefined
     ? `ensemble ${ensemble} contains models that are not available or ambiguous: ${model}`
     : `ensemble '${ensemble}' depends on '${model}' whose required version ${version} is not loaded.`;

@@ -2,11 +2,10 @@ import { messageOf } from '../../../base/errors.ts';
 import type { BrokenServable, EnsembleSpec } from '../../servable-spec.ts';
 import { ensembleGraph, type EnsembleStep } from '../ensemble-graph.ts';
 import { fingerprintOf } from '../fingerprint.ts';
-import { scheduleFaults, stepFault, stepVersion } from './ensemble-checks.ts';
+import { scheduleFaults, stepFault, stepVersion, type KnownStep } from './ensemble-checks.ts';
 import type { EnsembleStep as ConfigStep, ModelConfig } from './model-config.ts';
 import type { ModelFolder, ModelVersion } from './model-folder.ts';
 import { ownParameters } from './own-parameters.ts';
-import { NAMES } from './platform.ts';
 import { signatureOf } from './tensors.ts';
 
 /** The ensembles among the models, checked against the models of their steps. */
@@ -31,8 +30,7 @@ async function ensembleSpec(model: ModelVersion, folders: readonly ModelFolder[]
   const { name, version, config, file, files } = model;
   const faults = scheduleFaults(file, name);
   if (faults.length > 0) throw new Error(faults.join('; '));
-  refuseOthers(model, folders);
-  const fault = stepFault(config, name, (step, wanted) => findVersion(folders, step, wanted)?.config);
+  const fault = stepFault(config, name, (step, wanted) => knownStep(findVersion(folders, step, wanted)));
   if (fault !== undefined) throw new Error(`${file.place('ensemble_scheduling.step')}: ${fault}`);
   const own = ({ name: each }: { readonly name: string }) => ({ name: each, tensor: each });
   const steps = flatSteps(config.ensemble_scheduling?.step ?? [], folders, 0);
@@ -55,7 +53,7 @@ async function ensembleSpec(model: ModelVersion, folders: readonly ModelFolder[]
 const MAX_DEPTH = 32;
 
 /**
- * Steps of models alone: those of an ensemble within take its place, and its tensors the names that the outer one gives them.
+ * Steps without ensembles: those of an ensemble within take its place, and its tensors the names that the outer one gives them.
  * @throws Error for ensembles that contain each other
  */
 function flatSteps(steps: readonly ConfigStep[], folders: readonly ModelFolder[], depth: number): EnsembleStep[] {
@@ -76,16 +74,8 @@ function flatSteps(steps: readonly ConfigStep[], folders: readonly ModelFolder[]
   });
 }
 
-/** Steps that a graph's inference nodes cannot run. */
-function refuseOthers({ config, file, name }: ModelVersion, folders: readonly ModelFolder[]): void {
-  for (const step of config.ensemble_scheduling?.step ?? []) {
-    const other = findVersion(folders, step.model_name, '');
-    if (other?.server !== 'graph' && other?.server !== 'runtime') continue;
-    const { platform } = NAMES[other.server];
-    throw new Error(
-      `${file.place('ensemble_scheduling.step')}: step "${step.model_name}" of ensemble '${name}' is a ${platform}, an ONNX model or an ensemble expected; write the whole as a graph, whose nodes may run your code`,
-    );
-  }
+function knownStep(version: ModelVersion | undefined): KnownStep | undefined {
+  return version && { config: version.config, isOpen: version.server === 'graph' || version.server === 'runtime' };
 }
 
 /** @param wanted "" is the highest */

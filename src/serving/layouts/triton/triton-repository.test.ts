@@ -550,14 +550,23 @@ describe('an ensemble', () => {
     expect(reasonOf(loaded)).toContain('the ensemble contains itself');
   });
 
-  test('of a runtime is refused, and told what to write instead', async () => {
-    const loaded = await load({
-      'r/config.pbtxt': 'backend: "millrace_runtime"',
+  const withRuntime = (config: string, tensor = 'A') =>
+    load({
+      'r/config.pbtxt': `backend: "millrace_runtime" ${config}`,
       'r/1/model.ts': 'export default {}',
-      'e/config.pbtxt': `platform: "ensemble" ${tensors} ensemble_scheduling { ${step('r', { A: 'X' }, { B: 'Z' })} }`,
+      'e/config.pbtxt': `platform: "ensemble" ${tensors} ensemble_scheduling { ${step('r', { [tensor]: 'X' }, { B: 'Z' })} }`,
     });
-    expect(reasonOf(loaded)).toMatch(
-      /^e\/config\.pbtxt:1: ensemble_scheduling\.step: step "r" of ensemble 'e' is a millrace_runtime, .* graph/,
+
+  test('of a runtime is taken as it is where the configuration of that names no tensors', async () => {
+    const { specs, broken } = await withRuntime('');
+    expect(broken).toEqual([]);
+    expect(specs.find(({ name }) => name === 'e')).toMatchObject({ models: [{ name: 'r', version: '' }] });
+  });
+
+  test('of a runtime is checked against the tensors that the configuration of that names', async () => {
+    const loaded = await withRuntime('input { name: "A" data_type: TYPE_FP32 dims: -1 }', 'C');
+    expect(reasonOf(loaded)).toContain(
+      'in ensemble e, ensemble tensor X is mapping to non-existing input C in model r',
     );
   });
 });

@@ -3,11 +3,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MillraceError } from '../../../base/errors.ts';
 import { fileFault } from '../../../base/file-fault.ts';
-import type { ModelOverride, Overrides } from '../../load-override.ts';
 import {
   NO_QUOTA,
   type BrokenServable,
   type LoadedServables,
+  type ModelOverride,
+  type Overrides,
   type ServableSpec,
   type SessionQuota,
 } from '../../servable-spec.ts';
