@@ -181,6 +181,10 @@ describe('what is drawn', () => {
       render_landmarks: false,
     });
     expect(bare.map(({ kind }) => kind)).toEqual(['line', 'line']);
+    // Points of hands say nothing of visibility: they are shown.
+    const unknown = { NORM_LANDMARKS: [[0, points.map(({ x, y, z }) => ({ x, y, z }))]] } as const;
+    const thresholds = { ...options, utilize_presence: true, presence_threshold: 0.5 };
+    expect(await marksOf(landmarksToRenderData, unknown, thresholds)).toHaveLength(5);
     await expect(marksOf(landmarksToRenderData, inputs, { landmark_connections: 1 })).rejects.toThrow(/an even number/);
   });
 

@@ -76,7 +76,8 @@ export const landmarksToRenderData = defineCalculator({
 
 function marksOf(points: readonly Landmark[], given: Options, scale: number, isNormalized: boolean): Mark[] {
   const depth = given.visualizeLandmarkDepth ? depthOf(points) : undefined;
-  const isShown = ({ visibility = 0, presence = 0 }: Landmark) =>
+  // A point of which neither is known, as of a hand, is shown, as by MediaPipe.
+  const isShown = ({ visibility = Infinity, presence = Infinity }: Landmark) =>
     (!given.utilizeVisibility || visibility >= given.visibilityThreshold) &&
     (!given.utilizePresence || presence >= given.presenceThreshold);
   const marks: Mark[] = [];
