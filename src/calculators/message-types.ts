@@ -8,6 +8,8 @@ export interface Rect {
   readonly width: number;
   readonly height: number;
   readonly rotation?: number;
+  /** Whose it is, from image to image; nothing where nobody has said. */
+  readonly id?: number;
 }
 
 /** A point; normalized ones count in widths and heights of the image, others in metres. */
@@ -41,6 +43,8 @@ export interface Detection {
   readonly width: number;
   readonly height: number;
   readonly keyPoints?: readonly { readonly x: number; readonly y: number }[];
+  /** The same from image to image for the same thing; nothing where nobody has said. */
+  readonly id?: number;
 }
 
 /** Width and height of an image in pixels. */

@@ -14,7 +14,7 @@ export {
   type OptionValue,
 } from './graph-config.ts';
 export { mergeOptions } from './merge-options.ts';
-export { enumOption } from './options.ts';
+export { enumOption, fileOption } from './options.ts';
 export { parseGraphConfig } from './parse-graph-config.ts';
 export { defineSubgraph, subgraphOf, type NodeDefinition, type SubgraphDefinition } from './subgraph.ts';
 export { parseTagMap, type TagEntry } from './tag-map.ts';

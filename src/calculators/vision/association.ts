@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { defineCalculator, repeated, type CalculatorDefinition, type PacketType } from '../../graph/index.ts';
+import {
+  defineCalculator,
+  optional,
+  type CalculatorDefinition,
+  type InputPort,
+  type PacketType,
+} from '../../graph/index.ts';
 import { vectorOf } from '../core/packet-types.ts';
 import { detection, normalizedRect, type Detection, type Rect } from '../message-types.ts';
 
@@ -17,26 +23,54 @@ const options = z.object({
     .describe('Overlap (shared area over that of both) above which two are the same thing.'),
 });
 
-function define<T>(name: string, element: PacketType<T>, boxOf: (one: T) => Box): CalculatorDefinition {
+interface Identified {
+  readonly id?: number;
+}
+
+function define<T extends Identified>(
+  name: string,
+  element: PacketType<T>,
+  boxOf: (one: T) => Box,
+): CalculatorDefinition {
   return defineCalculator({
     name,
     options,
-    inputs: { '': repeated(vectorOf(element)) },
+    inputs: { '*': vectorOf(element), PREV: optional(vectorOf(element)) },
     outputs: { '': vectorOf(element) },
     timestampOffset: 0,
-    open({ options: { minSimilarityThreshold: limit } }) {
+    contract({ inputs, fail }) {
+      if (inputs.all.every(({ tag }) => tag === 'PREV')) fail('an input expected beside PREV');
+    },
+    open({ options: { minSimilarityThreshold: limit }, inputPorts }) {
+      const isSame = (a: T, b: T) => overlap(boxOf(a), boxOf(b)) > limit;
+      const joined = inputPorts.filter(({ tag }) => tag !== 'PREV') as InputPort<readonly T[]>[];
       return {
         process({ inputs, outputs }) {
           let kept: T[] = [];
-          for (const one of inputs[''].flatMap(({ packet }) => packet?.value ?? [])) {
-            kept = kept.filter((other) => overlap(boxOf(one), boxOf(other)) <= limit);
-            kept.push(one);
+          for (const one of joined.flatMap(({ packet }) => packet?.value ?? [])) {
+            const replaced = kept.filter((other) => isSame(one, other));
+            kept = kept.filter((other) => !replaced.includes(other));
+            kept.push(withIdOf(replaced, one));
           }
-          outputs[''].send(kept);
+          const before = inputs.PREV?.packet?.value ?? [];
+          outputs[''].send(
+            kept.map((one) =>
+              withIdOf(
+                before.filter((other) => isSame(one, other)),
+                one,
+              ),
+            ),
+          );
         },
       };
     },
   });
+}
+
+/** `one` with the id that the last of `others` has, of those that have one. */
+function withIdOf<T extends Identified>(others: readonly T[], one: T): T {
+  const id = others.findLast((other) => other.id !== undefined)?.id;
+  return id === undefined ? one : { ...one, id };
 }
 
 function overlap(a: Box, b: Box): number {
@@ -47,7 +81,8 @@ function overlap(a: Box, b: Box): number {
 }
 
 /**
- * Joins vectors of rectangles; of two that are the same thing, the one of the later input stays.
+ * Joins vectors of rectangles; of two that are the same thing, the one of the later input stays, with the other's id. What is the
+ * same as one in PREV, which has those of the image before, gets that one's id; PREV itself is not among the output.
  *
  * node {
  *   calculator: "AssociationNormRectCalculator"
@@ -65,12 +100,14 @@ export const associationNormRect = define<Rect>('AssociationNormRectCalculator',
 }));
 
 /**
- * Joins vectors of detections; of two that are the same thing, the one of the later input stays.
+ * Joins vectors of detections; of two that are the same thing, the one of the later input stays, with the other's id. What is the
+ * same as one in PREV, which has those of the image before, gets that one's id; PREV itself is not among the output.
  *
  * node {
  *   calculator: "AssociationDetectionCalculator"
  *   input_stream: "fresh_detections"
  *   input_stream: "tracked_detections"
+ *   input_stream: "PREV:detections_before"
  *   output_stream: "detections"
  *   options { [mediapipe.AssociationCalculatorOptions.ext] { min_similarity_threshold: 0.1 } }
  * }

@@ -5,6 +5,7 @@ import { tensorOf } from '../../tensor/tensor.ts';
 import type { Detection, Rect } from '../message-types.ts';
 import { associationDetection, associationNormRect } from './association.ts';
 import { detectionLabelIdToText } from './detection-labels.ts';
+import { detectionUniqueId } from './detection-unique-id.ts';
 import { detectionLetterboxRemoval, detectionProjection } from './detection-projection.ts';
 import { alignmentPointsRects, detectionsToRects, handDetectionsFromPoseToRects } from './detections-to-rects.ts';
 import { projectionMatrix } from './geometry.ts';
@@ -306,6 +307,49 @@ describe('association', () => {
       options: { min_similarity_threshold: 0.5 },
     });
     expect((kept as Rect[]).map(({ xCenter }) => xCenter)).toEqual([0.7, 0.31]);
+  });
+
+  it('hands ids on: of what is replaced, and of what was there before', async () => {
+    const box = (xMin: number, id?: number) => ({
+      ...detectionOf([1, xMin, 0, 0.2, 0.2]),
+      ...(id === undefined ? {} : { id }),
+    });
+    const idsOf = async (inputs: Record<string, readonly Detection[]>) => {
+      const [found] = await outputOf(associationDetection, '', {
+        inputs: Object.fromEntries(Object.entries(inputs).map(([port, list]) => [port, [[0, list]] as const])),
+        options: { min_similarity_threshold: 0.5 },
+      });
+      return (found as Detection[]).map(({ xMin, id }) => [xMin, id]);
+    };
+    expect(await idsOf({ ':0': [box(0, 7), box(0.5)], ':1': [box(0.01)] })).toEqual([[0.5, undefined], [0.01, 7]]); // prettier-ignore
+    // Not those that are the same as nothing now, nor those without one.
+    const before = [box(0, 3), box(0.02, 4), box(0.01), box(0.8, 5)];
+    expect(await idsOf({ '': [box(0), box(0.5, 9)], PREV: before })).toEqual([[0, 4], [0.5, 9]]); // prettier-ignore
+    expect(await idsOf({ FRESH: [box(0)], TRACKED: [], PREV: [] })).toEqual([[0, undefined]]);
+    await expect(idsOf({ PREV: before })).rejects.toThrow(/an input expected beside PREV/);
+  });
+
+  it('follows things that were numbered, and their rectangles', async () => {
+    const things = [detectionOf([1, 0, 0, 0.2, 0.2]), { ...detectionOf([1, 0.5, 0, 0.2, 0.2]), id: 40 }];
+    const frames = [[0, things], [1, things.slice(0, 1)]] as const; // prettier-ignore
+    const numbered = (await outputOf(detectionUniqueId, 'DETECTIONS', {
+      inputs: { DETECTIONS: frames },
+    })) as Detection[][];
+    expect(numbered.map((list) => list.map(({ id }) => id))).toEqual([[1, 40], [2]]);
+    const list = await outputOf(detectionUniqueId, 'DETECTION_LIST', { inputs: { DETECTION_LIST: frames } });
+    expect(list).toEqual(numbered);
+    const rects = (
+      await outputOf(detectionsToRects, 'NORM_RECTS', { inputs: { DETECTIONS: [[0, numbered[0]]] } })
+    )[0] as Rect[];
+    expect(rects.map(({ id }) => id)).toEqual([1, 40]);
+    const sizes = { NORM_RECTS: [[0, rects]], IMAGE_SIZE: [[0, [10, 10]]] } as const;
+    const [larger] = await outputOf(rectTransformation, '', { inputs: sizes, options: { scale_x: 2 } });
+    expect((larger as Rect[]).map(({ id }) => id)).toEqual([1, 40]);
+    const [tracked] = await outputOf(associationNormRect, '', {
+      inputs: { '': [[0, [box(0.1)]]], PREV: [[0, [{ ...box(0.1), id: 6 }]]] },
+      options: { min_similarity_threshold: 0.5 },
+    });
+    expect((tracked as Rect[])[0]?.id).toBe(6);
   });
 
   it('of detections, with an input that has nothing', async () => {

@@ -2,31 +2,18 @@ import { z } from 'zod';
 import { defineCalculator } from '../../graph/index.ts';
 import { vectorOf } from '../core/packet-types.ts';
 import { detection, type Classification } from '../message-types.ts';
+import { labelMapOf, labelMapOptions, type LabelMap } from './label-map.ts';
 
 const options = z.object({
+  ...labelMapOptions,
   label: z.array(z.string()).default([]).describe('Names by the number of the class, from 0.'),
-  labelItems: z
-    .array(
-      z.object({
-        key: z.bigint().describe('The number of the class.'),
-        value: z.object({ name: z.string().optional(), displayName: z.string().optional() }),
-      }),
-    )
-    .default([])
-    .describe('Names by class, each `{ key: 7 value { name: "dog" } }`, in place of label.'),
   keepLabelId: z.boolean().default(false).describe('Of no effect here: detections keep the number of their class.'),
 });
 
-type Names = ReadonlyMap<number, Pick<Classification, 'label' | 'displayName'>>;
+type Options = z.infer<typeof options>;
 
-function namesOf({ label, labelItems }: z.infer<typeof options>): Names {
-  if (labelItems.length === 0) return new Map(label.map((name, at) => [at, { label: name }]));
-  return new Map(
-    labelItems.map(({ key, value: { name, displayName } }) => [
-      Number(key),
-      { ...(name === undefined ? {} : { label: name }), ...(displayName === undefined ? {} : { displayName }) },
-    ]),
-  );
+function namesOf({ label, ...given }: Options): LabelMap {
+  return labelMapOf(given) ?? new Map(label.map((name, at) => [at, { label: name }]));
 }
 
 /**
@@ -45,8 +32,11 @@ export const detectionLabelIdToText = defineCalculator({
   inputs: { '': vectorOf(detection) },
   outputs: { '': vectorOf(detection) },
   timestampOffset: 0,
-  check({ label, labelItems }) {
-    return label.length > 0 && labelItems.length > 0 ? 'label and label_items exclude each other' : undefined;
+  check(given) {
+    const ways = [given.labelMapPath !== undefined, given.labelItems.length > 0, given.label.length > 0];
+    if (ways.filter(Boolean).length > 1) return 'label_map_path, label and label_items exclude each other';
+    namesOf(given);
+    return undefined;
   },
   open({ options: given }) {
     const names = namesOf(given);

@@ -118,9 +118,10 @@ function define(name: string, toRect: ToRect, needsSize: (given: Options) => boo
           const size = inputs.IMAGE_SIZE?.packet?.value;
           if (found === undefined || (inputs.IMAGE_SIZE !== undefined && size === undefined)) return;
           const [width, height] = size ?? [1, 1];
-          const rects = found.map((each) =>
-            toRect(each, [width, height], given, rotationOf(each, [width, height], given)),
-          );
+          const rects = found.map((each) => ({
+            ...toRect(each, [width, height], given, rotationOf(each, [width, height], given)),
+            ...(each.id === undefined ? {} : { id: each.id }),
+          }));
           const zero = given.outputZeroRectForEmptyDetections ? [makeRect(0, 0, 0, 0, 0)] : [];
           const shown = rects.length === 0 ? zero : rects;
           const inPixels = shown.map((each) => pixels(each, width, height));
@@ -134,9 +135,16 @@ function define(name: string, toRect: ToRect, needsSize: (given: Options) => boo
   });
 }
 
-function pixels({ xCenter, yCenter, width, height, rotation = 0 }: Rect, across: number, down: number): Rect {
+function pixels({ xCenter, yCenter, width, height, rotation = 0, ...id }: Rect, across: number, down: number): Rect {
   const [x, y] = [Math.round(xCenter * across), Math.round(yCenter * down)];
-  return { xCenter: x, yCenter: y, width: Math.round(width * across), height: Math.round(height * down), rotation };
+  return {
+    xCenter: x,
+    yCenter: y,
+    width: Math.round(width * across),
+    height: Math.round(height * down),
+    rotation,
+    ...id,
+  };
 }
 
 /**

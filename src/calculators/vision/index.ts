@@ -9,6 +9,7 @@ import {
 } from './collection-size.ts';
 import { detectionLabelIdToText } from './detection-labels.ts';
 import { detectionLetterboxRemoval, detectionProjection } from './detection-projection.ts';
+import { detectionUniqueId } from './detection-unique-id.ts';
 import { alignmentPointsRects, detectionsToRects, handDetectionsFromPoseToRects } from './detections-to-rects.ts';
 import { floatsToTensor } from './floats-to-tensor.ts';
 import { fromImageCalculator, toImageCalculator } from './image-conversion.ts';
@@ -23,12 +24,14 @@ import { handLandmarksToRect, landmarksToDetection } from './landmarks-to-detect
 import { landmarksToRenderData } from './landmarks-to-render-data.ts';
 import { landmarksToTensor } from './landmarks-to-tensor.ts';
 import { nonMaxSuppression } from './non-max-suppression.ts';
+import { openvinoConverter } from './openvino-converter.ts';
 import { rectTransformation } from './rect-transformation.ts';
 import { landmarksRefinement, refineLandmarksFromHeatmap } from './refine-landmarks.ts';
 import { roiTracking } from './roi-tracking.ts';
 import { recolor, tensorsToSegmentation } from './segmentation.ts';
 import { ssdAnchors } from './ssd-anchors.ts';
-import { tensorsToDetections } from './tensors-to-detections.ts';
+import { openvinoTensorsToClassification, tensorsToClassification } from './tensors-to-classification.ts';
+import { openvinoTensorsToDetections, tensorsToDetections } from './tensors-to-detections.ts';
 import { tensorsToFloats, tensorsToLandmarks } from './tensors-to-landmarks.ts';
 import { yoloImageToTensor } from './yolo-image-to-tensor.ts';
 import { yoloTensorToDetections } from './yolo-tensor-to-detections.ts';
@@ -42,6 +45,7 @@ export const visionCalculators: readonly NodeDefinition[] = [
   detectionLabelIdToText,
   detectionLetterboxRemoval,
   detectionProjection,
+  detectionUniqueId,
   detectionVectorHasMinSize,
   detectionsToRects,
   detectionsToRenderData,
@@ -64,6 +68,9 @@ export const visionCalculators: readonly NodeDefinition[] = [
   nonMaxSuppression,
   normalizedLandmarkListVectorHasMinSize,
   normalizedRectVectorHasMinSize,
+  openvinoConverter,
+  openvinoTensorsToClassification,
+  openvinoTensorsToDetections,
   recolor,
   rectToRenderData,
   rectToRenderScale,
@@ -71,6 +78,7 @@ export const visionCalculators: readonly NodeDefinition[] = [
   refineLandmarksFromHeatmap,
   roiTracking,
   ssdAnchors,
+  tensorsToClassification,
   tensorsToDetections,
   tensorsToFloats,
   tensorsToLandmarks,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineCalculator, optional, type PacketType } from '../../graph/index.ts';
 import { vectorOf } from '../core/packet-types.ts';
 import { imageSize, normalizedRect, rect, type ImageSize, type Rect } from '../message-types.ts';
-import { makeRect, normalizeRadians, radians } from './geometry.ts';
+import { normalizeRadians, radians } from './geometry.ts';
 
 const options = z.object({
   scaleX: z.number().default(1).describe('Factor of the width.'),
@@ -82,11 +82,12 @@ function transform(given: Rect, [imageWidth, imageHeight]: ImageSize, options: O
   const y = given.yCenter + (across * sin + down * cos) / imageHeight;
   const sides = [width * imageWidth, height * imageHeight] as const;
   const square = options.squareLong ? Math.max(...sides) : options.squareShort ? Math.min(...sides) : undefined;
-  return makeRect(
-    x,
-    y,
-    (square === undefined ? width : square / imageWidth) * options.scaleX,
-    (square === undefined ? height : square / imageHeight) * options.scaleY,
+  return {
+    ...given,
+    xCenter: x,
+    yCenter: y,
+    width: (square === undefined ? width : square / imageWidth) * options.scaleX,
+    height: (square === undefined ? height : square / imageHeight) * options.scaleY,
     rotation,
-  );
+  };
 }
