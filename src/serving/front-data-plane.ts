@@ -184,9 +184,13 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
 
   async statistics(name: string, version: string): Promise<readonly ServableStatistics[]> {
     await Promise.resolve();
-    if (name === '') return this.#repository.entries().map((entry) => this.#telemetry.of(entry).statistics());
-    const versions = this.#repository.versions(name);
-    if (versions === undefined) {
+    const loaded = (entry: Entry): boolean => !entry.isUnloaded;
+    if (name === '') {
+      const entries = this.#repository.entries().filter(loaded);
+      return entries.map((entry) => this.#telemetry.of(entry).statistics());
+    }
+    const versions = this.#repository.versions(name)?.filter(loaded) ?? [];
+    if (versions.length === 0) {
       throw new MillraceError('SERVABLE_NOT_FOUND', `requested model '${name}' is not available`, {
         code: 'INVALID_ARGUMENT',
       });

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../base/errors.ts';
-import { JsonParameter, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
+import { JsonParameter, Uint64, type Parameters, type ParameterValue } from '../../tensor/parameters.ts';
 import type { JsonReader, JsonValue } from './json-reader.ts';
 
 /** By whose rules a JSON body is read and written. */
@@ -68,11 +68,17 @@ export function readDimension(reader: JsonReader, field: string): number {
 
 const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
+const MAX_UINT64 = 2n ** 64n - 1n;
 
 /** Whether a parameter can hold `value`; integers become int64. */
 export function isParameter(value: JsonValue): value is Exclude<ParameterValue & JsonValue, null> {
   if (typeof value === 'bigint') return value >= MIN_INT64 && value <= MAX_INT64;
   return typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string';
+}
+
+/** Only as uint64 it is an integer of 64 bits. */
+function isBeyondInt64(value: bigint): boolean {
+  return value > MAX_INT64 && value <= MAX_UINT64;
 }
 
 export function invalidParameter(key: string, value: JsonValue, expected: string): MillraceError {
@@ -87,8 +93,11 @@ export function invalidParameter(key: string, value: JsonValue, expected: string
 export const PARAMETER_TYPES = 'a boolean, an integer, a number or a string';
 
 /** The expected types of parameters with a meaning of their own (KServe sheet §1.3, §3.1). */
-const RESERVED: Readonly<Record<string, { expected: string; accepts: (value: JsonValue) => boolean }>> = {
-  sequence_id: { expected: 'an unsigned integer or a string', accepts: (v) => isUnsigned(v) || typeof v === 'string' },
+const RESERVED: Readonly<Record<string, { expected: string; accepts: (value: ParameterValue) => boolean }>> = {
+  sequence_id: {
+    expected: 'an unsigned integer or a string',
+    accepts: (v) => isUnsigned(v) || typeof v === 'string' || v instanceof Uint64,
+  },
   sequence_start: { expected: 'a boolean', accepts: (v) => typeof v === 'boolean' },
   sequence_end: { expected: 'a boolean', accepts: (v) => typeof v === 'boolean' },
   priority: { expected: 'an unsigned integer', accepts: isUnsigned },
@@ -96,7 +105,7 @@ const RESERVED: Readonly<Record<string, { expected: string; accepts: (value: Jso
   binary_data_output: { expected: 'a boolean', accepts: (v) => typeof v === 'boolean' },
 };
 
-function isUnsigned(value: JsonValue): boolean {
+function isUnsigned(value: ParameterValue): boolean {
   return typeof value === 'bigint' && value >= 0n;
 }
 
@@ -129,6 +138,7 @@ function readParameter(reader: JsonReader, key: string, rules: JsonRules): Param
   }
   if (rules.anyParameters && (first === 123 || first === 91 || first === 110)) return readJsonParameter(reader, key);
   const value = reader.value();
+  if (key === 'sequence_id' && typeof value === 'bigint' && isBeyondInt64(value)) return new Uint64(value);
   if (!isParameter(value)) throw invalidParameter(key, value, PARAMETER_TYPES);
   if (rules.dialect === 'mlserver' && key === 'content_type' && typeof value !== 'string') {
     throw invalidParameter(key, value, 'a string');
@@ -163,7 +173,7 @@ export function emptyParameters(): Record<string, ParameterValue> {
 /** Refuses a request's parameters that are reserved or have a fixed type that was not kept. */
 export function checkRequestParameters(parameters: Parameters): void {
   for (const key in parameters) {
-    const value = parameters[key] as JsonValue;
+    const value = parameters[key] as ParameterValue;
     if (key.startsWith('triton_')) {
       throw new MillraceError(
         'INVALID_PARAMETER',
@@ -173,7 +183,7 @@ export function checkRequestParameters(parameters: Parameters): void {
     }
     const rule = RESERVED[key];
     if (rule !== undefined && Object.hasOwn(RESERVED, key) && !rule.accepts(value)) {
-      throw invalidParameter(key, value, rule.expected);
+      throw invalidParameter(key, value as JsonValue, rule.expected);
     }
   }
 }

@@ -169,6 +169,12 @@ describe('decodeInferenceRequest', () => {
       'unsigned integer or a string',
     ],
     [
+      'sequence_id beyond 64 bits',
+      '{"parameters":{"sequence_id":18446744073709551616},"inputs":[]}',
+      'INVALID_PARAMETER',
+      'beyond 64 bits',
+    ],
+    [
       'binary_data_output',
       { ...input({}), parameters: { binary_data_output: 1 } },
       'INVALID_PARAMETER',

@@ -21,13 +21,18 @@ export interface CaseRequest {
 export const FORMS = ['grpc-raw', 'grpc-typed', 'http-json', 'http-binary'] as const;
 export type Form = (typeof FORMS)[number];
 
-/** `values`: what comes back is equal; `shape`: it has at least the same keys, with values of the same types. */
-export type Comparison = 'values' | 'shape';
+/**
+ * `values`: what comes back is equal; `shape`: it has at least the same keys, with values of the same types; `counts`: as
+ * `values`, but for times of day and durations.
+ */
+export type Comparison = 'values' | 'shape' | 'counts';
 
 interface CaseBase {
   readonly name: string;
   /** @default "values" */
   readonly compare?: Comparison;
+  /** Waited for before it. @default 0 */
+  readonly afterMs?: number;
 }
 
 interface InferCase extends CaseBase {
@@ -48,6 +53,8 @@ interface RpcCase extends CaseBase {
 interface StreamCase extends CaseBase {
   readonly kind: 'stream';
   readonly requests: readonly CaseRequest[];
+  /** In place of `requests`: the messages as they are. */
+  readonly messages?: readonly object[];
   readonly gzip?: boolean;
   /** Responses of different requests may come in any order: they are compared request by request, by id. */
   readonly interleaved?: boolean;
@@ -68,7 +75,7 @@ interface HttpCase extends CaseBase {
 export type Case = InferCase | RpcCase | StreamCase | HttpCase;
 
 /** A case in one form: what is really sent, and the key of its answer. */
-export type Exchange = { readonly key: string; readonly compare: Comparison } & (
+export type Exchange = { readonly key: string; readonly compare: Comparison; readonly afterMs: number } & (
   | { readonly kind: 'rpc'; readonly method: string; readonly message: object; readonly gzip: boolean }
   | {
       readonly kind: 'stream';

@@ -5,16 +5,17 @@ import type { Case, CaseRequest, CaseTensor, Exchange, Form } from './case.ts';
 /** Every exchange of the cases; an inference case is one exchange in each of its forms. */
 export function toExchanges(cases: readonly Case[]): Exchange[] {
   return cases.flatMap((item): Exchange[] => {
-    const compare = item.compare ?? 'values';
+    const { compare = 'values', afterMs = 0 } = item;
+    const base = { compare, afterMs };
     switch (item.kind) {
       case 'infer':
-        return item.forms.map((form) => inferExchange(`${item.name} [${form}]`, compare, item.request, form));
+        return item.forms.map((form) => inferExchange({ key: `${item.name} [${form}]`, ...base }, item.request, form));
       case 'rpc':
-        return [{ ...item, key: item.name, compare, gzip: item.gzip ?? false }];
+        return [{ ...item, key: item.name, ...base, gzip: item.gzip ?? false }];
       case 'stream': {
-        const messages = item.requests.map((request) => toMessage(request, 'raw'));
+        const messages = item.messages ?? item.requests.map((request) => toMessage(request, 'raw'));
         const { gzip = false, interleaved = false } = item;
-        return [{ kind: 'stream', key: item.name, compare, messages, gzip, interleaved }];
+        return [{ kind: 'stream', key: item.name, ...base, messages, gzip, interleaved }];
       }
       case 'http': {
         const plain =
@@ -23,22 +24,26 @@ export function toExchanges(cases: readonly Case[]): Exchange[] {
             : Buffer.concat([Buffer.from(item.body ?? ''), Buffer.from(item.tail ?? '', 'hex')]);
         const body = plain !== undefined && item.gzip === true ? gzipSync(plain) : plain;
         const headers = { ...item.headers, ...(item.gzip === true ? { 'Content-Encoding': 'gzip' } : {}) };
-        return [{ kind: 'http', key: item.name, compare, method: item.method, path: item.path, headers, body }];
+        return [{ kind: 'http', key: item.name, ...base, method: item.method, path: item.path, headers, body }];
       }
     }
   });
 }
 
-function inferExchange(key: string, compare: Exchange['compare'], request: CaseRequest, form: Form): Exchange {
+function inferExchange(
+  base: Pick<Exchange, 'key' | 'compare' | 'afterMs'>,
+  request: CaseRequest,
+  form: Form,
+): Exchange {
   switch (form) {
     case 'grpc-raw':
     case 'grpc-typed': {
       const message = toMessage(request, form === 'grpc-raw' ? 'raw' : 'typed');
-      return { kind: 'rpc', key, compare, method: 'ModelInfer', message, gzip: false };
+      return { kind: 'rpc', ...base, method: 'ModelInfer', message, gzip: false };
     }
     case 'http-json':
     case 'http-binary':
-      return { kind: 'http', key, compare, method: 'POST', ...toHttp(request, form === 'http-binary') };
+      return { kind: 'http', ...base, method: 'POST', ...toHttp(request, form === 'http-binary') };
   }
 }
 

@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { KserveGrpc } from '../../support/kserve-grpc.ts';
 import type { Answer, Exchange } from './case.ts';
@@ -18,6 +19,7 @@ export class Exchanger implements Disposable {
   }
 
   async put(exchange: Exchange): Promise<Answer> {
+    if (exchange.afterMs > 0) await delay(exchange.afterMs);
     if (exchange.kind === 'http') return putHttp(this.#restUrl, exchange);
     const client = exchange.gzip ? this.#gzip : this.#plain;
     if (exchange.kind === 'rpc') {

@@ -1,9 +1,12 @@
 import { FORMS, get, post, rpc, type Case, type CaseRequest, type CaseTensor } from './case.ts';
 import { CONTROL_CASES } from './control-requests.ts';
+import { REGION_CASES } from './region-requests.ts';
+import { SEQUENCE_CASES } from './sequence-requests.ts';
+import { COUNTED_CASES, SETTING_CASES } from './setting-requests.ts';
 
 /*
- * What both servers are asked: Triton with its two models in Python, and ours with models/config.json, where identity is an
- * ONNX model and words a runtime.
+ * What both servers are asked: Triton with its three models in Python, and ours with the repository models/, where identity and
+ * counter are ONNX models and words a runtime.
  * identity: INPUT0 FP32 [-1] → OUTPUT0. words: decoupled, prompt BYTES [1] → one output BYTES [1] per word.
  */
 
@@ -274,4 +277,15 @@ const STREAMS: readonly Case[] = [
   stream('stream, gzip requests', [identity({ id: 'z' })], { gzip: true }),
 ];
 
-export const CASES: readonly Case[] = [...CONTROL, ...GOOD, ...BAD, ...GENERATE, ...STREAMS, ...CONTROL_CASES];
+export const CASES: readonly Case[] = [
+  ...COUNTED_CASES,
+  ...CONTROL,
+  ...GOOD,
+  ...BAD,
+  ...GENERATE,
+  ...STREAMS,
+  ...CONTROL_CASES,
+  ...SEQUENCE_CASES,
+  ...REGION_CASES,
+  ...SETTING_CASES,
+];

@@ -2,10 +2,14 @@ import { rmSync, writeFileSync } from 'node:fs';
 
 /** The shared memory object that the exchanges name; both servers run on this machine, one after the other. */
 export const OBJECT_KEY = '/millrace-conformance';
+/** More of them, for regions at once: this Triton maps an object once only. */
+export const PART_KEY = `${OBJECT_KEY}-part`;
+export const WEB_KEY = `${OBJECT_KEY}-web`;
+export const SPARE_KEY = `${OBJECT_KEY}-spare`;
 
-/** 64 bytes of shared memory: FP32 1 and 2, a BYTES element "word" at byte 16, zeros. It goes with disposal. */
+/** Objects of 64 bytes: FP32 1 and 2, a BYTES element "word" at byte 16, zeros. They go with disposal. */
 export class SharedObject implements Disposable {
-  readonly #path = `/dev/shm${OBJECT_KEY}`;
+  readonly #paths = [OBJECT_KEY, PART_KEY, WEB_KEY, SPARE_KEY].map((key) => `/dev/shm${key}`);
 
   constructor() {
     const data = Buffer.alloc(64);
@@ -13,10 +17,10 @@ export class SharedObject implements Disposable {
     data.writeFloatLE(2, 4);
     data.writeUInt32LE(4, 16);
     data.write('word', 20);
-    writeFileSync(this.#path, data);
+    for (const path of this.#paths) writeFileSync(path, data);
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#path, { force: true });
+    for (const path of this.#paths) rmSync(path, { force: true });
   }
 }
