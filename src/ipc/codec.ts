@@ -20,6 +20,7 @@
 import { MillraceError, type Code, type ErrorDetails, type Reason } from '../base/errors.ts';
 import { DATATYPES } from '../tensor/datatype.ts';
 import type { Headers, InferenceRequest, InferenceResponse, RequestedOutput } from '../tensor/inference.ts';
+import { setOwn } from '../base/set-own.ts';
 import { sharesMemory, type SharedBytes } from '../tensor/shared-bytes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { padded } from './frame.ts';
@@ -130,9 +131,7 @@ function writeHeaders(writer: HeadWriter, headers: Headers): void {
 
 function readHeaders(head: HeadReader): Headers {
   const headers: Record<string, string> = {};
-  for (let left = head.varint(); left > 0; left--) {
-    Object.defineProperty(headers, head.string(), { value: head.string(), enumerable: true });
-  }
+  for (let left = head.varint(); left > 0; left--) setOwn(headers, head.string(), head.string());
   return headers;
 }
 

@@ -14,6 +14,7 @@ import type {
   Session,
   SessionSink,
 } from './data-plane.ts';
+import type { ServableDescription } from '../ipc/description.ts';
 import type { SessionPort } from '../ipc/session.ts';
 import { decoupledUnary } from './decoupled-unary.ts';
 import { countExecutionStreams } from './execution-streams.ts';
@@ -64,6 +65,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   readonly #unary: UnaryAnswers;
   readonly #sharedMemory: SharedMemoryRegions;
   readonly #logger: Logger;
+  /** Metadata of one version alone: requests of MLServer's clients ask for it each time. */
+  readonly #told = new WeakMap<ServableDescription, ServableMetadata>();
   readonly #sessions = new OpenSessions();
   readonly #inFlight: RequestsInFlight;
   #isStopping = false;
@@ -165,13 +168,18 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const description = entry.current?.description;
     if (description === undefined)
       throw new MillraceError('INTERNAL', `servable "${name}" is ready without a description`);
+    const isAlone = version !== '' || this.#repository.versionCount(name) === 1;
+    const known = isAlone ? this.#told.get(description) : undefined;
+    if (known !== undefined) return known;
     const { platform, decoupled, answersEach, inputs, outputs, declaredVersions, parameters, graph } = description;
     const versions =
       version === '' ? (this.#repository.versions(name) ?? []).filter((v) => v.current?.isReady) : [entry];
     const { kind } = entry;
     const numbers = versions.map((v) => v.version).filter((v) => v !== '');
     const told = { name, versions: numbers, platform, kind, decoupled, inputs, outputs, declaredVersions, parameters };
-    return { ...told, answersEach, graph, config: entry.current?.spec.config };
+    const metadata = { ...told, answersEach, graph, config: entry.current?.spec.config };
+    if (isAlone) this.#told.set(description, metadata);
+    return metadata;
   }
 
   kind(name: string, version: string): ServableKind {

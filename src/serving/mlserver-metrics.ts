@@ -28,12 +28,14 @@ export class MlserverMetrics {
   of(model: string, version: string): ModelMetrics {
     const labels = { model, version };
     const custom = { model_name: model, model_version: version };
+    let batchQueue: Histogram | undefined;
+    let parallelQueue: Histogram | undefined;
     return {
       success: this.#success.with(labels),
       failure: this.#failure.with(labels),
       duration: this.#duration.with(labels),
-      batchQueue: () => this.#batchQueue.with(custom),
-      parallelQueue: () => this.#parallelQueue.with(custom),
+      batchQueue: () => (batchQueue ??= this.#batchQueue.with(custom)),
+      parallelQueue: () => (parallelQueue ??= this.#parallelQueue.with(custom)),
     };
   }
 }

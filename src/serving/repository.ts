@@ -371,11 +371,23 @@ export class ModelRepository implements AsyncDisposable {
     }
   }
 
+  versionCount(name: string): number {
+    return this.#entries.get(name)?.size ?? 0;
+  }
+
+  /** Of a name that has one version, as most have: every request asks. */
+  #onlyVersion(name: string): Entry | undefined {
+    const versions = this.#entries.get(name);
+    return versions?.size === 1 ? versions.values().next().value : undefined;
+  }
+
   /**
    * The entry to serve a request.
    * @throws MillraceError with Triton's texts (KServe sheet §2.5)
    */
   resolve(name: string, version: string): Entry {
+    const only = this.#onlyVersion(name);
+    if (only?.current?.isReady === true && (version === '' || version === only.version)) return only;
     const versions = this.versions(name);
     if (versions === undefined) {
       const known = this.entries().map((entry) => entry.name);

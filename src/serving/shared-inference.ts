@@ -14,14 +14,22 @@ type Infer = (request: InferenceRequest) => Promise<InferenceResponse>;
  * Runs a request whose tensors may be in shared memory, which its host reads and writes.
  * @param isJoined the front looks at its data, to join it with others' or to remember it: then the front reads and writes
  */
-export async function inferShared(
+export function inferShared(
   regions: SharedMemoryRegions,
   request: InferenceRequest,
   isJoined: boolean,
   infer: Infer,
 ): Promise<InferenceResponse> {
   const placed = regions.place(request);
-  if (placed === undefined) return infer(request);
+  return placed === undefined ? infer(request) : inferPlaced(placed, request, isJoined, infer);
+}
+
+async function inferPlaced(
+  placed: PlacedRequest,
+  request: InferenceRequest,
+  isJoined: boolean,
+  infer: Infer,
+): Promise<InferenceResponse> {
   try {
     if (!isJoined) return markSharedOutputs(request, await infer(placed.request));
     const response = await infer(withoutSharedOutputs(readSharedInputs(placed.request)));
@@ -45,6 +53,14 @@ export class SessionRegions {
 
   /** @throws MillraceError as `SharedMemoryRegions.place`, and NOT_SUPPORTED for outputs: which response they are of is not known */
   place(request: InferenceRequest): InferenceRequest {
+    const asked = request.outputs.find(({ classes }) => classes !== undefined);
+    if (asked !== undefined) {
+      throw new MillraceError(
+        'NOT_SUPPORTED',
+        `output "${asked.name}": a stream on a graph or runtime cannot make classes of its responses; leave classification out of its outputs`,
+        { details: { tensor: asked.name, parameter: 'classification' } },
+      );
+    }
     const output = request.outputs.find(({ shared }) => shared !== undefined);
     if (output !== undefined) {
       throw new MillraceError(

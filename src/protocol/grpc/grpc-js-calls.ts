@@ -2,6 +2,7 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { Cancellation } from '../../base/cancellation.ts';
 import { MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { setOwn } from '../../base/set-own.ts';
 import { grpcAccess } from '../../security/access.ts';
 import type { Grant } from '../../security/grant.ts';
 import type { Guard } from '../../security/guard.ts';
@@ -76,9 +77,12 @@ export abstract class GrpcJsCall implements Call {
 
   headers(): Headers {
     const headers: Record<string, string> = {};
-    for (const [name, values] of Object.entries<unknown[]>(this.#metadata?.toJSON() ?? {})) {
-      const texts = values.filter((value) => typeof value === 'string');
-      if (texts.length > 0) headers[name] = texts.length === 1 ? (texts[0] as string) : texts.join(', ');
+    const all = (this.#metadata?.toJSON() ?? {}) as Record<string, unknown[]>;
+    for (const name in all) {
+      for (const value of all[name] ?? []) {
+        if (typeof value !== 'string') continue;
+        setOwn(headers, name, Object.hasOwn(headers, name) ? `${headers[name]}, ${value}` : value);
+      }
     }
     return headers;
   }
@@ -149,15 +153,35 @@ export abstract class GrpcJsCall implements Call {
 }
 
 /** What gRPC keeps for itself, or sends as bytes. */
+const NAME = /^[0-9a-z_.-]+$/;
 const RESERVED = /^(?:grpc-|:|content-type$|te$|user-agent$)|-bin$/;
 
 /** A runtime may have named any header: those that are no metadata are left out. */
 function toMetadata(trailers: Trailers): Metadata {
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(trailers)) {
-    if (/^[0-9a-z_.-]+$/.test(name) && !RESERVED.test(name) && /^[\x20-\x7e]*$/.test(value)) metadata.set(name, value);
+  const sendable: Record<string, string> = {};
+  for (const name in trailers) {
+    const value = trailers[name] as string;
+    if (NAME.test(name) && !RESERVED.test(name) && /^[\x20-\x7e]*$/.test(value)) sendable[name] = value;
   }
-  return metadata;
+  return new TrailingMetadata(sendable);
+}
+
+/** Checked metadata on its way out, of which grpc-js wants nothing but its HTTP/2 headers: it would check, copy and convert each once more. */
+class TrailingMetadata extends Metadata {
+  readonly #headers: Record<string, string>;
+
+  constructor(headers: Record<string, string>) {
+    super();
+    this.#headers = headers;
+  }
+
+  override clone(): Metadata {
+    return this;
+  }
+
+  override toHttp2Headers(): Record<string, string> {
+    return this.#headers;
+  }
 }
 
 /** One unary RPC: reads one message and the half-close, runs the handler, replies. */

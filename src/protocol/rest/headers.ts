@@ -1,4 +1,4 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { setOwn } from '../../base/set-own.ts';
 import type { FastifyRequest } from 'fastify';
 import type { Headers } from '../../tensor/inference.ts';
 
@@ -21,12 +21,8 @@ export function requestHeaders({ raw }: FastifyRequest): Headers {
   const { rawHeaders } = raw; // `headers` lacks the content type: see `readBodiesAsBuffers`
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase();
-    const before = Object.hasOwn(headers, name) ? `${headers[name]}, ` : '';
-    Object.defineProperty(headers, name, {
-      value: `${before}${rawHeaders[i + 1]}`,
-      enumerable: true,
-      configurable: true,
-    });
+    const value = rawHeaders[i + 1] as string;
+    setOwn(headers, name, Object.hasOwn(headers, name) ? `${headers[name]}, ${value}` : value);
   }
   return headers;
 }
@@ -41,12 +37,11 @@ export function replyHeaders(headers: Headers | undefined): Record<string, strin
   return sendable;
 }
 
+/** What a header's value may have: Node refuses all else, and throws. */
+export function isHeaderValue(value: string): boolean {
+  return !/[^\t\x20-\x7e\x80-\xff]/.test(value);
+}
+
 function isValid(name: string, value: string): boolean {
-  try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-    return true;
-  } catch {
-    return false;
-  }
+  return /^[\w^`\-!#$%&'*+.|~]+$/.test(name) && isHeaderValue(value);
 }

@@ -46,11 +46,11 @@ export async function inferRoutes(app: FastifyInstance, { dataPlane }: RestParts
 }
 
 /** Answers with JSON, or JSON and tensors behind it; the content type that a runtime set stays. */
-export async function sendResponse(
+export function sendResponse(
   reply: FastifyReply,
   encoded: EncodedResponse,
   encoding: Encoding,
-): Promise<FastifyReply> {
+): FastifyReply | Promise<FastifyReply> {
   const { json, parts } = encoded;
   if (parts.length === 0) {
     if (!reply.hasHeader('content-type')) void reply.header('content-type', 'application/json');

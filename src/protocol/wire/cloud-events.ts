@@ -7,6 +7,8 @@ const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
 /** The CloudEvents headers that MLServer puts on every answer (its sheet, §11); names in lower case. */
 export class CloudEvents {
   readonly #fixed: Headers;
+  /** Those that all answers of a servable have. */
+  readonly #ofServables = new Map<string, Headers>();
 
   /** @param namespace undefined: not in a cluster */
   constructor(serverName: string, namespace: string | undefined = readNamespace()) {
@@ -22,11 +24,21 @@ export class CloudEvents {
 
   /** Of an answer: those, and the headers that a runtime gave, which win. */
   headersOf({ servable, id, headers }: InferenceResponse): Record<string, string> {
-    const ids = id === '' ? undefined : { 'ce-id': id, 'ce-requestid': id };
-    const all: Record<string, string> = { ...this.#fixed, 'ce-modelid': servable, 'ce-endpoint': servable, ...ids };
+    const all: Record<string, string> = { ...this.ofServable(servable) };
+    if (id !== '') all['ce-id'] = all['ce-requestid'] = id;
     if (headers === undefined) return all;
     for (const name in headers) all[name.toLowerCase()] = headers[name] as string;
     return all;
+  }
+
+  /** Those of `headersOf` that are the same for all answers of a servable. */
+  ofServable(servable: string): Headers {
+    let headers = this.#ofServables.get(servable);
+    if (headers === undefined) {
+      headers = { ...this.#fixed, 'ce-modelid': servable, 'ce-endpoint': servable };
+      this.#ofServables.set(servable, headers);
+    }
+    return headers;
   }
 }
 

@@ -13,7 +13,7 @@ import { acceptsGzip } from '../compression.ts';
 import { cancelOnDisconnect } from '../disconnect.ts';
 import { EventStream } from '../event-stream.ts';
 import { revocationOf } from '../guard.ts';
-import { requestHeaders, replyHeaders } from '../headers.ts';
+import { isHeaderValue, requestHeaders, replyHeaders } from '../headers.ts';
 import { sendResponse } from '../infer.ts';
 import { openForOne } from '../generate.ts';
 import type { RestParts } from '../parts.ts';
@@ -112,9 +112,18 @@ async function infer(
     form === 'flat'
       ? { json: encodeGenerateResponse(response, 'flat'), parts: [] }
       : encodeMlserverResponse(response, binaryOutputs, false);
-  void reply.headers(replyHeaders(events.headersOf(response)));
+  setHeaders(reply, events, response);
   const isWorthIt = gzip && (encoded.parts.length > 0 || Buffer.byteLength(encoded.json) >= MIN_GZIP_BYTES);
   return sendResponse(reply, encoded, isWorthIt && acceptsGzip(raw.headers['accept-encoding']) ? 'gzip' : 'identity');
+}
+
+/** MLServer's on every answer, and those that a runtime gave, which win. */
+function setHeaders(reply: FastifyReply, events: CloudEvents, { servable, id, headers }: InferenceResponse): void {
+  const own = events.ofServable(servable);
+  // Names of servables come from files and may be any text.
+  void reply.headers(isHeaderValue(servable) ? own : replyHeaders(own));
+  if (isHeaderValue(id)) void reply.header('ce-id', id).header('ce-requestid', id);
+  if (headers !== undefined) void reply.headers(replyHeaders(headers));
 }
 
 function streamEvents(request: FastifyRequest, reply: FastifyReply, parts: MlserverRoutes): void {
