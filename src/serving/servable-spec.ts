@@ -19,6 +19,16 @@ interface SpecBase {
   readonly config?: object | undefined;
   /** Requests that it must answer before it is ready. */
   readonly warmup?: readonly WarmupSample[] | undefined;
+  /** For requests that want classes; undefined: no batch, and no labels. */
+  readonly classes?: ClassTraits | undefined;
+}
+
+/** How the elements of an output are classes. */
+export interface ClassTraits {
+  /** The first dimension is a batch: each row has classes of its own. */
+  readonly hasBatch: boolean;
+  /** By output: the name of each element. */
+  readonly labels: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A made-up request that runs at load, one after another. */

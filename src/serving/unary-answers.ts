@@ -3,6 +3,7 @@ import { MillraceError } from '../base/errors.ts';
 import type { SharedMemoryRegions } from '../shared-memory/regions.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { Batcher } from './batching/batcher.ts';
+import { asksForClasses, classified, withoutClasses } from './classification.ts';
 import type { Deployment } from './deployment.ts';
 import type { Entry } from './repository.ts';
 import type { ResponseCache } from './response-cache.ts';
@@ -35,6 +36,10 @@ export class UnaryAnswers {
     cancellation: Cancellation,
     onLookup: (isHit: boolean, ns: number) => void,
   ): Promise<InferenceResponse> {
+    if (asksForClasses(request)) {
+      const plain = this.answer(entry, deployment, withoutClasses(request), cancellation, onLookup);
+      return plain.then((response) => classified(request, response, deployment.spec.classes));
+    }
     if (request.route !== undefined) return this.#send(entry, deployment, request, cancellation);
     const { spec, loadId } = deployment;
     return inferShared(this.#parts.sharedMemory, request, looksAtData(spec), (placed) => {

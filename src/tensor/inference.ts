@@ -7,6 +7,8 @@ export interface RequestedOutput {
   readonly parameters?: Parameters | undefined;
   /** Where its bytes go, in the place of the response. */
   readonly shared?: SharedBytes | undefined;
+  /** Its so many largest elements as texts, in its place (Triton's `classification`); at least 1. */
+  readonly classes?: number | undefined;
 }
 
 /** Of the transport: HTTP headers or gRPC metadata, names in lower case. */

@@ -11,7 +11,7 @@ const MEAN = `
   backend: "onnxruntime"
   max_batch_size: 4
   input [ { name: "image" data_type: TYPE_FP32 dims: [ 3, 2, 2 ] } ]
-  output [ { name: "mean" data_type: TYPE_FP32 dims: [ 3 ] } ]
+  output [ { name: "mean" data_type: TYPE_FP32 dims: [ 3 ] label_filename: "labels.txt" } ]
   dynamic_batching { preferred_batch_size: [ 2, 4 ] }
   instance_group [ { count: 1 kind: KIND_CPU } ]
   version_policy: { all { } }
@@ -37,6 +37,19 @@ const THRICE = `
       }
     ]
   }
+`;
+
+const SUM = 'output [ { name: "SUM" data_type: TYPE_FP32 dims: [ 1, 4 ] label_filename: "labels.txt" } ]';
+
+/** As Triton's, whose output has the labels of the model that it comes from. */
+const TWICE = `
+  platform: "ensemble"
+  input [ { name: "X" data_type: TYPE_FP32 dims: [ 1, 4 ] } ]
+  output [ { name: "Z" data_type: TYPE_FP32 dims: [ 1, 4 ] } ]
+  ensemble_scheduling { step [ {
+    model_name: "named" model_version: -1
+    input_map { key: "A" value: "X" } input_map { key: "B" value: "X" } output_map { key: "SUM" value: "Z" }
+  } ] }
 `;
 
 const PASS = `
@@ -72,6 +85,11 @@ beforeAll(async () => {
   for (const version of [1, 3]) await folder.copy(onnx('dynamic'), `mean/${version}/model.onnx`);
   await folder.copy(onnx('add'), 'plain/1/model.onnx');
   await folder.put('thrice/config.pbtxt', THRICE);
+  await folder.copy(onnx('add'), 'named/1/model.onnx');
+  await folder.put('named/config.pbtxt', SUM);
+  await folder.put('named/labels.txt', 'cat\r\ndog\nfish\n');
+  await folder.put('twice/config.pbtxt', TWICE);
+  await folder.put('mean/labels.txt', 'red\ngreen\nblue\n');
   await folder.put('pass/2/graph.pbtxt', PASS);
   await folder.put(
     'gain/config.pbtxt',

@@ -10,9 +10,12 @@ export const EXTENSIONS: readonly string[] = [
 /** The same in Triton's dialect. */
 export const TRITON_EXTENSIONS: readonly string[] = [
   ...EXTENSIONS,
+  'classification',
   'logging',
   'model_repository',
   'model_repository(unload_dependents)',
+  'schedule_policy',
+  'sequence',
   'system_shared_memory',
   'trace',
 ];

@@ -9,6 +9,7 @@ import { isEmptyContents, rawFromAnyContents } from './any-contents.ts';
 import { UNSET, type EnvelopeParameters, type InferEnvelope, type TensorEnvelope } from './infer-envelope.ts';
 import { FAULT_REASONS, faultText, type Dialect, type InferFault } from './infer-faults.ts';
 import { refuseRepeated, refuseUnsupported } from './refusals.ts';
+import { requestedOutput } from './requested-output.ts';
 import { takeShared } from './shared-parameters.ts';
 import { rawFromContents } from './typed-contents.ts';
 
@@ -191,6 +192,6 @@ function requestedOutputs(envelope: InferEnvelope, dialect: Dialect): readonly R
     refuseRepeated(name, names);
     refuseUnsupported(`output "${name}"`, parameters, dialect === 'mlserver');
     if (parameters === undefined) return { name };
-    return { name, ...takeShared(name, parametersOf(parameters, envelope, dialect, name)) };
+    return requestedOutput(name, parametersOf(parameters, envelope, dialect, name), false);
   });
 }

@@ -31,6 +31,7 @@ import {
 } from './json-fields.ts';
 import { JsonReader, type JsonSlice } from './json-reader.ts';
 import { refuseRepeated, refuseUnsupported } from './refusals.ts';
+import { requestedOutput } from './requested-output.ts';
 import { takeShared } from './shared-parameters.ts';
 
 /** Which outputs are answered behind the JSON instead of in it. */
@@ -207,7 +208,7 @@ function readOutput(
     throw invalidParameter('binary_data', isBinary as bigint, 'a boolean');
   }
   if (isBinary === true) binary.add(name);
-  return { name, ...takeShared(name, withoutKey(parameters, 'binary_data')) };
+  return requestedOutput(name, withoutKey(parameters, 'binary_data'), true);
 }
 
 function toTensor(

@@ -1,14 +1,9 @@
 import { MillraceError } from '../../base/errors.ts';
 
-const CLASSIFICATION = { classification: 'it is not supported; take the scores and sort them' } as const;
-
-/** Parameters of inputs and outputs that ask for what this server does not do, and what to do instead. */
+/** Parameters of MLServer's inputs and outputs that ask for what is not done, and what to do instead. */
 const UNSUPPORTED = {
-  triton: CLASSIFICATION,
-  mlserver: {
-    shared_memory_region: "it is no part of MLServer's protocol; send the data in the request itself",
-    ...CLASSIFICATION,
-  },
+  shared_memory_region: "it is no part of MLServer's protocol; send the data in the request itself",
+  classification: "it is no part of MLServer's protocol; take the scores and sort them",
 } as const;
 
 /**
@@ -16,8 +11,8 @@ const UNSUPPORTED = {
  * @param field `input "x"` or `output "y"`
  */
 export function refuseUnsupported(field: string, parameters: object | undefined, isMlserver: boolean): void {
-  if (parameters === undefined) return;
-  for (const [key, text] of Object.entries(UNSUPPORTED[isMlserver ? 'mlserver' : 'triton'])) {
+  if (parameters === undefined || !isMlserver) return;
+  for (const [key, text] of Object.entries(UNSUPPORTED)) {
     if (!(key in parameters)) continue;
     throw new MillraceError('NOT_SUPPORTED', `${field}: parameter "${key}": ${text}`, { details: { parameter: key } });
   }

@@ -1,9 +1,11 @@
 """tritonclient against the repository of test/system/triton-repository.test.ts: configurations, batches, ensembles."""
 
+import queue
+
 import numpy as np
 import tritonclient.grpc as grpc
 import tritonclient.http as http
-from harness import Responses, check, equal, main, raises
+from harness import TIMEOUT_S, Responses, check, equal, main, raises
 from tritonclient.utils import InferenceServerException
 
 ROW = np.array([[1, 2, 3, 4]], np.float32)
@@ -145,6 +147,45 @@ def equal_requests_are_remembered(at):
         equal(result.as_numpy("SUM"), row * 2)
     stats = client.get_inference_statistics("cached").model_stats[0]
     equal(stats.execution_count, 2)
+
+
+@check
+def outputs_become_classes_with_labels(at):
+    image = np.zeros((2, 3, 2, 2), np.float32)
+    image[0, 1], image[0, 2], image[1, 2] = 3, 2, 5
+    expected = np.array([[b"3.000000:1:green", b"2.000000:2:blue"], [b"5.000000:2:blue", b"0.000000:0:red"]], object)
+    for module, client in clients(at):
+        for more in ({},) if module is grpc else ({}, {"binary_data": False}):
+            wanted = [module.InferRequestedOutput("mean", class_count=2, **more)]
+            result = client.infer("mean", [made(module, "image", image)], outputs=wanted)
+            equal(result.as_numpy("mean").tolist(), expected.tolist() if not more else [[each.decode() for each in row] for row in expected.tolist()], module.__name__)  # fmt: skip
+        inputs = [made(module, name, ROW) for name in ("A", "B")]
+        for count in (1, 9):
+            result = client.infer("named", inputs, outputs=[module.InferRequestedOutput("SUM", class_count=count)])
+            classes = [b"8.000000:3", b"6.000000:2:fish", b"4.000000:1:dog", b"2.000000:0:cat"]
+            equal(result.as_numpy("SUM").tolist(), classes[:count], module.__name__)
+        result = client.infer("twice", [made(module, "X", ROW)], outputs=[module.InferRequestedOutput("Z", class_count=2)])
+        equal(result.as_numpy("Z").tolist(), [b"8.000000:3", b"6.000000:2:fish"], module.__name__)
+        # A runtime, whose configuration names no tensors.
+        result = client.infer("gain", [made(module, "input", ROW)], outputs=[module.InferRequestedOutput("output", class_count=1)])
+        equal(result.as_numpy("output").tolist(), [b"20.000000:3"], module.__name__)
+        # Remembered responses are whole ones.
+        for count in (1, 2, 1):
+            result = client.infer("cached", inputs, outputs=[module.InferRequestedOutput("SUM", class_count=count)])
+            equal(result.as_numpy("SUM").shape, (count,))
+        error = raises(InferenceServerException, lambda: client.infer("named", inputs, outputs=[module.InferRequestedOutput("X", class_count=1)]))
+        assert "unexpected inference output 'X' for model 'named'" in error.message(), error
+
+
+@check
+def a_stream_gives_classes(at):
+    results = queue.Queue()
+    client = grpc.InferenceServerClient(at.grpc)
+    client.start_stream(lambda result, error: results.put(error or result.as_numpy("SUM").tolist()))
+    wanted = [grpc.InferRequestedOutput("SUM", class_count=1)]
+    client.async_stream_infer("named", [made(grpc, name, ROW) for name in ("A", "B")], outputs=wanted)
+    equal(results.get(timeout=TIMEOUT_S), [b"8.000000:3"])
+    client.stop_stream()
 
 
 if __name__ == "__main__":

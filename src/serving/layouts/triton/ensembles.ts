@@ -1,8 +1,9 @@
 import { messageOf } from '../../../base/errors.ts';
-import type { BrokenServable, EnsembleSpec } from '../../servable-spec.ts';
+import type { BrokenServable, ClassTraits, EnsembleSpec } from '../../servable-spec.ts';
 import { ensembleGraph, type EnsembleStep } from '../ensemble-graph.ts';
 import { fingerprintOf } from '../fingerprint.ts';
 import { scheduleFaults, stepFault, stepVersion, type KnownStep } from './ensemble-checks.ts';
+import { readLabels } from './labels.ts';
 import type { EnsembleStep as ConfigStep, ModelConfig } from './model-config.ts';
 import type { ModelFolder, ModelVersion } from './model-folder.ts';
 import { ownParameters } from './own-parameters.ts';
@@ -34,6 +35,7 @@ async function ensembleSpec(model: ModelVersion, folders: readonly ModelFolder[]
   if (fault !== undefined) throw new Error(`${file.place('ensemble_scheduling.step')}: ${fault}`);
   const own = ({ name: each }: { readonly name: string }) => ({ name: each, tensor: each });
   const steps = flatSteps(config.ensemble_scheduling?.step ?? [], folders, 0);
+  const { classes, files: labelFiles } = await readLabels(model);
   const graph = ensembleGraph(config.input.map(own), config.output.map(own), steps);
   const spec = {
     kind: 'ensemble' as const,
@@ -45,8 +47,10 @@ async function ensembleSpec(model: ModelVersion, folders: readonly ModelFolder[]
     signature: signatureOf(config),
     maxSessions: ownParameters(file, 'ensemble').max_sessions,
     config,
+    classes: { ...classes, labels: { ...labelsOfSteps(steps, folders), ...classes.labels } },
   };
-  return { ...spec, files, fingerprint: await fingerprintOf(spec, files) };
+  const all = [...files, ...labelFiles];
+  return { ...spec, files: all, fingerprint: await fingerprintOf(spec, all) };
 }
 
 /** Ensembles within ensembles; more is a circle. */
@@ -72,6 +76,20 @@ function flatSteps(steps: readonly ConfigStep[], folders: readonly ModelFolder[]
       outputs: renamed(each.outputs),
     }));
   });
+}
+
+/** An output without labels of its own has those of the model that it comes from, as in Triton. */
+function labelsOfSteps(steps: readonly EnsembleStep[], folders: readonly ModelFolder[]): ClassTraits['labels'] {
+  const specs = folders.flatMap((folder) => folder.specs);
+  const labels: Record<string, readonly string[]> = {};
+  for (const { model, version, outputs } of steps) {
+    const spec = specs.findLast((each) => each.name === model && (version === '' || each.version === version));
+    for (const [name, tensor] of Object.entries(outputs)) {
+      const found = spec?.classes?.labels[name];
+      if (found !== undefined) labels[tensor] = found;
+    }
+  }
+  return labels;
 }
 
 function knownStep(version: ModelVersion | undefined): KnownStep | undefined {

@@ -10,6 +10,7 @@ import { instancesOf } from '../model-scheduling-entry.ts';
 import { readRuntimeEntry } from '../runtime-entry.ts';
 import { stateFiles } from '../stateful-entry.ts';
 import { dataFile } from './data-file.ts';
+import { readLabels } from './labels.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { ModelVersion, RepositoryContext } from './model-folder.ts';
 import { isOwnParameter, ownParameters, toRequestLimit } from './own-parameters.ts';
@@ -33,6 +34,7 @@ export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: 
     }
   });
   const executionProviders = providersOf(config);
+  const { classes, files: labelFiles } = await readLabels(model);
   const own = ownParameters(file, 'onnx');
   const spec = {
     kind: 'model' as const,
@@ -51,9 +53,11 @@ export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: 
     cachesResponses: config.response_cache?.enable === true,
     config: isKnown ? config : undefined,
     warmup: await readWarmup(file, config, folder),
+    classes,
   };
   const given = [...warmupFiles(spec.warmup), ...stateFiles(sequenceBatching)];
-  return { ...spec, files, fingerprint: await fingerprintOf(spec, [...files, ...given]) };
+  const all = [...files, ...labelFiles];
+  return { ...spec, files: all, fingerprint: await fingerprintOf(spec, [...all, ...given]) };
 }
 
 function warnOfScheduling({ config, file }: ModelVersion, warn: RepositoryContext['warn']): void {
@@ -104,6 +108,7 @@ export async function runtimeVersion(model: ModelVersion, context: RepositoryCon
     throw new Error(`${file.place('parameters')}: ${messageOf(error)}`, { cause: error });
   });
   const { inputs, outputs } = signatureOf(config);
+  const { classes, files: labelFiles } = await readLabels(model);
   const spec = {
     ...base,
     version,
@@ -112,8 +117,9 @@ export async function runtimeVersion(model: ModelVersion, context: RepositoryCon
     declared: { platform: '', versions: [], inputs: inputs.map(plain), outputs: outputs.map(plain) },
     config,
     warmup: await readWarmup(file, config, folder),
+    classes,
   };
-  const all = [...new Set([...base.files, ...files])];
+  const all = [...new Set([...base.files, ...files, ...labelFiles])];
   const { files: _, fingerprint: __, ...rest } = spec;
   return { ...spec, files: all, fingerprint: await fingerprintOf(rest, [...all, ...warmupFiles(spec.warmup)]) };
 }

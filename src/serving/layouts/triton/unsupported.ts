@@ -109,8 +109,8 @@ function warnOfWholes(config: ModelConfig, server: Server, warn: Tell): void {
   if (Object.keys(config.metric_tags).length > 0)
     warn('metric_tags', 'they are told in the configuration, not at /metrics');
   if (config.model_metrics !== undefined) warn('model_metrics', "the buckets of metrics are the server's own");
-  if (config.output.some((output) => output.label_filename !== '')) {
-    warn('output.label_filename', 'classes are answered as numbers; the labels are not read');
+  if (server === 'graph' && config.output.some((output) => output.label_filename !== '')) {
+    warn('output.label_filename', 'the classes of a graph have no labels');
   }
   if (server === 'graph' && config.input.length + config.output.length > 0) {
     warn('input', "the graph's own inputs and outputs are told and checked; these are not looked at");
