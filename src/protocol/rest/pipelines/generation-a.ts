@@ -15,7 +15,8 @@ const Context = z.object({ request_id: z.string().nullable(), pipeline_id: z.str
 const CommandResponse = z.object({ status: z.string(), context: Context });
 const ListPipelinesResponse = CommandResponse.extend({ pipelines: z.array(z.string()) });
 const StatusResponse = CommandResponse.extend({ report: z.record(z.string(), z.unknown()) });
-const Failure = z.object({ status: z.literal('failure'), message: z.string() });
+const Failure = z.object({ status: z.literal('failure'), message: z.string(), context: Context.optional() });
+/** Of a body that does not fit its schema, as FastAPI says it. */
 const Faults = z.object({ detail: z.array(z.record(z.string(), z.unknown())) });
 
 const Initialisation = z.object({
@@ -50,7 +51,7 @@ export async function generationARoutes(app: FastifyInstance, parts: PipelineRou
     summary,
     tags: ['stream management'],
     ...(body !== undefined && { body: jsonSchema(body) }),
-    response: { 200: jsonSchema(ok), 404: jsonSchema(Failure), 422: jsonSchema(Faults) },
+    response: { 200: jsonSchema(ok), ...failuresAs(Failure) },
   });
   const run = async (request: FastifyRequest, reply: FastifyReply, command: object): Promise<FastifyReply> => {
     const envelope = await commands.handle(command, (apiKey) => parts.ownerOf(request, apiKey));
@@ -103,6 +104,15 @@ export async function generationARoutes(app: FastifyInstance, parts: PipelineRou
     }
     return run(request, reply, command);
   });
+}
+
+/** Every status of a failure (sheet §1, Responses). */
+export function failuresAs(failure: z.ZodType): Readonly<Record<string, object>> {
+  return {
+    '4xx': { description: 'The request is at fault.', ...jsonSchema(failure) },
+    422: { description: 'The body does not fit.', ...jsonSchema(Faults) },
+    '5xx': { description: 'The pipeline could not do it.', ...jsonSchema(failure) },
+  };
 }
 
 export function refuseBody(reply: FastifyReply, { faults }: BodyFaults): FastifyReply {

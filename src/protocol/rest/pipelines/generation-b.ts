@@ -4,7 +4,7 @@ import type { Envelope } from '../../../pipelines/roboflow/commands.ts';
 import { initBSchema } from '../../../pipelines/roboflow/init-b.ts';
 import { bodyOf } from '../body.ts';
 import { jsonSchema } from '../schemas.ts';
-import { idOf, refuseBody, send } from './generation-a.ts';
+import { failuresAs, idOf, refuseBody, send } from './generation-a.ts';
 import type { PipelineRouteParts } from './parts.ts';
 import { BodyFaults, parseJsonBody, type BodyFault } from './roboflow-body.ts';
 
@@ -23,6 +23,7 @@ const Failure = z.object({
   message: z.string(),
   error_type: z.string().optional(),
   inner_error_type: z.string().nullish(),
+  context: Context.optional(),
 });
 
 /** The stream routes of Roboflow's inference server, generations B and C, without WebRTC (sheet §1b). */
@@ -33,7 +34,7 @@ export async function generationBRoutes(app: FastifyInstance, parts: PipelineRou
     summary,
     tags: ['inference pipelines'],
     ...(body !== undefined && { body: jsonSchema(body) }),
-    response: { 200: jsonSchema(ok), 404: jsonSchema(Failure) },
+    response: { 200: jsonSchema(ok), ...failuresAs(Failure) },
   });
   const run = async (request: FastifyRequest, reply: FastifyReply, command: object): Promise<FastifyReply> => {
     const envelope = await commands.handle(withKey(command, request), (apiKey) => parts.ownerOf(request, apiKey));

@@ -30,17 +30,18 @@ const Results = z.object({ results: z.array(z.record(z.string(), z.unknown())) }
 export async function pipelineRoutes(app: FastifyInstance, parts: PipelineRouteParts): Promise<void> {
   const { manager } = parts;
   const config = { readsAuthorization: true };
-  const describe = (summary: string, ok: z.ZodType | undefined, body?: z.ZodType) => ({
+  // `ok`: what a good answer is, or its media type.
+  const describe = (summary: string, ok: z.ZodType | string, body?: z.ZodType, status = 200) => ({
     summary,
     tags: ['pipelines'],
     ...(body !== undefined && { body: jsonSchema(body) }),
-    ...(ok !== undefined && { response: { 200: jsonSchema(ok), ...failures } }),
+    response: { [status]: typeof ok === 'string' ? mediaOf(ok) : jsonSchema(ok), ...failures },
   });
   const path = '/v1/pipelines/:pipeline_id';
 
   app.post(
     '/v1/pipelines',
-    { config, schema: describe('Makes and starts a pipeline', View, pipelineSchema) },
+    { config, schema: describe('Makes and starts a pipeline', View, pipelineSchema, 201) },
     async (request, reply) => {
       const pipeline = await manager.create(read(request, pipelineSchema, 'pipeline'), parts.ownerOf(request));
       return reply.code(201).header('location', `/v1/pipelines/${pipeline.id}`).send(pipelineView(pipeline));
@@ -93,23 +94,30 @@ export async function pipelineRoutes(app: FastifyInstance, parts: PipelineRouteP
   );
   app.get(
     `${path}/events`,
-    { schema: describe('Results, state and events as server-sent events', undefined) },
+    { schema: describe('Results, state and events as server-sent events', 'text/event-stream') },
     (request, reply) => streamEvents(find(request), reply),
   );
   app.get(
     `${path}/frame.jpg`,
-    { schema: describe('The next frame, with what was found in it', undefined) },
+    { schema: describe('The next frame, with what was found in it', 'image/jpeg') },
     (request, reply) => takePicture(find(request), sourceOf(request), reply),
   );
   app.get(
     `${path}/preview.mjpeg`,
-    { schema: describe('Frames as they come, for an <img>', undefined) },
+    { schema: describe('Frames as they come, for an <img>', 'multipart/x-mixed-replace') },
     (request, reply) => streamPictures(find(request), sourceOf(request), reply),
   );
 
   function find(request: FastifyRequest): Pipeline {
     return manager.get((request.params as { readonly pipeline_id: string }).pipeline_id, request.grant);
   }
+}
+
+const Event = z.object({ event: z.string(), id: z.string().optional(), data: z.string() });
+
+function mediaOf(type: string): object {
+  const schema = type === 'text/event-stream' ? jsonSchema(Event) : { type: 'string', format: 'binary' };
+  return { description: `As ${type}.`, content: { [type]: { schema } } };
 }
 
 export function batchJson(pipelineId: string, { sequence, results }: ResultBatch): object[] {
