@@ -54,6 +54,7 @@ export function openPipelines(
   const { pipelinesFolder } = settings;
   const hosts = {
     hasServable: (name: string) => dataPlane.list().some((each) => each.name === name),
+    specOf: (...named: Parameters<FrontDataPlane['specOf']>) => dataPlane.specOf(...named),
     openPipeline: (...opening: Parameters<FrontDataPlane['openPipeline']>) => dataPlane.openPipeline(...opening),
   };
   const store = pipelinesFolder === undefined ? undefined : new PipelineStore(resolve(pipelinesFolder), logger);

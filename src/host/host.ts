@@ -133,7 +133,9 @@ export class Host implements HostHandler {
   }
 
   openPipeline(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession {
-    return new LeasedSession(this.#find(loadId), first, output, (servable, own) => openPipeline(servable, first, own));
+    return new LeasedSession(this.#find(loadId), first, output, (servable, own) =>
+      openPipeline(servable, first, own, () => this.#modelService()),
+    );
   }
 
   /** Resolves when everything has closed, also what was unloaded before. */

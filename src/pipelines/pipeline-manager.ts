@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { PipelineProgram } from './common/messages.ts';
+import type { PipelineProgram, WorkflowModel } from './common/messages.ts';
 import type { PipelineRequest } from './common/pipeline-schema.ts';
+import { furtherDetections, type WorkflowPlan } from './common/workflow/plan.ts';
 import { HostLink } from './host-link.ts';
 import { Pipeline } from './pipeline.ts';
 import type { PipelineHosts } from './pipeline-hosts.ts';
@@ -115,7 +116,7 @@ export class PipelineManager implements AsyncDisposable {
     owner: Owner = {},
     id: string = request.id ?? randomUUID(),
   ): Promise<Pipeline> {
-    owner.leave?.check(this.modelOf(request.model_id).servable);
+    for (const modelId of modelIdsOf(request)) owner.leave?.check(this.modelOf(modelId).servable);
     const present = this.#pipelines.get(id);
     if (present !== undefined && !present.isOver) {
       throw new MillraceError(
@@ -238,6 +239,7 @@ export class PipelineManager implements AsyncDisposable {
                 pipeline: request,
                 detector,
                 classNames: named ?? [],
+                models: this.#workflowModels(request.workflow),
                 sources: this.#options.config.sources,
                 startFrames: pipeline.frames,
                 startSequence: pipeline.sequence,
@@ -249,6 +251,25 @@ export class PipelineManager implements AsyncDisposable {
         events,
       );
     };
+  }
+
+  /** @throws MillraceError SERVABLE_NOT_FOUND, SERVABLE_NOT_READY; PIPELINE_INVALID for what is no model */
+  #workflowModels(workflow: WorkflowPlan | undefined): Readonly<Record<string, WorkflowModel>> | undefined {
+    if (workflow === undefined) return undefined;
+    const models = furtherDetections(workflow).map(({ name, modelId }): [string, WorkflowModel] => {
+      const { servable, version, classNames } = this.modelOf(modelId);
+      const spec = this.#hosts.specOf(servable, version);
+      if (spec.kind !== 'model') {
+        throw new MillraceError(
+          'PIPELINE_INVALID',
+          `step "${name}": "${modelId}" is a ${spec.kind}; a detection model is expected of every step but the first`,
+        );
+      }
+      const { detector } = spec;
+      const named = classNames.length > 0 ? classNames : (detector?.classNames ?? []);
+      return [name, { servable, version, detector, classNames: named }];
+    });
+    return Object.fromEntries(models);
   }
 
   #keep({ id, request: pipeline, createdAtMs, isHeld, token, isOver }: Pipeline): void {
@@ -289,6 +310,11 @@ export class PipelineManager implements AsyncDisposable {
       }
     }
   }
+}
+
+/** Of the pipeline's own model and of further ones of its workflow. */
+function modelIdsOf({ model_id: own, workflow }: PipelineRequest): string[] {
+  return [own, ...(workflow === undefined ? [] : furtherDetections(workflow).map(({ modelId }) => modelId))];
 }
 
 const EMPTY_REQUEST: PipelineRequest = {

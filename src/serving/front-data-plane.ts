@@ -296,6 +296,13 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     return session;
   }
 
+  /** What a servable that can be used now is made of. @throws MillraceError as `openSession` */
+  specOf(name: string, version: string): ServableSpec {
+    const entry = this.#repository.resolve(name, version);
+    if (entry.current === undefined) throw this.#unavailable(entry);
+    return entry.current.spec;
+  }
+
   /**
    * Starts a video pipeline in the host with the fewest calls and sessions among those that have the servable.
    * @param programOf what the host is told to run, once it is known what of the servable it is for

@@ -20,15 +20,18 @@ export class FakePipelineHosts implements PipelineHosts {
     return this.servables.has(name);
   }
 
+  specOf(servable: string): ServableSpec {
+    if (!this.servables.has(servable)) throw unknown(servable);
+    return { kind: servable === 'detect' ? 'graph' : 'model' } as ServableSpec;
+  }
+
   openPipeline(
     servable: string,
     _version: string,
     programOf: (spec: ServableSpec) => object,
     sink: SessionSink,
   ): SessionPort {
-    if (!this.servables.has(servable)) {
-      throw new MillraceError('SERVABLE_NOT_FOUND', `Request for unknown model: '${servable}' is not found`);
-    }
+    if (!this.servables.has(servable)) throw unknown(servable);
     if (this.notReady.has(servable))
       throw new MillraceError('SERVABLE_NOT_READY', `servable '${servable}' is not ready`);
     const program = programOf({ kind: 'graph' } as ServableSpec) as PipelineProgram;
@@ -43,6 +46,13 @@ export class FakePipelineHosts implements PipelineHosts {
     if (run === undefined) throw new Error(`pipeline ${id} was never started`);
     return run;
   }
+}
+
+/** What a workflow gives of a frame in which there is nothing. */
+const FOUND = { image: { width: 320, height: 240 }, predictions: [] };
+
+function unknown(servable: string): MillraceError {
+  return new MillraceError('SERVABLE_NOT_FOUND', `Request for unknown model: '${servable}' is not found`);
 }
 
 /** A pipeline in a host. */
@@ -82,6 +92,7 @@ export class FakeRun implements SessionPort {
 
   /** A result of each source. */
   result(...sources: number[]): void {
+    const { workflow } = this.program.pipeline;
     const results = sources.map((source_id) => ({
       source_id,
       frame_id: ++this.sequence,
@@ -89,6 +100,7 @@ export class FakeRun implements SessionPort {
       width: 320,
       height: 240,
       predictions: [],
+      ...(workflow !== undefined && { outputs: Object.fromEntries(workflow.outputs.map(({ name }) => [name, FOUND])) }),
     }));
     this.send({ type: 'results', sequence: this.sequence - sources.length + 1, results });
     this.report();

@@ -156,7 +156,7 @@ describe('TCP', () => {
     ['one for metrics', 'metrics', 'authorisation_error'],
     ['one that may manage', 'manage', undefined],
   ] as const)('the token: %s', async (_, name, error_type) => {
-    const api_key = name === undefined || name === WRONG ? name : tokenOf(name);
+    const api_key = name === undefined || name === WRONG ? name : tokenOf(name as keyof typeof TOKENS);
     const commands = ['status', 'mute', 'resume', 'terminate', 'consume_result'].map((type) => ({
       type,
       pipeline_id: 'none',

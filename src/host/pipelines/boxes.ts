@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Prediction } from '../../media/sinks/results/result-record.ts';
+import { roundHalfEven } from '../../pipelines/common/round-half-even.ts';
 import type { ModelConfiguration } from '../../pipelines/common/pipeline-schema.ts';
+
+export { roundHalfEven };
 
 /** A box in pixels, by its corners. */
 export interface Box {
@@ -71,14 +74,6 @@ const area = ({ x1, y1, x2, y2 }: Box, extra: number): number => (x2 - x1 + extr
 function shared(a: Box, b: Box, extra: number): number {
   const across = Math.max(0, Math.min(a.x2, b.x2) - Math.max(a.x1, b.x1) + extra);
   return across * Math.max(0, Math.min(a.y2, b.y2) - Math.max(a.y1, b.y1) + extra);
-}
-
-/** To the nearest whole number, halves to the even one, as Python's and NumPy's `round`. */
-export function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }
 
 /** @param isRounded corners in whole pixels, so centres end in .0 or .5, as Roboflow's */

@@ -11,6 +11,15 @@ export interface SourceDefaults {
   readonly adaptive?: AdaptiveSettings | undefined;
 }
 
+/** A model that a workflow runs besides the pipeline's own. */
+export interface WorkflowModel {
+  readonly servable: string;
+  /** "" for the newest. */
+  readonly version: string;
+  readonly detector: DetectorInfo | undefined;
+  readonly classNames: readonly string[];
+}
+
 /** What the front gives a host to run. */
 export interface PipelineProgram {
   readonly id: string;
@@ -19,6 +28,8 @@ export interface PipelineProgram {
   readonly detector: DetectorInfo | undefined;
   /** Names by class id; ids themselves where there is none. */
   readonly classNames: readonly string[];
+  /** Of workflows: the models of further steps, by the steps' names. */
+  readonly models?: Readonly<Record<string, WorkflowModel>> | undefined;
   /** Of the configuration: what of sources the pipeline does not say. */
   readonly sources?: SourceDefaults | undefined;
   /** Frame numbers go on from here after a host was lost: by source. */

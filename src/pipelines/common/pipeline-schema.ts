@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { WorkflowPlan } from './workflow/plan.ts';
 
 /** One schema for everything that describes a pipeline: the API, the configuration, what is kept on disk, and OpenAPI. */
 
@@ -160,14 +161,9 @@ export const pipelineSchema = z.strictObject({
     .enum(CONSUMPTION)
     .optional()
     .meta({ description: 'Default: LAZY for files, else EAGER.' }),
-  buffer_size: z
-    .int()
-    .min(1)
-    .max(1024)
-    .optional()
-    .meta({
-      description: 'Frames that wait per source. Default: `pipelines.sources.buffer_size`, or 2 where EAGER, else 8.',
-    }),
+  buffer_size: z.int().min(1).max(1024).optional().meta({
+    description: 'Frames that wait per source. Default: `pipelines.sources.buffer_size`, or 2 where EAGER, else 8.',
+  }),
   adaptive: adaptiveSchema.optional().meta({ description: 'Of ADAPTIVE_… strategies.' }),
   batch_collection_timeout: z.number().min(0).optional().meta({
     description: 'Seconds after which a batch goes without the sources that have no frame yet. Default: no limit.',
@@ -196,7 +192,8 @@ export const pipelineSchema = z.strictObject({
   persist: z.boolean().default(false).meta({ description: 'It starts again when the server does.' }),
 });
 
-export type PipelineRequest = z.infer<typeof pipelineSchema>;
+/** What is asked for; a workflow only through Roboflow's API. */
+export type PipelineRequest = z.infer<typeof pipelineSchema> & { readonly workflow?: WorkflowPlan | undefined };
 export type AdaptiveSettings = z.infer<typeof adaptiveSchema>;
 export type ModelConfiguration = z.infer<typeof modelConfigurationSchema>;
 export type SinkSpec = z.infer<typeof sinkSchema>;

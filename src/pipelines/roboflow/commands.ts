@@ -4,6 +4,8 @@ import { localTime } from '../../media/sinks/results/payload.ts';
 import type { FrameResult } from '../../media/sinks/results/result-record.ts';
 import { referencesOf, type PipelineRequest } from '../common/pipeline-schema.ts';
 import type { Operation } from '../common/states.ts';
+import type { WorkflowPlan } from '../common/workflow/plan.ts';
+import { Detections, detectionsJson } from '../common/workflow/values.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { Owner, PipelineManager } from '../pipeline-manager.ts';
 import { failureBody, keyError, RoboflowFailure, toFailure, valueError } from './failure.ts';
@@ -11,7 +13,6 @@ import { pipelineOfInitA } from './init-a.ts';
 import { initBSchema, pipelineOfInitB } from './init-b.ts';
 import { indexingFault, pythonRepr } from './python-text.ts';
 import { statusReport } from './status-report.ts';
-import type { WorkflowPlan } from './workflow.ts';
 
 /** An answer of the stream manager, its keys in their order (sheet §2). */
 export interface Envelope {
@@ -32,8 +33,6 @@ type CommandType = (typeof TYPES)[number];
 /** Roboflow's commands, of generations A and B alike: what a client of either sends is told apart by what it holds. */
 export class RoboflowCommands {
   readonly #manager: PipelineManager;
-  /** Of pipelines made with a workflow: the names of outputs. */
-  readonly #workflows = new WeakMap<Pipeline, WorkflowPlan>();
 
   constructor(manager: PipelineManager) {
     this.#manager = manager;
@@ -83,9 +82,8 @@ export class RoboflowCommands {
   async #init(command: Readonly<Record<string, unknown>>, owner: Owner): Promise<string> {
     const id = randomUUID();
     try {
-      const { pipeline, workflow } = 'processing_configuration' in command ? parseB(command) : parseA(command);
-      const made = await this.#manager.create(this.#checked(pipeline), { ...owner, keepsFailed: true }, id);
-      if (workflow !== undefined) this.#workflows.set(made, workflow);
+      const pipeline = 'processing_configuration' in command ? parseB(command) : pipelineOfInitA(command);
+      await this.#manager.create(this.#checked(pipeline), { ...owner, keepsFailed: true }, id);
       return id;
     } catch (error) {
       if (!this.#isKnown(id)) this.#manager.noteFailed(id);
@@ -145,12 +143,12 @@ export class RoboflowCommands {
       });
     const batch = pipeline.consume();
     if (batch === undefined) return { outputs: [], frames_metadata: [] };
-    const plan = this.#workflows.get(pipeline);
+    const { workflow } = pipeline.request;
     const sources = referencesOf(pipeline.request).map((_, id) =>
       batch.results.find(({ source_id }) => source_id === id),
     );
     return {
-      outputs: sources.map((result) => (result === undefined ? null : outputsOf(result, plan, excluded))),
+      outputs: sources.map((result) => (result === undefined ? null : outputsOf(result, workflow, excluded))),
       frames_metadata: sources.map((result) => (result === undefined ? null : frameMetadata(result))),
     };
   }
@@ -167,11 +165,7 @@ export function failed(requestId: string, error: unknown): Envelope {
   return { request_id: requestId, response: failureBody(failure), pipeline_id: pipelineId };
 }
 
-function parseA(command: Readonly<Record<string, unknown>>): { pipeline: PipelineRequest; workflow: undefined } {
-  return { pipeline: pipelineOfInitA(command), workflow: undefined };
-}
-
-function parseB(command: Readonly<Record<string, unknown>>): { pipeline: PipelineRequest; workflow: WorkflowPlan } {
+function parseB(command: Readonly<Record<string, unknown>>): PipelineRequest {
   const parsed = initBSchema.safeParse(command);
   if (parsed.success) return pipelineOfInitB(parsed.data);
   const [issue] = parsed.error.issues;
@@ -211,24 +205,14 @@ function excludedOf({ excluded_fields: given }: Readonly<Record<string, unknown>
   return new Set(Array.isArray(given) ? given.filter((each) => typeof each === 'string') : []);
 }
 
-/** The keys of a prediction in their order in workflows (sheet §5). */
+/** The outputs of a workflow; of a pipeline without one what its model found, in the same form. */
 function outputsOf(result: FrameResult, plan: WorkflowPlan | undefined, excluded: ReadonlySet<string>): object {
-  const predictions = {
-    image: { width: result.width, height: result.height },
-    predictions: result.predictions.map((found) => ({
-      width: found.width,
-      height: found.height,
-      x: found.x,
-      y: found.y,
-      confidence: found.confidence,
-      class_id: found.class_id,
-      class: found.class,
-      detection_id: found.detection_id,
-      parent_id: `image.[${result.source_id}]`,
-    })),
-  };
-  const names = plan?.outputs.filter(({ of }) => of === 'predictions').map(({ name }) => name) ?? ['predictions'];
-  return Object.fromEntries(names.filter((name) => !excluded.has(name)).map((name) => [name, predictions]));
+  const { width, height, source_id, predictions } = result;
+  const id = `image.[${source_id}]`;
+  const found = new Detections(predictions, { width, height }, { parentId: id, left: 0, top: 0 });
+  const outputs =
+    plan === undefined ? { predictions: detectionsJson(found, false, { width, height, id }) } : (result.outputs ?? {});
+  return Object.fromEntries(Object.entries(outputs).filter(([name]) => !excluded.has(name)));
 }
 
 function frameMetadata({ captured_at_ms, frame_id, source_id }: FrameResult): object {

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { CONSUMPTION, FILLING, type PipelineRequest } from '../common/pipeline-schema.ts';
+import { mainStep } from '../common/workflow/plan.ts';
 import { RoboflowFailure, valueError } from './failure.ts';
 import { propertiesOf, referenceOf } from './init-a.ts';
-import { planWorkflow, type WorkflowPlan } from './workflow.ts';
+import { planWorkflow } from './workflow/plan-workflow.ts';
 
 const videoConfiguration = z.object({
   type: z.literal('VideoConfiguration'),
@@ -44,7 +45,7 @@ export const initBSchema = z.object({
 export type InitB = z.infer<typeof initBSchema>;
 
 /** @throws RoboflowFailure */
-export function pipelineOfInitB(body: InitB): { pipeline: PipelineRequest; workflow: WorkflowPlan } {
+export function pipelineOfInitB(body: InitB): PipelineRequest {
   const { video_configuration: video, processing_configuration: processing, sink_configuration: sink } = body;
   if (processing.workflow_specification === null || processing.workflow_specification === undefined) {
     if (processing.workspace_name && processing.workflow_id) {
@@ -59,22 +60,22 @@ export function pipelineOfInitB(body: InitB): { pipeline: PipelineRequest; workf
       'internal_error',
     );
   }
-  const workflow = planWorkflow(processing.workflow_specification, processing.workflows_parameters ?? {});
-  const { confidence, iouThreshold, classAgnostic, maxDetections, modelId } = workflow;
+  const {
+    workflow_specification: specification,
+    workflows_parameters: parameters,
+    image_input_name: image,
+  } = processing;
+  const workflow = planWorkflow(specification, parameters ?? {}, image);
+  const { modelId, configuration } = mainStep(workflow);
   const reference = referenceOf(video.video_reference);
   const filling = video.source_buffer_filling_strategy ?? undefined;
   const consumption = video.source_buffer_consumption_strategy ?? undefined;
-  const pipeline: PipelineRequest = {
+  return {
     video_reference: reference,
     model_id: modelId,
     version: '',
-    model_configuration: {
-      nms: 'roboflow',
-      ...(confidence !== undefined && { confidence }),
-      ...(iouThreshold !== undefined && { iou_threshold: iouThreshold }),
-      ...(classAgnostic !== undefined && { class_agnostic_nms: classAgnostic }),
-      ...(maxDetections !== undefined && { max_detections: maxDetections }),
-    },
+    model_configuration: configuration,
+    workflow,
     max_fps: video.max_fps ?? null,
     source_buffer_filling_strategy: filling,
     source_buffer_consumption_strategy: consumption,
@@ -85,5 +86,4 @@ export function pipelineOfInitB(body: InitB): { pipeline: PipelineRequest; workf
     realtime: false,
     persist: false,
   };
-  return { pipeline, workflow };
 }
