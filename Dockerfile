@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
-# docker build -t millrace .                        CPU
-# docker build -t millrace:gpu --target gpu .       NVIDIA, CUDA 12 (amd64 only)
+# docker build -t millrace .                              CPU
+# docker build -t millrace:python --target python .       CPU, with Python and numpy for runtimes in Python
+# docker build -t millrace:gpu --target gpu .             NVIDIA, CUDA 12 (amd64 only)
 #
 # docker run --read-only --tmpfs /tmp -p 8080:8080 -p 9000:9000 millrace
 # docker run … -v ./models:/models:ro millrace serve --config_path /models/config.json
@@ -68,3 +69,28 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["node", "healthcheck.mjs"]
 ENTRYPOINT ["node", "bin/millrace.js"]
 CMD ["serve"]
+
+# What runtimes in Python import. More than numpy: --build-arg PYTHON_PACKAGES="pandas==2.3.3 mlserver==1.7.1"
+FROM node:20.20.2-bookworm-slim AS python-packages
+ARG PYTHON_PACKAGES=""
+# Debian keeps one version of Python in a release, so there is none to pin. Each word of the argument is a package.
+# hadolint ignore=DL3008,SC2086
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends python3 python3-venv \
+  && rm -rf /var/lib/apt/lists/* \
+  && python3 -m venv /opt/python \
+  && /opt/python/bin/pip install --no-cache-dir numpy==2.4.6 $PYTHON_PACKAGES
+
+FROM runtime AS python
+USER 0:0
+# hadolint ignore=DL3008
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends python3 \
+  && rm -rf /var/lib/apt/lists/*
+COPY --from=python-packages /opt/python /opt/python
+ENV MILLRACE_PYTHON=/opt/python/bin/python \
+    PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+
+# The last one is what a build without a target makes.
+FROM runtime
