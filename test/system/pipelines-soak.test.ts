@@ -155,11 +155,13 @@ class World {
   /** Until each gives results again; some were lost a moment ago, and a file may have ended. */
   async allRun(): Promise<void> {
     for (const id of this.ids) {
-      const { report } = await look(id);
-      await until(async () => {
-        const now = await look(id);
-        return now.report.results > report.results || now.state === 'ended';
-      }, `results of ${id}`);
+      let now = await look(id);
+      const { results } = now.report;
+      const goesOn = async (): Promise<boolean> => {
+        now = await look(id);
+        return now.report.results > results || now.state === 'ended';
+      };
+      await until(goesOn).catch(() => expect.fail(`no results: ${JSON.stringify(now)}`));
     }
   }
 
@@ -174,8 +176,14 @@ class World {
       this.#publishing = await publish(relay, 'cam', clip);
     }
     if (number % 5 === 3) {
-      await call('POST', `/${this.ids[0]}/pause`).catch(() => {}); // it may be reconnecting
-      await call('POST', `/${this.ids[0]}/resume`).catch(() => {});
+      // Neither is possible while it is being connected anew.
+      const answers = (what: string) => (): Promise<boolean> =>
+        call('POST', `/${this.ids[0]}/${what}`).then(
+          () => true,
+          () => false,
+        );
+      await until(answers('pause'));
+      await until(answers('resume'));
     }
     await this.allRun();
   }
