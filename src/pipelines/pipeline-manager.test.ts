@@ -257,3 +257,14 @@ test('model ids: aliases, servables, and project/version', () => {
   expect(manager.modelOf('detect').servable).toBe('detect');
   expect(manager.modelOf('toString').servable).toBe('toString');
 });
+
+test('of many that are over only the last ones are remembered', async () => {
+  const { manager } = manage();
+  for (let i = 0; i < 260; i++) await manager.terminate((await manager.create(request({ id: `p${i}` }))).id);
+  await manager.create(request({ id: 'runs' }));
+  await until(() => manager.all().length <= 257);
+  const ids = manager.all().map(({ id }) => id);
+  expect(ids).toContain('runs');
+  expect(ids).toContain('p259');
+  expect(ids).not.toContain('p0');
+});

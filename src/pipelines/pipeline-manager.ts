@@ -20,6 +20,8 @@ export interface ManagerOptions {
 }
 
 const SWEEP_MS = 500;
+/** Pipelines that are over and still looked at; more forget the ones that ended first. */
+const MAX_OVER = 256;
 
 /** What servables somebody may use, as the grant of a token has it. */
 export interface Leave {
@@ -297,9 +299,11 @@ export class PipelineManager implements AsyncDisposable {
   /** Forgets what ended long ago, and ends what nobody reads. */
   #sweep(): void {
     const now = Date.now();
+    const ends = [...this.#pipelines.values()].flatMap(({ endedAtMs }) => endedAtMs ?? []).toSorted((a, b) => b - a);
+    const oldest = Math.max(now - this.#options.config.history_s * 1000, ends[MAX_OVER] ?? 0);
     for (const [id, pipeline] of this.#pipelines) {
       const { endedAtMs, request, lastConsumedMs } = pipeline;
-      if (endedAtMs !== undefined && now - endedAtMs > this.#options.config.history_s * 1000) {
+      if (endedAtMs !== undefined && endedAtMs <= oldest) {
         this.#pipelines.delete(id);
         this.#listed.delete(id);
       }

@@ -13,7 +13,8 @@ import type { FrameInference } from './frame-inference.ts';
 import { PipelineRun, type PipelineListener } from './pipeline-run.ts';
 import type { OpenSource, SourceFrame } from './source-runner.ts';
 
-const REPORT_MS = 250;
+/** What changes by itself, such as counts; what happens is reported at once. */
+const REPORT_MS = 500;
 /** Results that wait for the front; more drop the oldest. */
 const MAX_WAITING = 256;
 /** Pictures are made at most this often. */

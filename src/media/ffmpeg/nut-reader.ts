@@ -1,4 +1,5 @@
 import { FILE_ID, FLAG, LONG_PACKET, MAIN, N, START_CODES, STREAM, SYNCPOINT } from './nut-format.ts';
+import type { PipeTarget } from './pipe-reader.ts';
 
 /** A frame as the container has it. */
 export interface NutFrame {
@@ -12,6 +13,11 @@ export interface NutReaderOptions {
   readonly maxFrameBytes: number;
   /** Memory for a frame; what it holds is overwritten. Default: new memory. */
   readonly allocate?: ((bytes: number) => Buffer) | undefined;
+}
+
+/** A frame whose end has not come. */
+interface BegunFrame extends NutFrame {
+  filled: number;
 }
 
 interface FrameCode {
@@ -28,17 +34,21 @@ interface TimeBase {
   readonly den: number;
 }
 
+/** Room for what comes between two frames, and no more: what is more is copied. */
+const HEADS_BYTES = 4096;
+
 /** Thrown, and caught by the reader: the bytes so far end within an element. */
 const NEED_MORE = new Error('need more');
 
 /**
- * Reads a NUT file with one video stream as it comes through a pipe (format: see `nut-format.ts`). Bytes of frames are
- * copied once, into memory of their own.
+ * Reads a NUT file with one video stream as it comes through a pipe (format: see `nut-format.ts`). Bytes of frames come
+ * straight into memory of their own, but for the few that come with what is before them.
  */
-export class NutReader {
+export class NutReader implements PipeTarget {
   readonly #options: NutReaderOptions;
-  /** Not yet understood; short, but for the chunk that came last. */
-  #rest: Buffer = Buffer.alloc(0);
+  /** What lies between frames, up to the first bytes of one; its first `#held` bytes are not yet understood. */
+  #heads = Buffer.alloc(HEADS_BYTES);
+  #held = 0;
   #isStarted = false;
   #codes: FrameCode[] = [];
   #elisions: Buffer[] = [];
@@ -46,7 +56,7 @@ export class NutReader {
   #timeBase: TimeBase = { num: 1, den: 1_000_000 };
   #msbPtsShift = 0;
   #lastPts = 0;
-  #frame: { readonly data: Buffer; filled: number; readonly timestampUs: number } | undefined;
+  #frame: BegunFrame | undefined;
 
   constructor(options: NutReaderOptions) {
     this.#options = options;
@@ -57,26 +67,37 @@ export class NutReader {
     return this.#frame !== undefined;
   }
 
+  room(): Buffer {
+    const frame = this.#frame;
+    if (frame !== undefined) return frame.data.subarray(frame.filled);
+    if (this.#held === this.#heads.length) this.#heads = Buffer.concat([this.#heads, Buffer.alloc(this.#held)]);
+    return this.#heads.subarray(this.#held);
+  }
+
   /** @throws Error on what is no NUT */
-  push(chunk: Buffer): void {
-    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+  filled(count: number): void {
+    if (this.#frame !== undefined) return this.#grown(this.#frame, count);
+    let bytes = this.#heads.subarray(0, this.#held + count);
     while (bytes.length > 0) {
-      if (this.#frame !== undefined) {
-        bytes = this.#fill(this.#frame, bytes);
-        continue;
-      }
-      const taken = this.#element(bytes);
+      const taken = this.#begun(bytes) ?? this.#element(bytes);
       if (taken === 0) break;
       bytes = bytes.subarray(taken);
     }
-    this.#rest = bytes;
+    this.#held = bytes.copy(this.#heads);
   }
 
-  #fill(frame: { readonly data: Buffer; filled: number; readonly timestampUs: number }, bytes: Buffer): Buffer {
+  /** Bytes that belong to a frame that has begun, if one has. @returns bytes used */
+  #begun(bytes: Buffer): number | undefined {
+    const frame = this.#frame;
+    if (frame === undefined) return undefined;
     const copied = bytes.copy(frame.data, frame.filled);
-    frame.filled += copied;
+    this.#grown(frame, copied);
+    return copied;
+  }
+
+  #grown(frame: BegunFrame, bytes: number): void {
+    frame.filled += bytes;
     if (frame.filled === frame.data.length) this.#emit(frame);
-    return bytes.subarray(copied);
   }
 
   #emit({ data, timestampUs }: NutFrame): void {
@@ -165,9 +186,9 @@ export class NutReader {
     // What many frames begin with is left out of short ones.
     const elided = (size > LONG_PACKET ? undefined : this.#elisions[headerIdx]) ?? Buffer.alloc(0);
     this.#lastPts = pts;
-    const data = (this.#options.allocate ?? Buffer.allocUnsafeSlow)(size);
+    const data = this.#options.allocate?.(size) ?? Buffer.allocUnsafeSlow(size);
     const { num, den } = this.#timeBase;
-    const frame = { data, filled: elided.copy(data), timestampUs: Math.round((pts * num * 1e6) / den) };
+    const frame: BegunFrame = { data, filled: elided.copy(data), timestampUs: Math.round((pts * num * 1e6) / den) };
     if (frame.filled === size) this.#emit(frame);
     else this.#frame = frame;
   }
