@@ -64,7 +64,8 @@ export class RoboflowCommands {
     }
     if (type === 'init') return { response: { status: 'success' }, pipelineId: await this.#init(command, owner) };
     if (type === 'webrtc') {
-      const text = 'WebRTC is not served; use /v1/pipelines/{id}/preview.mjpeg, or an rtsp sink';
+      const text =
+        'WebRTC is not served: start the pipeline with /inference_pipelines/initialise, then look at /v1/pipelines/{id}/preview.mjpeg and read /v1/pipelines/{id}/events, or send it on with an rtsp or websocket sink';
       throw new RoboflowFailure('invalid_payload', {
         errorClass: 'NotImplementedError',
         errorMessage: text,

@@ -190,6 +190,22 @@ describe('generation B', () => {
     }
   });
 
+  test('WebRTC: 501, with what there is instead, in the envelope of its failures', async () => {
+    const { status, json } = await call('POST', '/inference_pipelines/initialise_webrtc', {
+      ...INIT_B,
+      webrtc_offer: { type: 'offer', sdp: 'v=0' },
+    });
+    expect(status).toBe(501);
+    expect(json).toMatchObject({
+      message: expect.stringMatching(
+        /^Error with command handling raised by InferencePipeline Manager\. Error type: invalid_payload\. Details: WebRTC is not served: .*preview\.mjpeg/,
+      ) as string,
+      error_type: 'ProcessesManagerInvalidPayload',
+      inner_error_type: 'NotImplementedError',
+    });
+    expect(manager.listed()).toEqual([]);
+  });
+
   test('unknown ids: 404, but 400 to terminate one', async () => {
     expect(await call('GET', '/inference_pipelines/nope/status')).toMatchObject({
       status: 404,

@@ -354,6 +354,13 @@ describe('the life of a pipeline', () => {
   });
 });
 
+test('webrtc: refused with what there is instead', async () => {
+  const { response, pipeline_id } = await ask({ type: 'webrtc' });
+  expect(response).toMatchObject({ error_type: 'invalid_payload', error_class: 'NotImplementedError' });
+  expect(response['public_error_message']).toContain('preview.mjpeg');
+  expect(pipeline_id).toBeNull();
+});
+
 test('1,000 clients that connect and say nothing keep nobody waiting', async () => {
   const silent = await Promise.all(Array.from({ length: 1000 }, () => ManagerConnection.open(listener.port)));
   const { response } = await ask({ type: 'list_pipelines' });

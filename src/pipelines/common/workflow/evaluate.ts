@@ -65,7 +65,13 @@ function apply(operation: Operation, value: unknown, parameters: Parameters): un
     case 'ExtractImageProperty':
       if (!(value instanceof WorkflowImage)) throw wrong(type, value, 'an image');
       return imageProperty(value, operation.property_name);
-    default:
+    case 'DetectionsPropertyExtract':
+    case 'DetectionsSelection':
+    case 'SortDetections':
+    case 'DetectionsOffset':
+    case 'DetectionsShift':
+    case 'DetectionsToDictionary':
+    case 'DetectionsFilter':
       return ofDetections(operation, detections(type, value), parameters);
   }
 }
@@ -108,7 +114,7 @@ function ofDetections(operation: OfDetections, found: Detections, parameters: Pa
         predictions.map((each) => ({ ...each, x: each.x + operation.shift_x, y: each.y + operation.shift_y })),
       );
     case 'DetectionsToDictionary':
-      return detectionsJson(found, true, { ...found, id: found.place.parentId });
+      return detectionsJson(found, true, { width: found.width, height: found.height, id: found.place.parentId });
     case 'DetectionsFilter':
       return found.with(
         predictions.filter((each) =>

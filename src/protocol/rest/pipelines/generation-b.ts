@@ -142,7 +142,8 @@ function withKey(command: object, request: FastifyRequest): object {
 function answer(reply: FastifyReply, { request_id, pipeline_id, response }: Envelope): FastifyReply {
   const { status, error_type: given, error_message, error_class, public_error_message, ...rest } = response;
   if (status === 'success') return send(reply, 200, { status, context: { request_id, pipeline_id }, ...rest });
-  const [code, name] = FAILURES[String(given)] ?? [500, 'ProcessesManagerInternalError'];
+  const [usual, name] = FAILURES[String(given)] ?? [500, 'ProcessesManagerInternalError'];
+  const code = error_class === 'NotImplementedError' ? 501 : usual;
   const details =
     typeof public_error_message === 'string'
       ? public_error_message
