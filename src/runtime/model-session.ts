@@ -40,6 +40,11 @@ export interface RunCaller {
   readonly signal?: (() => AbortSignal) | undefined;
   /** Inferences that the run is: the rows of a batch. @default 1 */
   readonly inferences?: number | undefined;
+  /**
+   * Each run is as long as the last one, as of frames of a video. While runs without a deadline are short nobody is told of
+   * their beginning, which saves waking the front; one that hangs is then a silence of the host. @default false
+   */
+  readonly isRegular?: boolean | undefined;
   /** All that the request said, for users' code. */
   readonly parameters?: Parameters | undefined;
   readonly headers?: Headers | undefined;
@@ -56,6 +61,8 @@ export interface ChosenRun {
   readonly inferences: number;
   /** The time that its requests have waited, together. */
   readonly queueNs: number;
+  /** As {@link RunCaller.isRegular}. */
+  readonly isRegular?: boolean | undefined;
 }
 
 /** A model as its backend has it. */

@@ -205,6 +205,31 @@ describe('OnnxBackend with a faked runtime', () => {
     finish = [];
   });
 
+  it('announces regular runs only until one was short, unless there is a deadline', async () => {
+    const events: string[] = [];
+    const fake: OrtSession = {
+      inputMetadata: [],
+      outputMetadata: [],
+      run: () => Promise.resolve({}),
+      release: async () => {},
+    };
+    const backend = new OnnxBackend(async () => ({ createSession: () => Promise.resolve(fake) }) as unknown as Ort);
+    const monitor: RunMonitor = {
+      runStarted: (deadlineMs) => void events.push(`started ${deadlineMs}`),
+      runEnded: () => events.push('ended'),
+    };
+    await using free = await backend.load(options('add.onnx', { runDeadlineMs: 0 }), monitor, silentLogger);
+    await using limited = await backend.load(options('add.onnx', { runDeadlineMs: 9 }), monitor, silentLogger);
+    events.length = 0;
+    for (const session of [free, limited]) {
+      for (let i = 0; i < 2; i++) await session.run([], undefined, { isRegular: true });
+    }
+    expect(events).toEqual(['started 0', 'ended', 'ended', 'started 9', 'ended', 'started 9', 'ended']);
+    events.length = 0;
+    await free.run([]);
+    expect(events).toEqual(['started 0', 'ended']);
+  });
+
   it('gives the memory back when a loaded model turns out not to be servable', async () => {
     let released = 0;
     const session: OrtSession = {

@@ -21,6 +21,9 @@ export interface OnnxSessionParts {
   readonly monitor: RunMonitor;
 }
 
+/** A regular run that takes longer than this is told of the next time. */
+const BRIEF_MS = 100;
+
 /** A loaded ONNX model. Closing waits for the runs asked for before it. */
 export class OnnxSession implements BackendSession {
   readonly name: string;
@@ -30,6 +33,8 @@ export class OnnxSession implements BackendSession {
   readonly provider: string;
   readonly #parts: OnnxSessionParts;
   readonly #runDeadlineMs: number;
+  /** Of the last run that was told to be regular. */
+  #regularMs = Infinity;
   #closed: Promise<void> | undefined;
 
   /** @throws Error where an input or output is of a kind that we cannot serve */
@@ -46,12 +51,12 @@ export class OnnxSession implements BackendSession {
   async run(
     inputs: readonly Tensor[],
     isWanted: () => boolean = () => true,
-    { inferences = 1, waitedMs = 0 }: RunCaller = {},
+    { inferences = 1, waitedMs = 0, isRegular = false }: RunCaller = {},
   ): Promise<Tensor[]> {
     const asked = performance.now() - waitedMs;
     const outputs = await this.runNext(() => {
       if (!isWanted()) throw new MillraceError('CANCELLED', 'nobody waits for the result of the run any more');
-      return { inputs, requests: 1, inferences, queueNs: toNs(performance.now() - asked) };
+      return { inputs, requests: 1, inferences, queueNs: toNs(performance.now() - asked), isRegular };
     });
     return outputs ?? [];
   }
@@ -79,12 +84,14 @@ export class OnnxSession implements BackendSession {
   }
 
   /** @param asked when its inputs began to be put together, in ms as of `performance.now()` */
-  async #runNow({ inputs, requests, inferences, queueNs }: ChosenRun, asked: number): Promise<Tensor[]> {
+  async #runNow(chosen: ChosenRun, asked: number): Promise<Tensor[]> {
+    const { inputs, requests, inferences, queueNs, isRegular = false } = chosen;
     const { session, monitor } = this.#parts;
     const feeds: Feeds = {};
     for (const tensor of inputs) feeds[tensor.name] = this.#feed(tensor);
     const ready = performance.now();
-    await monitor.runStarted(this.#runDeadlineMs);
+    const isBrief = isRegular && this.#runDeadlineMs === 0 && this.#regularMs < BRIEF_MS;
+    if (!isBrief) await monitor.runStarted(this.#runDeadlineMs);
     const started = performance.now();
     let ended = started;
     try {
@@ -95,6 +102,7 @@ export class OnnxSession implements BackendSession {
       if (ended === started) ended = performance.now();
       throw this.#failure(messageOf(error), error);
     } finally {
+      if (isRegular) this.#regularMs = ended - started;
       monitor.runEnded({
         batchSize: inferences,
         requests,

@@ -84,7 +84,9 @@ export class DetectorInference implements FrameInference {
     );
     const shape = [rows, 3, this.#inputHeight, this.#inputWidth];
     const input = tensorOf(this.#input.name, 'FP32', shape, values);
-    const outputs = await this.#session.run([input], () => !this.#isClosed);
+    const outputs = await this.#session.run([input], () => !this.#isClosed, {
+      isRegular: Number.isFinite(this.#batch),
+    });
     return batch.map((each, row) => this.#result(each, placements[row] as Placement, outputs, rows, row));
   }
 

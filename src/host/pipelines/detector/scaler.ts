@@ -73,6 +73,7 @@ class PlaneScaler {
     const rows = this.#rows;
     const channels = this.#channels;
     const last = this.#width * taps;
+    if (channels === 1 && taps === 4) return this.#acrossByFour(data, offset, stride);
     let at = 0;
     for (const line of this.#lines) {
       const start = offset + line * stride;
@@ -84,6 +85,24 @@ class PlaneScaler {
           }
           rows[at++] = value;
         }
+      }
+    }
+    return this.#downwards();
+  }
+
+  /** As `apply`, of one channel with four taps: what most frames need. */
+  #acrossByFour(data: Uint8Array, offset: number, stride: number): Float32Array {
+    const { from, weights } = this.#across;
+    const rows = this.#rows;
+    let at = 0;
+    for (const line of this.#lines) {
+      const start = offset + line * stride;
+      for (let tap = 0; tap < from.length; tap += 4) {
+        rows[at++] =
+          data[start + from[tap]!]! * weights[tap]! +
+          data[start + from[tap + 1]!]! * weights[tap + 1]! +
+          data[start + from[tap + 2]!]! * weights[tap + 2]! +
+          data[start + from[tap + 3]!]! * weights[tap + 3]!;
       }
     }
     return this.#downwards();
