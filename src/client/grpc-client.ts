@@ -6,7 +6,7 @@ import {
   type ClientUnaryCall,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { decodeInferResponse, encodeInferRequest, joinParts } from '../protocol/wire/infer-codec.ts';
+import { decodeInferResponse } from '../protocol/wire/infer-codec.ts';
 import type { ModelConfigResponse__Output } from '../protocol/wire/generated/inference/ModelConfigResponse.ts';
 import type { ModelMetadataResponse__Output } from '../protocol/wire/generated/inference/ModelMetadataResponse.ts';
 import type { ModelReadyResponse__Output } from '../protocol/wire/generated/inference/ModelReadyResponse.ts';
@@ -16,13 +16,13 @@ import type { ServerLiveResponse__Output } from '../protocol/wire/generated/infe
 import type { ServerMetadataResponse__Output } from '../protocol/wire/generated/inference/ServerMetadataResponse.ts';
 import type { ServerReadyResponse__Output } from '../protocol/wire/generated/inference/ServerReadyResponse.ts';
 import type { InferenceResponse } from '../tensor/inference.ts';
+import { messageOf, sendFramed } from './framing.ts';
 import { methodOf } from './grpc-service.ts';
 import { cancelSoon, InferStream, type StreamDialect } from './infer-stream.ts';
 import { InferenceError, statusName } from './inference-error.ts';
 import {
   DEFAULT_TIMEOUT_MS,
   headersOf,
-  toInferenceRequest,
   type CallOptions,
   type ClientRequest,
   type ConnectionOptions,
@@ -85,6 +85,7 @@ export class GrpcClient implements Disposable {
       ...(typeof tls === 'object' &&
         tls.serverName !== undefined && { 'grpc.ssl_target_name_override': tls.serverName }),
     });
+    sendFramed(this.#client);
   }
 
   async isServerLive(call: CallOptions = {}): Promise<boolean> {
@@ -129,8 +130,7 @@ export class GrpcClient implements Disposable {
   }
 
   async infer(request: ClientRequest, call: CallOptions = {}): Promise<InferenceResponse> {
-    const message = joinParts(encodeInferRequest(toInferenceRequest(request)));
-    return decodeInferResponse(await this.#unary(INFER, same, same, message, call));
+    return decodeInferResponse(await this.#unary(INFER, same, same, messageOf(request), call));
   }
 
   /** Opens a stream: one session on the server, for as long as it lives. */

@@ -1,13 +1,9 @@
 import type { ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js';
-import {
-  decodeInferResponse,
-  decodeStreamResponse,
-  encodeInferRequest,
-  joinParts,
-} from '../protocol/wire/infer-codec.ts';
+import { decodeInferResponse, decodeStreamResponse } from '../protocol/wire/infer-codec.ts';
 import type { InferenceResponse } from '../tensor/inference.ts';
+import { messageOf } from './framing.ts';
 import { InferenceError, statusName } from './inference-error.ts';
-import { toInferenceRequest, type ClientRequest } from './request.ts';
+import type { ClientRequest } from './request.ts';
 
 export type StreamDialect = 'triton' | 'mlserver';
 
@@ -64,8 +60,7 @@ export class InferStream implements AsyncIterable<StreamAnswer>, Disposable {
    */
   async send(request: ClientRequest): Promise<void> {
     if (this.#hasEnded || this.#rpc.writableEnded) return;
-    const message = joinParts(encodeInferRequest(toInferenceRequest(request)));
-    if (this.#rpc.write(message) || this.#hasEnded) return;
+    if (this.#rpc.write(messageOf(request)) || this.#hasEnded) return;
     await new Promise<void>((resolve) => (this.#wakeSender = resolve));
     this.#wakeSender = undefined;
   }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Closer } from '../base/closer.ts';
 import { MillraceError } from '../base/errors.ts';
 import { InferenceError } from '../client/inference-error.ts';
-import type { Picture } from '../media/frame.ts';
+import type { Picture, VideoFrame } from '../media/frame.ts';
 import { BackOff } from '../media/sources/back-off.ts';
 import { openSource } from '../media/sources/ffmpeg-source.ts';
 import type { VideoSource } from '../media/sources/video-source.ts';
@@ -215,7 +215,10 @@ export class StreamClient {
     // A graph answers with each output on its own; only the one that is shown says that its frame is done.
     if (tensor === undefined && postprocess === undefined) return;
     const { frame, latencyMs, timestampUs = this.#lastShownUs + 1 } = this.#settled(response, sent);
-    if (latencyMs !== undefined) this.#tally.latency(latencyMs);
+    if (latencyMs !== undefined) {
+      this.#tally.latency(latencyMs);
+      this.#release(frame);
+    }
     let picture: Picture | undefined;
     try {
       // An answer that nobody looks at need not be a picture.
@@ -231,6 +234,12 @@ export class StreamClient {
     if (picture === undefined) return;
     if (timestampUs < this.#lastShownUs) this.#tally.outOfOrder++;
     else await this.#show(picture, timestampUs);
+  }
+
+  /** An answered frame was sent to its end, so its memory is free, unless a callback may have kept it. */
+  #release(frame: VideoFrame | undefined): void {
+    const { preprocess, postprocess } = this.#options;
+    if (preprocess === undefined && postprocess === undefined) frame?.release?.();
   }
 
   #settled(...[{ id, parameters }, sent]: Parameters<Receiver['onResponse']>): Settled {

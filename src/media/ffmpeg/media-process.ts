@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { hideCredentials } from './redact.ts';
+import { readPipe, type PipeTarget } from './pipe-reader.ts';
 import { boundToParent, findProgram, type Program } from './program.ts';
 
 export interface MediaProcessOptions {
@@ -12,6 +13,8 @@ export interface MediaProcessOptions {
   readonly parentDeath?: 'KILL' | 'TERM';
   /** More variables of its environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Takes its output; `stdout` is then there to hold it back only. */
+  readonly target?: PipeTarget;
 }
 
 export interface Exit {
@@ -31,6 +34,7 @@ const GRACE_MS = 3_000;
  */
 export class MediaProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
+  readonly #stdout: Readable;
   #stderr = '';
   #stderrLines = 0;
   #hasEnded = false;
@@ -38,23 +42,27 @@ export class MediaProcess implements AsyncDisposable {
   readonly exit: Promise<Exit>;
 
   /** @throws MillraceError FFMPEG_MISSING */
-  constructor({ program, args, hasInput = false, parentDeath = 'KILL', env }: MediaProcessOptions) {
+  constructor({ program, args, hasInput = false, parentDeath = 'KILL', env, target }: MediaProcessOptions) {
     const [command, commandArgs] = boundToParent(findProgram(program), args, parentDeath);
     this.#child = spawn(command, commandArgs, {
       stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       detached: true,
       env: { ...process.env, ...env },
     });
+    const stdout = this.#child.stdout as Readable;
+    this.#stdout = target === undefined ? stdout : readPipe(stdout, target);
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#heard(text));
     this.#child.stdin?.on('error', () => {}); // it ended without reading all; its exit says why
     this.exit = new Promise((resolve) => {
       const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
+        if (!this.#stdout.closed) return void this.#stdout.once('close', () => ended(code, signal));
         this.#hasEnded = true;
         resolve({ code, signal, stderr: hideCredentials(this.#stderr.trim()) });
       };
       this.#child.once('close', ended);
       this.#child.once('error', (error) => {
         this.#stderr += error.message;
+        this.#stdout.destroy();
         ended(null, null);
       });
     });
@@ -69,7 +77,7 @@ export class MediaProcess implements AsyncDisposable {
   }
 
   get stdout(): Readable {
-    return this.#child.stdout as Readable;
+    return this.#stdout;
   }
 
   /** Only with `hasInput`. */
@@ -88,7 +96,7 @@ export class MediaProcess implements AsyncDisposable {
 
   /** SIGTERM, SIGKILL when it has not ended by then; what it still writes is dropped. Idempotent. */
   async stop(graceMs = GRACE_MS): Promise<Exit> {
-    this.#child.stdout?.destroy();
+    this.#stdout.destroy();
     this.#child.stdin?.destroy();
     this.#signal('SIGTERM');
     const timer = setTimeout(() => this.kill(), graceMs);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NutReader, type NutFrame } from './nut-reader.ts';
 import { nutFrameHead, nutHead } from './nut-writer.ts';
+import { pour } from './pipe-reader.ts';
 
 const FRAMES = [
   { timestampUs: 0, data: Buffer.from([1, 2, 3]) },
@@ -19,7 +20,7 @@ function file(): Buffer {
 function read(bytes: Buffer, chunk: number): NutFrame[] {
   const frames: NutFrame[] = [];
   const reader = new NutReader({ maxFrameBytes: 100_000, onFrame: (frame) => frames.push(frame) });
-  for (let at = 0; at < bytes.length; at += chunk) reader.push(bytes.subarray(at, at + chunk));
+  for (let at = 0; at < bytes.length; at += chunk) pour(bytes.subarray(at, at + chunk), reader);
   return frames;
 }
 

@@ -46,7 +46,6 @@ export class Decoder {
   constructor(options: DecoderOptions) {
     this.#options = options;
     const { width, height, onFrame, stallMs, allocate } = options;
-    this.#child = new MediaProcess({ program: 'ffmpeg', args: argumentsOf(options) });
     this.#reader = new NutReader({
       maxFrameBytes: width * height * 8 + (1 << 20),
       allocate,
@@ -55,7 +54,8 @@ export class Decoder {
         onFrame(frame);
       },
     });
-    this.#child.stdout.on('data', (chunk: Buffer) => this.#read(chunk));
+    const target = { room: () => this.#reader.room(), filled: (bytes: number) => this.#read(bytes) };
+    this.#child = new MediaProcess({ program: 'ffmpeg', args: argumentsOf(options), target });
   }
 
   get complaints(): number {
@@ -95,10 +95,10 @@ export class Decoder {
     await this.#child.stop(1_000);
   }
 
-  #read(chunk: Buffer): void {
+  #read(bytes: number): void {
     if (this.#fault !== undefined) return;
     try {
-      this.#reader.push(chunk);
+      this.#reader.filled(bytes);
     } catch (error) {
       this.#fault = error as Error;
       this.#child.kill();

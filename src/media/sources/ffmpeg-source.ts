@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MillraceError } from '../../base/errors.ts';
+import { allocateWithRoom, freeRoom } from '../../base/headroom.ts';
 import { causeOf, exitText, type FaultCause } from '../ffmpeg/faults.ts';
 import type { NutFrame } from '../ffmpeg/nut-reader.ts';
 import { probe, sourceFault, type Probed } from '../ffmpeg/probe.ts';
@@ -236,7 +237,9 @@ class FfmpegSource implements VideoSource {
 
   #memory(bytes: number): Buffer {
     const spare = this.#spare.pop();
-    return spare?.length === bytes ? spare : Buffer.allocUnsafeSlow(bytes);
+    if (spare?.length !== bytes) return allocateWithRoom(bytes);
+    freeRoom(spare);
+    return spare;
   }
 
   #fault({ exit, stalledMs, fault }: DecoderEnd): MillraceError {
