@@ -23,7 +23,7 @@ function testTexts(): string {
 /** Numbers of the rows that begin with `prefix`. */
 function numbersOf(rows: readonly (readonly string[])[], prefix: string): number[] {
   return rows.flatMap(([, number = '']) =>
-    /^T?\d+$/.test(number) && number.replace(/\d/g, '') === prefix ? [Number(number.slice(prefix.length))] : [],
+    /^[TR]?\d+$/.test(number) && number.replace(/\d/g, '') === prefix ? [Number(number.slice(prefix.length))] : [],
   );
 }
 
@@ -42,6 +42,10 @@ describe('docs/compatibility.md', () => {
 
   it('has a row for each of the eighty behaviours of Triton’s suites', () => {
     expect(numbersOf(rows, 'T')).toEqual(upTo(80));
+  });
+
+  it('has a row for each of the twenty-two lines of Roboflow’s own tests', () => {
+    expect([...new Set(numbersOf(rows, 'R'))]).toEqual(upTo(22));
   });
 
   it('names a test for each row that says "same" or "better", and a reason for all others', () => {

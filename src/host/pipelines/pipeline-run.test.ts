@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FakeVideo, type FakeVideoOptions } from '../../../test/support/fake-video.ts';
@@ -204,6 +207,27 @@ test('after the loss of a host frame numbers go on, and a paused pipeline is pau
   opened[0]?.give(1);
   await until(() => run.report().sources[0]?.counts.inferred === 1);
   await run.close();
+});
+
+test('a sink that fails with every frame stops neither the pipeline nor other sinks', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-run-'));
+  const path = join(folder, 'results.jsonl');
+  const sinks = [
+    { type: 'webhook', url: 'http://127.0.0.1:1/', retries: 0 },
+    { type: 'json_lines', path: join(folder, 'none/results.jsonl') },
+    { type: 'json_lines', path },
+  ];
+  const { run, results } = start({ videos: [{ frames: 5 }], pipeline: { sinks } });
+  await run.finished;
+  expect(ids(results)).toEqual([1, 2, 3, 4, 5]);
+  expect(run.report().sinks.map(({ failed, delivered }) => [failed, delivered])).toEqual([
+    [5, 0],
+    [5, 0],
+    [0, 5],
+  ]);
+  expect((await readFile(path, 'utf8')).trimEnd().split('\n')).toHaveLength(5);
+  await run.close();
+  await rm(folder, { recursive: true });
 });
 
 test('it is terminated in every state, also while it connects', async () => {

@@ -361,6 +361,16 @@ test('webrtc: refused with what there is instead', async () => {
   expect(pipeline_id).toBeNull();
 });
 
+test('clients that leave before their answer, or do not take it, keep nobody waiting', async () => {
+  for (let i = 0; i < 50; i++) {
+    const connection = await ManagerConnection.open(listener.port);
+    connection.send(frame('{"type":"list_pipelines"}'));
+    if (i % 2 === 0) connection.socket.destroy();
+    else connection.socket.pause();
+  }
+  expect((await ask({ type: 'list_pipelines' })).response.status).toBe('success');
+});
+
 test('1,000 clients that connect and say nothing keep nobody waiting', async () => {
   const silent = await Promise.all(Array.from({ length: 1000 }, () => ManagerConnection.open(listener.port)));
   const { response } = await ask({ type: 'list_pipelines' });
