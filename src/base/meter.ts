@@ -7,7 +7,8 @@ export interface Gauge {
   add(amount: number): void;
 }
 export interface Histogram {
-  observe(value: number): void;
+  /** @param times how often; once unless given */
+  observe(value: number, times?: number): void;
 }
 
 /** A metric's series by labels; `with` makes one (at 0) or returns the one there is, `remove` ends it. */

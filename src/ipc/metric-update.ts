@@ -9,4 +9,6 @@ export interface MetricUpdate {
   readonly bounds?: readonly number[] | undefined;
   /** Increments of a counter; a gauge's value, the last one counts; a histogram's observations. */
   readonly values: readonly number[];
+  /** Of a histogram: how often there was each of the values; once unless given. */
+  readonly counts?: readonly number[] | undefined;
 }

@@ -31,6 +31,16 @@ test('a histogram counts a value in the first bucket whose bound is not below it
   }
 });
 
+test('a value may be observed several times at once', async () => {
+  const meter = createPrometheusMeter();
+  meter.histogram('t_us', 'Time.', [], [10]).with({}).observe(4, 3);
+  meter.summary('s_us', 'Time.', []).with({}).observe(4, 3);
+  const { body } = await meter.render();
+  for (const line of ['t_us_bucket{le="10"} 3', 't_us_sum 12', 't_us_count 3', 's_us_sum 12', 's_us_count 3']) {
+    expect(body).toContain(`${line}\n`);
+  }
+});
+
 test('a removed series is gone, and a new one under its labels starts at 0', async () => {
   const meter = createPrometheusMeter();
   const family = meter.counter('c', 'C.', ['name']);

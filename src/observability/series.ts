@@ -46,9 +46,9 @@ export class SummarySeries implements Histogram, RenderedSeries {
     this.#labels = labels;
   }
 
-  observe(value: number): void {
-    this.#count++;
-    this.#sum += value;
+  observe(value: number, times = 1): void {
+    this.#count += times;
+    this.#sum += value * times;
   }
 
   samples(name: string): Sample[] {
@@ -74,7 +74,7 @@ export class HistogramSeries implements Histogram, RenderedSeries {
     this.#counts = new Float64Array(bounds.length + 1);
   }
 
-  observe(value: number): void {
+  observe(value: number, times = 1): void {
     let low = 0;
     let high = this.#bounds.length;
     while (low < high) {
@@ -82,8 +82,8 @@ export class HistogramSeries implements Histogram, RenderedSeries {
       if (value <= (this.#bounds[middle] ?? Infinity)) high = middle;
       else low = middle + 1;
     }
-    this.#counts[low] = (this.#counts[low] ?? 0) + 1;
-    this.#sum += value;
+    this.#counts[low] = (this.#counts[low] ?? 0) + times;
+    this.#sum += value * times;
   }
 
   samples(name: string): Sample[] {

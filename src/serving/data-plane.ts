@@ -3,6 +3,7 @@ import type { SessionPort, SessionSink } from '../ipc/session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
 import type { LoadOverride } from './load-override.ts';
+import type { Question } from './questions.ts';
 
 export type { SessionSink } from '../ipc/session.ts';
 
@@ -120,6 +121,8 @@ export interface DataPlane {
   /** Unknown names and versions are not ready. */
   isServableReady(name: string, version: string): boolean;
   metadata(name: string, version: string): ServableMetadata;
+  /** Counts a request of metadata or readiness; of what there is not, nothing. Left out: nobody counts them. */
+  countQuestion?(question: Question, isAnswered: boolean): void;
   /** Of a servable that is ready; throws as `metadata`. For every request that needs no more than this. */
   kind(name: string, version: string): ServableKind;
   /** Every servable, ready or not, by name and version. */

@@ -1,27 +1,51 @@
-import type { Gauge, Meter } from '../base/meter.ts';
+import type { Family, Gauge, Meter } from '../base/meter.ts';
 import type { Entry } from './repository.ts';
 
+/** One of the families, and what it says of a model now. */
+interface Told {
+  readonly family: Family<Gauge>;
+  readonly value: (entry: Entry) => number;
+}
+
 /**
- * OVMS's `ovms_streams` (sheet §7): how many runs of a model are possible at once, which here is the number of hosts that have it.
- * Counted when somebody asks; the series of a model goes with it.
+ * OVMS's `ovms_streams` and `ovms_infer_req_queue_size` (sheet §7): how many runs of a model are possible at once, which here is the
+ * number of hosts that have it, each of which runs one at a time; and `ovms_infer_req_active`, how many of these have a client's request
+ * now. Counted when somebody asks; the series of a model go with it.
+ * @param pendingOf unary requests of clients under way, waiting ones included
  */
-export function countExecutionStreams(meter: Meter, entries: () => readonly Entry[]): void {
-  const family = meter.gauge('ovms_streams', 'Number of execution streams: hosts that have the model.', [
-    'name',
-    'version',
-  ]);
-  let known = new Map<string, { readonly labels: Readonly<Record<string, string>>; readonly gauge: Gauge }>();
+export function countExecutionStreams(
+  meter: Meter,
+  entries: () => readonly Entry[],
+  pendingOf: (entry: Entry) => number,
+): void {
+  const hostsOf = ({ current }: Entry): number => current?.readyHosts ?? 0;
+  const gauge = (name: string, help: string, value: Told['value']): Told => ({
+    family: meter.gauge(name, help, ['name', 'version']),
+    value,
+  });
+  const told = [
+    gauge('ovms_streams', 'Number of execution streams: hosts that have the model.', hostsOf),
+    gauge(
+      'ovms_infer_req_queue_size',
+      'Inference request queue size (nireq): runs that are possible at once.',
+      hostsOf,
+    ),
+    gauge(
+      'ovms_infer_req_active',
+      'Number of currently consumed inference request from the processing queue.',
+      (entry) => Math.min(pendingOf(entry), hostsOf(entry)),
+    ),
+  ];
+  let known = new Map<string, Readonly<Record<string, string>>>();
   meter.beforeRender(() => {
     const now: typeof known = new Map();
-    for (const { name, version, kind, current } of entries()) {
-      if (kind !== 'model') continue;
-      const key = JSON.stringify([name, version]);
-      const labels = { name, version };
-      const series = known.get(key) ?? { labels, gauge: family.with(labels) };
-      series.gauge.set(current?.readyHosts ?? 0);
-      now.set(key, series);
+    for (const entry of entries()) {
+      if (entry.kind !== 'model') continue;
+      const labels = { name: entry.name, version: entry.version };
+      now.set(JSON.stringify(labels), labels);
+      for (const { family, value } of told) family.with(labels).set(value(entry));
     }
-    for (const [key, { labels }] of known) if (!now.has(key)) family.remove(labels);
+    for (const [key, labels] of known) if (!now.has(key)) for (const { family } of told) family.remove(labels);
     known = now;
   });
 }

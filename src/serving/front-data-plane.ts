@@ -24,6 +24,7 @@ import type { LoadOverride } from './load-override.ts';
 import { IdleWaiters } from './idle-waiters.ts';
 import { OpenSessions, type SessionLimitScope } from './open-sessions.ts';
 import { OwnRoutes } from './own-routes.ts';
+import type { Question } from './questions.ts';
 import { ModelRepository, type Entry } from './repository.ts';
 import { ResponseCache } from './response-cache.ts';
 import type { ServableSpec, SessionQuota } from './servable-spec.ts';
@@ -107,7 +108,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       logger,
     );
     this.ownRoutes = new OwnRoutes(this.#repository);
-    countExecutionStreams(meter, () => this.#repository.entries());
+    const pendingOf = (entry: Entry): number => this.#telemetry.of(entry).pending;
+    countExecutionStreams(meter, () => this.#repository.entries(), pendingOf);
     this.#wanted = new WantedServables(options, this.#repository, logger);
     this.#sharedMemory = options.sharedMemory ?? new SharedMemoryRegions({ isEnabled: false });
     this.#unary = new UnaryAnswers({
@@ -180,6 +182,15 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const metadata = { ...told, answersEach, graph, config: entry.current?.spec.config };
     if (isAlone) this.#told.set(description, metadata);
     return metadata;
+  }
+
+  countQuestion({ method, name, version, via }: Question, isAnswered: boolean): void {
+    const versions = this.#repository.versions(name) ?? [];
+    const isDefault = version === '' || versions.every(({ kind }) => kind === 'graph');
+    const entry = isDefault
+      ? (versions.findLast((each) => each.current?.isReady) ?? versions.at(-1))
+      : versions.find((each) => each.version === version);
+    if (entry !== undefined) this.#telemetry.of(entry).asked(method, via, isAnswered);
   }
 
   kind(name: string, version: string): ServableKind {

@@ -44,6 +44,12 @@ test('counters and histograms add up over the instances, a gauge is the sum of w
   expect(await lines('my_')).toEqual([]);
 });
 
+test('a histogram may tell how often there was each value', async () => {
+  const { metrics, lines } = start();
+  metrics.apply(entry, one, [update('histogram', [0.5, 3], { bounds: [1], counts: [4, 2] })]);
+  expect((await lines('my_histogram')).map((line) => line.split(' ').at(-1))).toEqual(['4', '6', '8', '6']);
+});
+
 test('a name of ours, another type, other labels and too many series are refused, each told once', async () => {
   const { metrics, warnings, lines } = start();
   for (let i = 0; i < 2; i++) {

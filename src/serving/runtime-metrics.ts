@@ -83,9 +83,10 @@ export class RuntimeMetrics {
     }
     try {
       if (metric.type === 'counter') for (const value of update.values) metric.family.with(labels).add(value);
-      else if (metric.type === 'histogram')
-        for (const value of update.values) metric.family.with(labels).observe(value);
-      else {
+      else if (metric.type === 'histogram') {
+        const series = metric.family.with(labels);
+        update.values.forEach((value, at) => series.observe(value, update.counts?.[at]));
+      } else {
         let parts = owned.gauges.get(key);
         if (parts === undefined) owned.gauges.set(key, (parts = new Map<object, number>()));
         parts.set(instance, update.values.at(-1) ?? 0);

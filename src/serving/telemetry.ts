@@ -6,6 +6,7 @@ import type { CallContext, ServableKind, ServableStatistics } from './data-plane
 import { MlserverMetrics, type ModelMetrics } from './mlserver-metrics.ts';
 import type { SessionLimitScope } from './open-sessions.ts';
 import { createServableFamilies } from './servable-families.ts';
+import type { QuestionMethod } from './questions.ts';
 import type { Entry } from './repository.ts';
 import type { CacheUse } from './response-cache.ts';
 import { ResponseTotals } from './response-totals.ts';
@@ -15,6 +16,8 @@ import { tritonFailure, TritonMetrics, type TritonCounts } from './triton-metric
 
 type Interface = CallContext['interface'];
 type Outcome = 'success' | 'fail' | 'cancelled';
+type Method = 'ModelInfer' | QuestionMethod;
+const METHODS: readonly Method[] = ['ModelInfer', 'ModelMetadata', 'ModelReady'];
 
 /** Ends that tell nothing of the graph: the client's, the server's, a limit's. */
 const NO_OUTCOME: readonly Reason[] = [
@@ -103,6 +106,11 @@ export class ServableTelemetry {
     for (const scope of ['servable', 'server'] as const) {
       this.#sessionsRefused.set(scope, families.sessionsRefused.with({ name, scope }));
     }
+    for (const method of METHODS) {
+      for (const via of ['gRPC', 'REST'] as const) {
+        for (const outcome of ['success', 'fail'] as const) this.#requestCounter(method, via, outcome);
+      }
+    }
     if (kind === 'graph') {
       for (const via of ['gRPC', 'REST'] as const) this.session('ModelInfer', via);
       this.session('ModelInferStream', 'gRPC');
@@ -122,7 +130,7 @@ export class ServableTelemetry {
     const result = outcome === 'success' ? 'success' : 'fail';
     this.#totals[result].add(ns);
     this.#lastInference = Date.now();
-    this.#requestCounter(via, result).add(1);
+    this.#requestCounter('ModelInfer', via, result).add(1);
     this.ended(outcome, ns / 1e9);
     if (result === 'fail') return;
     let times = this.#times.get(via);
@@ -131,6 +139,16 @@ export class ServableTelemetry {
       this.#times.set(via, times);
     }
     times.observe(ns / 1000);
+  }
+
+  /** Somebody wanted to know something of it. */
+  asked(method: QuestionMethod, via: Interface, isAnswered: boolean): void {
+    this.#requestCounter(method, via, isAnswered ? 'success' : 'fail').add(1);
+  }
+
+  /** Unary requests under way. */
+  get pending(): number {
+    return this.#pending;
   }
 
   /** A unary request was answered by what has no parts to be timed: a graph, runtime or ensemble. */
@@ -264,18 +282,15 @@ export class ServableTelemetry {
     };
   }
 
-  #requestCounter(via: Interface, outcome: 'success' | 'fail'): Counter {
-    const key = `${via}/${outcome}`;
+  /** The version is left out as in OVMS: of questions to graphs, and wherever it is asked whether something is ready. */
+  #requestCounter(method: Method, via: Interface, outcome: 'success' | 'fail'): Counter {
+    const key = `${method}/${via}/${outcome}`;
     let counter = this.#requests.get(key);
     if (counter === undefined) {
       const family = outcome === 'success' ? this.#families.requestsSuccess : this.#families.requestsFail;
-      counter = family.with({
-        name: this.#name,
-        version: this.#version,
-        api: 'KServe',
-        method: 'ModelInfer',
-        interface: via,
-      });
+      const hasVersion = method === 'ModelInfer' || (method === 'ModelMetadata' && this.#kind !== 'graph');
+      const labels = { name: this.#name, api: 'KServe', method, interface: via };
+      counter = family.with(hasVersion ? { ...labels, version: this.#version } : labels);
       this.#requests.set(key, counter);
     }
     return counter;

@@ -94,6 +94,7 @@ export const graphs: DashboardSpec = {
         {
           title: 'Time per call by node',
           about: 'Mean of a call of Process; asynchronous ones until they settle, models with their wait.',
+          width: 12,
           unit: 'µs',
           queries: [
             {
@@ -103,8 +104,21 @@ export const graphs: DashboardSpec = {
           ],
         },
         {
+          title: '95th quantile by node',
+          about: 'Of the calls of each node; the ten slowest.',
+          width: 12,
+          unit: 'µs',
+          queries: [
+            {
+              expr: `topk(10, histogram_quantile(0.95, ${rate('millrace_graph_node_processing_time_us_bucket', 'model_name, node, le', NODES)}) > 0)`,
+              legend: '{{model_name}} {{node}}',
+            },
+          ],
+        },
+        {
           title: 'Calls by node',
           about: 'How often nodes run: a detector that runs only when tracking is lost shows here.',
+          width: 12,
           unit: 'cps',
           queries: [
             { expr: rate('millrace_graph_node_calls', 'model_name, node', NODES), legend: '{{model_name}} {{node}}' },
@@ -114,6 +128,7 @@ export const graphs: DashboardSpec = {
           title: 'Busiest nodes',
           about:
             'The ten nodes with the most time in calls per second of wall time; above 1: in several sessions at once.',
+          width: 12,
           unit: 's',
           stacked: true,
           queries: [
@@ -144,7 +159,8 @@ export const graphs: DashboardSpec = {
         },
         {
           title: 'Dropped packets by cause',
-          about: 'newest_input: input_policy "newest"; queue_policy: a FixedSize input policy of the graph.',
+          about:
+            'newest_input: input_policy "newest"; queue_policy: a FixedSize input policy of the graph; flow_limiter: such a calculator.',
           width: 6,
           unit: 'pps',
           queries: [

@@ -115,6 +115,17 @@ export const models: DashboardSpec = {
           ],
         },
         {
+          title: 'Inference requests',
+          about:
+            'Runs that have a client’s request, of those that are possible at once (ovms_infer_req_active, _queue_size).',
+          width: 6,
+          unit: 'short',
+          queries: [
+            { expr: now('ovms_infer_req_active', 'name, version', MODEL), legend: '{{name}} {{version}} active' },
+            { expr: now('ovms_infer_req_queue_size', 'name, version', MODEL), legend: '{{name}} {{version}} possible' },
+          ],
+        },
+        {
           title: 'Busy',
           about: 'Runs under way, on average: near the number of instances, there is no room left.',
           width: 6,
@@ -137,7 +148,7 @@ export const models: DashboardSpec = {
           title: 'Execution providers',
           about: 'What models run on. cpu where a GPU was asked for: the log says why.',
           kind: 'number',
-          width: 24,
+          width: 18,
           unit: 'short',
           queries: [
             { expr: `count by(provider) (millrace_model_provider{${MODEL}})`, legend: 'models on {{provider}}' },

@@ -11,6 +11,7 @@ import {
   type OutputPort,
   type Packet,
 } from '../../graph/index.ts';
+import { dropCounter } from './drop-service.ts';
 import { copyHeaders } from './headers.ts';
 import { bool, int, optionFields } from './packet-types.ts';
 
@@ -41,7 +42,8 @@ export const flowLimiter = defineCalculator({
     if (inputs.count('') !== outputs.count('')) fail('a flow limiter has as many data outputs as data inputs');
     for (const output of outputs) if (output.tag === '') output.type = sameAs('', output.index);
   },
-  open({ options: own, inputs, outputs, sidePackets }) {
+  open({ options: own, inputs, outputs, sidePackets, hasService, service }) {
+    const drop = dropCounter({ hasService, service });
     copyHeaders(inputs[''], outputs['']);
     let options = sidePackets.OPTIONS === undefined ? own : mergeOptions(limits, own, sidePackets.OPTIONS);
     if (sidePackets.MAX_IN_FLIGHT !== undefined) {
@@ -79,7 +81,9 @@ export const flowLimiter = defineCalculator({
         }
         while (queue.length > options.maxInQueue) {
           const dropped = queue.shift();
-          if (dropped !== undefined) decide(false, dropped.timestamp);
+          if (dropped === undefined) continue;
+          decide(false, dropped.timestamp);
+          drop(1);
         }
         const bound = queue[0]?.timestamp ?? nextTimestamp(main.timestamp);
         raise(output, bound);
@@ -94,6 +98,7 @@ export const flowLimiter = defineCalculator({
           for (let packet = waiting[0]; packet !== undefined && packet.timestamp < settled; packet = waiting[0]) {
             waiting.shift();
             if (decisions.at(packet.timestamp)) other.send(packet);
+            else drop(1);
           }
           raise(other, waiting[0]?.timestamp ?? nextTimestamp(input.timestamp));
         }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { DROP_SERVICE } from './drop-service.ts';
 import { start } from './test-kit.ts';
 
 describe('RealTimeFlowLimiter', () => {
@@ -168,5 +169,22 @@ describe('FlowLimiter', () => {
     for (const t of [3, 4]) await add('b', t, t); // late
     expect(seen.filter((line) => line.startsWith('b2'))).toEqual(['b2@0=0', 'b2@2=2', 'b2@4=4']);
     await finish();
+  });
+});
+
+describe('drops are told to whoever counts them', () => {
+  const node = (name: string) => `
+    input_stream: "a" input_stream: "b" input_stream: "done"
+    node { calculator: "${name}" input_stream: "a" input_stream: "b" input_stream: "FINISHED:done"
+           input_stream_info { tag_index: "FINISHED" back_edge: true } output_stream: "a2" output_stream: "b2" }`;
+
+  test.each(['FlowLimiterCalculator', 'RealTimeFlowLimiterCalculator'])('by %s', async (name) => {
+    let dropped = 0;
+    const services = new Map([[DROP_SERVICE, (packets: number) => (dropped += packets)]]);
+    const { add, finish, seen } = start(node(name), ['a2', 'b2'], { services });
+    for (const t of [10, 20, 30]) for (const stream of ['a', 'b']) await add(stream, t, stream);
+    expect(seen).toEqual(['a2@10=a', 'b2@10=b']);
+    await finish();
+    expect(dropped).toBe(4);
   });
 });

@@ -1,4 +1,5 @@
 import { anyPacket, defineCalculator, optional, repeated, sameAs, Timestamp } from '../../graph/index.ts';
+import { dropCounter } from './drop-service.ts';
 import { copyHeaders } from './headers.ts';
 import { bool, int } from './packet-types.ts';
 
@@ -22,7 +23,8 @@ export const realTimeFlowLimiter = defineCalculator({
     if (inputs.count('') !== outputs.count('')) fail('a flow limiter has as many data outputs as data inputs');
     for (const output of outputs) if (output.tag === '') output.type = sameAs('', output.index);
   },
-  open({ sidePackets, inputs: { '': data }, outputs }) {
+  open({ sidePackets, inputs: { '': data }, outputs, hasService, service }) {
+    const drop = dropCounter({ hasService, service });
     copyHeaders(data, outputs['']);
     const maxInFlight = Number(sidePackets.MAX_IN_FLIGHT ?? 1);
     if (maxInFlight < 1) throw new RangeError(`MAX_IN_FLIGHT is ${maxInFlight}, at least 1 expected`);
@@ -55,6 +57,7 @@ export const realTimeFlowLimiter = defineCalculator({
           }
           if (allowed.has(timestamp)) return output.send(packet);
           if (timestamp > lastDropped) lastDropped = timestamp;
+          drop(1);
           output.setBound(timestamp + 1n);
         });
         for (const timestamp of allowed) if (next.every((t) => t > timestamp)) allowed.delete(timestamp);

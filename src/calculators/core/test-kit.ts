@@ -48,15 +48,17 @@ export function start(
     sidePackets = {},
     calculators = [],
     bounds = false,
+    services = new Map(),
   }: {
     readonly sidePackets?: Readonly<Record<string, unknown>>;
     readonly calculators?: readonly CalculatorDefinition[];
     /** Also note settled times without packets, as `stream@time=undefined`. */
     readonly bounds?: boolean;
+    readonly services?: ReadonlyMap<string, unknown>;
   } = {},
 ): LiveGraph {
   const known = new CalculatorRegistry([...coreCalculators, ...calculators]);
-  const run = new GraphRun(validateGraph(parseGraphConfig(text, 'test.pbtxt'), known));
+  const run = new GraphRun(validateGraph(parseGraphConfig(text, 'test.pbtxt'), known), { services });
   const seen: string[] = [];
   for (const stream of observe) {
     const note = ({ timestamp, value }: { timestamp: bigint; value: unknown }) =>

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { MetricUpdate } from '../../ipc/metric-update.ts';
-import { GraphMeter } from './graph-meter.ts';
+import { GraphMeter, NODE_TIME_BOUNDS_US } from './graph-meter.ts';
 
 let sent: (readonly MetricUpdate[])[];
 let meter: GraphMeter;
@@ -11,9 +11,13 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-/** Name, label and value of each update. */
+/** Name, label and value of each update but the histograms. */
 const told = (): unknown[] =>
-  sent.map((updates) => updates.map(({ name, labels, values }) => [name, ...Object.values(labels ?? {}), ...values]));
+  sent.map((updates) =>
+    updates
+      .filter(({ type }) => type !== 'histogram')
+      .map(({ name, labels, values }) => [name, ...Object.values(labels ?? {}), ...values]),
+  );
 
 it('sums calls of Process and their time by node, and sends them together', () => {
   meter.called('first', 100, 'Open');
@@ -44,6 +48,21 @@ it('sends only what is new, and nothing while nothing happens', () => {
     ['millrace_graph_node_calls', 'second', 1],
     ['millrace_graph_node_time_us', 'second', 2],
   ]);
+});
+
+it('sends a histogram of the times of each node: the mean of each bucket, and how often', () => {
+  for (const microseconds of [4, 10, 11, 1e9]) meter.called('first', microseconds, 'Process');
+  vi.runAllTimers();
+  meter.called('first', 2, 'Process');
+  vi.runAllTimers();
+  const histograms = sent.flat().filter(({ type }) => type === 'histogram');
+  expect(histograms.map(({ labels, values, counts }) => [labels?.['node'], values, counts])).toEqual([
+    ['first', [7, 11, 1e9], [2, 1, 1]],
+    ['first', [2], [1]],
+  ]);
+  expect(histograms[0]).toMatchObject({ name: 'millrace_graph_node_processing_time_us', bounds: NODE_TIME_BOUNDS_US });
+  // Every second one of OVMS's.
+  expect(NODE_TIME_BOUNDS_US).toEqual([10, 32, 104, 340, 1101, 3570, 11568, 37481, 121439, 393464, 1274823]);
 });
 
 it('tells drops by their cause', () => {

@@ -1,5 +1,7 @@
 import { MillraceError } from '../../base/errors.ts';
+import { didYouMean } from '../../base/nearest.ts';
 import { GraphRun, type GraphError, type GraphRunOptions, type ValidatedGraph } from '../../graph/index.ts';
+import { DROP_SERVICE } from '../../calculators/core/drop-service.ts';
 import { MODEL_SERVICE, type ModelService } from '../../runtime/model-service.ts';
 import { SCRIPT_SERVICE } from '../../runtime/script/script-service.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
@@ -106,7 +108,10 @@ export function createRun(
   const { models, release } = program.takeModels();
   program.shared.acquire();
   const services = new Map<string, unknown>([[MODEL_SERVICE, models]]);
-  const { scripts } = program;
+  const { scripts, meter } = program;
+  if (meter !== undefined) {
+    services.set(DROP_SERVICE, (packets: number) => meter.dropped('flow_limiter', packets));
+  }
   if (scripts !== undefined) {
     services.set(
       SCRIPT_SERVICE,
@@ -174,9 +179,12 @@ export function packetsOf(program: GraphProgram, request: InferenceRequest): Pen
   for (const tensor of request.inputs) {
     const port = program.inputs.get(tensor.name);
     if (port === undefined) {
-      throw new MillraceError('UNEXPECTED_INPUT', `Unexpected input - ${tensor.name} is unexpected`, {
-        details: { tensor: tensor.name, expected: [...program.inputs.keys()] },
-      });
+      const expected = [...program.inputs.keys()];
+      throw new MillraceError(
+        'UNEXPECTED_INPUT',
+        `Unexpected input - ${tensor.name} is unexpected${didYouMean(tensor.name, expected)}`,
+        { details: { tensor: tensor.name, expected } },
+      );
     }
     if (packets.some((packet) => packet.stream === tensor.name)) {
       throw new MillraceError('DUPLICATE_INPUT', `Unexpected input - ${tensor.name} is given twice`, {

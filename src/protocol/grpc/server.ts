@@ -1,5 +1,6 @@
 import { visible } from '../../security/grant.ts';
 import type { DataPlane } from '../../serving/data-plane.ts';
+import { answered } from '../../serving/questions.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
 import type { ModelMetadataRequest__Output } from '../wire/generated/inference/ModelMetadataRequest.ts';
 import type { ModelMetadataResponse } from '../wire/generated/inference/ModelMetadataResponse.ts';
@@ -33,7 +34,9 @@ export function serverMethods(messages: Messages, dataPlane: DataPlane, identity
     ),
     '/inference.GRPCInferenceService/ModelReady': unary(
       messages.unary('inference.ModelReady', ({ name, version }: ModelReadyRequest__Output): ModelReadyResponse => ({
-        ready: dataPlane.isServableReady(name, version),
+        ready: answered(dataPlane, { method: 'ModelReady', name, version, via: 'gRPC' }, () =>
+          dataPlane.isServableReady(name, version),
+        ),
       })),
     ),
     '/inference.GRPCInferenceService/ServerMetadata': unary(
@@ -59,7 +62,8 @@ export function serverMethods(messages: Messages, dataPlane: DataPlane, identity
 }
 
 function modelMetadata(dataPlane: DataPlane, name: string, version: string): ModelMetadataResponse {
-  const metadata = dataPlane.metadata(name, version);
+  const question = { method: 'ModelMetadata', name, version, via: 'gRPC' } as const;
+  const metadata = answered(dataPlane, question, () => dataPlane.metadata(name, version));
   return {
     name: metadata.name,
     versions: [...metadata.versions],

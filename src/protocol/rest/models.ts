@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../base/errors.ts';
 import { visible, type Grant } from '../../security/grant.ts';
 import type { Duration, ServableMetadata, ServableStatistics } from '../../serving/data-plane.ts';
+import { answered } from '../../serving/questions.ts';
 import { modelConfig } from './model-config.ts';
 import type { RestParts } from './parts.ts';
 import {
@@ -36,11 +37,13 @@ export async function metadataRoutes(app: FastifyInstance, { dataPlane }: RestPa
   for (const path of MODEL_PATHS) {
     route(path, 'Inputs and outputs', jsonSchema(ModelMetadata), (request) => {
       const { servable, version } = modelOf(request);
-      return toMetadata(dataPlane.metadata(servable, version));
+      const question = { method: 'ModelMetadata', name: servable, version, via: 'REST' } as const;
+      return toMetadata(answered(dataPlane, question, () => dataPlane.metadata(servable, version)));
     });
     route(`${path}/ready`, 'Whether it takes requests', { description: 'Yes', type: 'null' }, (request, reply) => {
       const { servable, version } = modelOf(request);
-      if (!dataPlane.isServableReady(servable, version)) {
+      const question = { method: 'ModelReady', name: servable, version, via: 'REST' } as const;
+      if (!answered(dataPlane, question, () => dataPlane.isServableReady(servable, version))) {
         dataPlane.metadata(servable, version); // throws what keeps it from being ready, unless that is not its own
         throw new MillraceError('SHUTTING_DOWN', 'the server is shutting down');
       }

@@ -1,4 +1,5 @@
 import type { DataPlane, ServableMetadata } from '../../../serving/data-plane.ts';
+import { answered } from '../../../serving/questions.ts';
 import type { TensorSpec } from '../../../tensor/tensor.ts';
 import { CloudEvents } from '../../wire/cloud-events.ts';
 import type { ModelMetadataRequest__Output } from '../../wire/generated/inference/ModelMetadataRequest.ts';
@@ -35,7 +36,8 @@ export function mlserverMethods(messages: Messages, dataPlane: DataPlane, identi
 
 function modelReady(messages: Messages, dataPlane: DataPlane): UnaryHandler {
   return messages.unary('inference.ModelReady', ({ name, version }: ModelReadyRequest__Output): ModelReadyResponse => {
-    const ready = dataPlane.isServableReady(name, version);
+    const question = { method: 'ModelReady', name, version, via: 'gRPC' } as const;
+    const ready = answered(dataPlane, question, () => dataPlane.isServableReady(name, version));
     if (!ready && !dataPlane.list().some((each) => each.name === name)) {
       asMlserver(name, version, () => dataPlane.metadata(name, version));
     }
@@ -44,9 +46,11 @@ function modelReady(messages: Messages, dataPlane: DataPlane): UnaryHandler {
 }
 
 function modelMetadata(messages: Messages, dataPlane: DataPlane): UnaryHandler {
-  return messages.unary('inference.ModelMetadata', ({ name, version }: ModelMetadataRequest__Output) =>
-    toMetadata(asMlserver(name, version, () => dataPlane.metadata(name, version))),
-  );
+  return messages.unary('inference.ModelMetadata', ({ name, version }: ModelMetadataRequest__Output) => {
+    const question = { method: 'ModelMetadata', name, version, via: 'gRPC' } as const;
+    const answer = () => asMlserver(name, version, () => dataPlane.metadata(name, version));
+    return toMetadata(answered(dataPlane, question, answer));
+  });
 }
 
 /** What `call` gives; its errors in MLServer's texts. */

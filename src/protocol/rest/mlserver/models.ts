@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { TensorSpec } from '../../../tensor/tensor.ts';
 import type { RestParts } from '../parts.ts';
 import { failures, jsonSchema, ModelMetadata, MODEL_PATHS, modelOf } from '../schemas.ts';
+import { answered } from '../../../serving/questions.ts';
 
 const READY = {
   200: { description: 'Yes', type: 'null' },
@@ -28,7 +29,8 @@ export async function mlserverModelRoutes(app: FastifyInstance, { dataPlane }: R
     };
     app.get(path, { schema: metadata }, (request) => {
       const { servable, version } = modelOf(request);
-      const metadata = dataPlane.metadata(servable, version);
+      const question = { method: 'ModelMetadata', name: servable, version, via: 'REST' } as const;
+      const metadata = answered(dataPlane, question, () => dataPlane.metadata(servable, version));
       const { name, platform, inputs, outputs, parameters = {} } = metadata;
       const versions = metadata.declaredVersions ?? metadata.versions;
       return { name, versions, platform, inputs: inputs.map(tensor), outputs: outputs.map(tensor), parameters };
@@ -36,7 +38,8 @@ export async function mlserverModelRoutes(app: FastifyInstance, { dataPlane }: R
     const ready = { summary: 'Whether it takes requests', tags: ['models'], response: READY };
     app.get(`${path}/ready`, { schema: ready }, (request, reply) => {
       const { servable, version } = modelOf(request);
-      const isReady = dataPlane.isServableReady(servable, version);
+      const question = { method: 'ModelReady', name: servable, version, via: 'REST' } as const;
+      const isReady = answered(dataPlane, question, () => dataPlane.isServableReady(servable, version));
       if (!isReady && !dataPlane.list().some(({ name }) => name === servable)) dataPlane.metadata(servable, version);
       return reply.code(isReady ? 200 : 400).send();
     });
