@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
-import { JsonParameter, Uint64, type Parameters } from '../tensor/parameters.ts';
+import { JsonParameter, Uint64, type Parameters, type ParameterValue } from '../tensor/parameters.ts';
 import { callerOf } from './run-caller.ts';
 
 const caller = (parameters?: Parameters, cancellation = new Cancellation()) =>
@@ -13,8 +13,15 @@ it('priority and timeout come as any whole number', () => {
   expect(caller()).toMatchObject({ requestId: 'r' });
 });
 
-it.each([-1, 0.5, -1n, 'high', true, new JsonParameter('{}')])('%s is refused', (priority) => {
-  expect(() => caller({ priority })).toThrow(/^parameter 'priority': .* given, a whole number of at least 0 expected$/);
+it.each<[ParameterValue, string]>([
+  [-1, "invalid value for 'priority', expected value >= 0. -1 was given"],
+  [-1n, "invalid value for 'priority', expected value >= 0. -1 was given"],
+  [0.5, "invalid value type for 'priority' parameter, expected int64_param or uint64_param. 0.5 was given"],
+  ['high', `invalid value type for 'priority' parameter, expected int64_param or uint64_param. "high" was given`],
+  [true, "invalid value type for 'priority' parameter, expected int64_param or uint64_param. true was given"],
+  [new JsonParameter('{}'), "invalid value type for 'priority' parameter, expected int64_param or uint64_param."],
+])('%s is refused', (priority, text) => {
+  expect(() => caller({ priority })).toThrow(text);
 });
 
 it('tells of a client that left', () => {

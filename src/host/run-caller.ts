@@ -23,11 +23,13 @@ function sequenceOf(parameters: InferenceRequest['parameters']): RunCaller['sequ
 function wholeNumber(name: string, value: ParameterValue | undefined): number | undefined {
   if (value === undefined) return undefined;
   const number = value instanceof Uint64 ? Number(value.value) : typeof value === 'bigint' ? Number(value) : value;
-  if (typeof number === 'number' && number >= 0 && Number.isInteger(number)) return number;
-  const given = typeof value === 'object' ? 'another value' : String(value);
-  throw new MillraceError(
-    'INVALID_PARAMETER',
-    `parameter '${name}': ${given} given, a whole number of at least 0 expected`,
-    { details: { parameter: name } },
-  );
+  const isWhole = typeof number === 'number' && Number.isInteger(number);
+  if (isWhole && number >= 0) return number;
+  // Triton's texts, as seen on a live one, with what was given.
+  const expected = name === 'priority' ? 'int64_param or uint64_param' : 'int64_param';
+  const text = isWhole
+    ? `invalid value for '${name}', expected value >= 0.`
+    : `invalid value type for '${name}' parameter, expected ${expected}.`;
+  const given = typeof value === 'object' ? 'another value' : JSON.stringify(isWhole ? number : value);
+  throw new MillraceError('INVALID_PARAMETER', `${text} ${given} was given`, { details: { parameter: name } });
 }

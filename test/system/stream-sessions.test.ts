@@ -105,6 +105,7 @@ describe('a stream on a graph', () => {
     const stream = open('sum');
     stream.send(number(1), { id: 'a', ...at(5n) });
     stream.send([...number(2), ...number(2, 'nothing')], { id: 'bad' });
+    stream.send(number(2, 'inn'), { id: 'mistyped' });
     stream.send(number(3), { id: 'b' });
     expect(await stream.end()).toBe(0);
     expect(stream.responses.map(({ id, parameters }) => [id, parameters])).toEqual([
@@ -114,6 +115,7 @@ describe('a stream on a graph', () => {
     expect(answers(stream)).toEqual([1, 4]);
     expect(stream.errors).toEqual([
       'Unexpected input - nothing is unexpected; partial deserialization of subsequent requests',
+      'Unexpected input - inn is unexpected; partial deserialization of subsequent requests; did you mean "in"?',
     ]);
     expect((await stream.ended).trailers).toMatchObject({ 'millrace-packets-in': '2', 'millrace-packets-out': '2' });
   });

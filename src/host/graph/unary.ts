@@ -58,7 +58,7 @@ export async function inferOnce(
   return joined(program, request, first);
 }
 
-/** OVMS's text, with the name that was meant. On a stream it is the text alone, which clients may know. */
+/** OVMS's text, with the names that there are. On a stream it tells a name only where one was mistyped: clients may know the text. */
 function checkNames({ inputs, request: whole, name: servable }: GraphProgram, request: InferenceRequest): void {
   if (whole !== undefined) return;
   for (const { name } of request.inputs) {

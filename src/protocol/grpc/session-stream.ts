@@ -142,7 +142,9 @@ export class SessionStream implements Conversation {
 
   #withSuffix(error: MillraceError, isFirst: boolean): string {
     if (this.#dialect !== 'ovms' || WITHOUT_SUFFIX.has(error.reason)) return error.message;
-    return `${error.message}; partial deserialization of ${isFirst ? 'first request' : 'subsequent requests'}`;
+    // Clients may know the text; what helps people comes after it.
+    const [, text = '', hint = ''] = /^([^]*?)(; did you mean "[^]*"\?)?$/.exec(error.message) ?? [];
+    return `${text}; partial deserialization of ${isFirst ? 'first request' : 'subsequent requests'}${hint}`;
   }
 
   /** A graph's session counts the requests that it was given; the stream's first may not be among them. */
