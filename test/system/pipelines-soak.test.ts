@@ -100,13 +100,16 @@ function requestOf(slot: number): object {
   }
 }
 
-const isFfmpeg = ({ pid }: ProcessInfo): boolean => {
+/** Empty where it has ended. */
+const commandOf = ({ pid }: ProcessInfo): string => {
   try {
-    return /ffmpeg|ffprobe|setpriv/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch {
-    return false;
+    return '';
   }
 };
+const isFfmpeg = (each: ProcessInfo): boolean => /ffmpeg|ffprobe|setpriv/.test(commandOf(each));
+const isHost = (each: ProcessInfo): boolean => /host.main/.test(commandOf(each));
 
 /** What the server's own processes hold; their children are counted apart. */
 interface Held {
@@ -114,10 +117,18 @@ interface Held {
   readonly descriptors: number;
 }
 
+function memoryOf(pid: number): number {
+  try {
+    return residentMiB(pid);
+  } catch {
+    return 0; // a host that has just been replaced
+  }
+}
+
 function held(): Held {
-  const pids = [server.pid, ...server.children().flatMap((each) => (isFfmpeg(each) ? [] : [each.pid]))];
+  const pids = [server.pid, ...server.children().flatMap((each) => (isHost(each) ? [each.pid] : []))];
   const sum = (of: (pid: number) => number): number => pids.reduce((total, pid) => total + of(pid), 0);
-  return { memoryMiB: sum(residentMiB), descriptors: sum(openDescriptors) };
+  return { memoryMiB: sum(memoryOf), descriptors: sum(openDescriptors) };
 }
 
 async function nothingIsLeft(): Promise<void> {
