@@ -62,11 +62,6 @@ export class NutReader implements PipeTarget {
     this.#options = options;
   }
 
-  /** Bytes of a frame whose end has not come. */
-  get isWithinFrame(): boolean {
-    return this.#frame !== undefined;
-  }
-
   room(): Buffer {
     const frame = this.#frame;
     if (frame !== undefined) return frame.data.subarray(frame.filled);
@@ -149,7 +144,7 @@ export class NutReader implements PipeTarget {
     this.#codes = readFrameCodes(cursor);
     this.#elisions = [Buffer.alloc(0)];
     if (cursor.at >= end) return;
-    for (let left = cursor.varint(); left > 0; left--) this.#elisions.push(cursor.take(cursor.varint()));
+    for (let left = cursor.varint(); left > 0; left--) this.#elisions.push(Buffer.from(cursor.take(cursor.varint())));
   }
 
   #readStream(cursor: Cursor): void {
