@@ -6,7 +6,16 @@ import { ROOT } from '../test/support/paths.ts';
 const PAGE = join(ROOT, 'docs/performance.md');
 
 /** Parts of docs/performance.md, each made by a bench of its own, in the order in which they stand there. */
-const SECTIONS = ['servers', 'runtimes', 'models', 'pipelines', 'vision', 'holistic', 'perf-analyzer'] as const;
+const SECTIONS = [
+  'servers',
+  'runtimes',
+  'models',
+  'pipelines',
+  'vision',
+  'holistic',
+  'stream-client',
+  'perf-analyzer',
+] as const;
 type Section = (typeof SECTIONS)[number];
 
 /** Puts a part in the place of the one before, and leaves the others. */

@@ -32,9 +32,12 @@ export class VisionGraph implements AsyncDisposable {
 
   /**
    * Loads `<name>.pbtxt` and the models that it names.
-   * @param onInference told of each run of a model and the nanoseconds that it took
+   * @param onInference told of each run of a model, the nanoseconds that it took, and the milliseconds of CPU of this process
    */
-  static async load(name: string, onInference: (model: string, ns: number) => void = () => {}): Promise<VisionGraph> {
+  static async load(
+    name: string,
+    onInference: (model: string, ns: number, cpuMs: number) => void = () => {},
+  ): Promise<VisionGraph> {
     const file = await readGraphFile(`${FOLDER}/${name}.pbtxt`, new CalculatorRegistry(builtinCalculators));
     const graph = validateGraph(file.config, file.registry);
     const wanted = new Set(
@@ -52,9 +55,10 @@ export class VisionGraph implements AsyncDisposable {
         intraOpThreads: 1,
         runDeadlineMs: 0,
       } as const;
+      let started = 0;
       const monitor: RunMonitor = {
-        runStarted: () => undefined,
-        runEnded: ({ inferNs }) => onInference(config.name, inferNs),
+        runStarted: () => void (started = cpuMsOfProcess()),
+        runEnded: ({ inferNs }) => onInference(config.name, inferNs, cpuMsOfProcess() - started),
       };
       sessions.set(config.name, await onnxBackend.load(options, monitor, silentLogger));
     }
@@ -111,6 +115,12 @@ export class VisionRun {
     this.#run.closeAllInputs();
     await this.#run.waitUntilDone();
   }
+}
+
+/** All CPU time of this process so far. */
+export function cpuMsOfProcess(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** An image file as RGB. */

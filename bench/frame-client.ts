@@ -1,0 +1,44 @@
+/**
+ * One run of the stream client, in a process of its own: arguments are the file, the server's port and the encoding. Prints the
+ * milliseconds of CPU that this process and its decoder took for each frame, from the first frame on, as JSON.
+ */
+import { readFileSync } from 'node:fs';
+import { GrpcClient } from '../src/client/index.ts';
+import { StreamClient } from '../src/stream-client/index.ts';
+
+/** Of a tick in /proc, as on every Linux. */
+const TICK_MS = 10;
+
+/** CPU of children that have ended. */
+function childrenMs(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[13]) + Number(fields[14])) * TICK_MS;
+}
+
+const ownMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
+const [source = '', port = '', encoding = 'raw'] = process.argv.slice(2);
+using client = new GrpcClient({ address: `127.0.0.1:${port}` });
+// ffprobe ends before the first frame.
+let startMs = { own: 0, children: 0 };
+const report = await new StreamClient({
+  client,
+  model: 'sink',
+  inputName: 'frame',
+  source,
+  encoding: encoding === 'jpeg' ? 'jpeg' : 'raw',
+  onEvent: ({ part, event }: { part: string; event?: { type: string } }) => {
+    if (part === 'source' && event?.type === 'connected') startMs = { own: ownMs(), children: childrenMs() };
+  },
+}).run();
+const { answered } = report;
+console.log(
+  JSON.stringify({
+    frames: answered,
+    clientMs: (ownMs() - startMs.own) / answered,
+    decoderMs: (childrenMs() - startMs.children) / answered,
+  }),
+);

@@ -1,0 +1,129 @@
+/**
+ * What the stream client costs on its own side: CPU for each frame of a 1080p file from decoding to the wire, of the client with
+ * its decoder, beside ffmpeg alone doing the same to a pipe, in turns. The server (`frame-sink.ts`) takes frames and does nothing
+ * with them; it is not counted. Writes its part of docs/performance.md.
+ *
+ *     npm run bench:stream-client
+ *     npm run bench:stream-client -- --dry     writes nothing
+ */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { ROOT } from '../test/support/paths.ts';
+import { ScratchFolder } from '../test/support/scratch-folder.ts';
+import { ffmpeg } from '../test/support/clips.ts';
+import { writeSection } from './performance-page.ts';
+import { median } from './statistics.ts';
+
+const TARGET = 1.3;
+const ROUNDS = 5;
+const FRAMES = 180;
+const ENCODINGS = ['raw', 'jpeg'] as const;
+type Encoding = (typeof ENCODINGS)[number];
+
+const run = promisify(execFile);
+const TSX = ['--import', 'tsx'];
+
+interface ClientCost {
+  readonly frames: number;
+  readonly clientMs: number;
+  readonly decoderMs: number;
+}
+
+async function makeVideo(path: string): Promise<void> {
+  const picture = `testsrc2=size=1920x1080:rate=30:duration=${FRAMES / 30},noise=alls=6:allf=t`;
+  const encoder = ['-c:v', 'libx264', '-preset', 'veryfast', '-b:v', '6M', '-pix_fmt', 'yuv420p'];
+  await ffmpeg('-f', 'lavfi', '-i', picture, ...encoder, path);
+}
+
+/** @returns milliseconds of CPU for each frame */
+async function bareMs(video: string, encoding: Encoding): Promise<number> {
+  const output =
+    encoding === 'raw'
+      ? ['-c:v', 'rawvideo', '-pix_fmt', 'rgb24', '-f', 'rawvideo']
+      : ['-c:v', 'mjpeg', '-q:v', '3', '-pix_fmt', 'yuvj420p', '-f', 'mjpeg'];
+  const args = ['-nostdin', '-hide_banner', '-benchmark', '-threads', '1', '-i', video, '-threads', '1', ...output];
+  const child = spawn('ffmpeg', [...args, 'pipe:1'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  child.stdout.resume();
+  await once(child, 'close');
+  const [, user, system] = /utime=([\d.]+)s stime=([\d.]+)s/.exec(said) ?? [];
+  if (user === undefined) throw new Error(`ffmpeg told no times: ${said}`);
+  return ((Number(user) + Number(system)) * 1000) / FRAMES;
+}
+
+async function clientCost(video: string, port: string, encoding: Encoding): Promise<ClientCost> {
+  const args = [...TSX, join(ROOT, 'bench/frame-client.ts'), video, port, encoding];
+  const { stdout } = await run(process.execPath, args, { cwd: ROOT });
+  const cost = JSON.parse(stdout) as ClientCost;
+  if (cost.frames !== FRAMES) throw new Error(`${cost.frames} of ${FRAMES} frames were answered`);
+  return cost;
+}
+
+interface Row {
+  readonly encoding: Encoding;
+  readonly bare: number;
+  readonly client: number;
+  readonly decoder: number;
+  readonly ratio: number;
+}
+
+async function compare(video: string, port: string, encoding: Encoding): Promise<Row> {
+  const rounds: { bare: number; client: number; decoder: number }[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const bare = await bareMs(video, encoding);
+    const { clientMs, decoderMs } = await clientCost(video, port, encoding);
+    rounds.push({ bare, client: clientMs, decoder: decoderMs });
+    console.log(encoding, bare.toFixed(2), clientMs.toFixed(2), decoderMs.toFixed(2));
+  }
+  return {
+    encoding,
+    bare: median(rounds.map(({ bare }) => bare)),
+    client: median(rounds.map(({ client }) => client)),
+    decoder: median(rounds.map(({ decoder }) => decoder)),
+    ratio: median(rounds.map(({ bare, client, decoder }) => (client + decoder) / bare)),
+  };
+}
+
+const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+function report(rows: readonly Row[]): string {
+  return [
+    '## Stream client',
+    '',
+    `\`npm run bench:stream-client\`: milliseconds of CPU for each frame of a file of 1920 × 1080 (H.264), from decoding to the wire, beside ffmpeg alone decoding the same to a pipe; medians of ${ROUNDS} rounds of ${FRAMES} frames. The client’s share begins with its first frame. Load average of the machine: ${loadavg()[1]?.toFixed(1)} on two cores.`,
+    '',
+    line(['encoding', 'ffmpeg alone', 'client’s decoder', 'client', 'ratio', 'target', '']),
+    line(['-', '-:', '-:', '-:', '-:', '-:', '-']),
+    ...rows.map(({ encoding, bare, decoder, client, ratio }) =>
+      line([
+        encoding,
+        ...[bare, decoder, client, ratio].map((value) => value.toFixed(2)),
+        `≤ ${TARGET}`,
+        ratio <= TARGET ? 'pass' : 'miss',
+      ]),
+    ),
+  ].join('\n');
+}
+
+await using folder = await ScratchFolder.create();
+const video = join(folder.path, 'video.mp4');
+await makeVideo(video);
+const sink = spawn(process.execPath, [...TSX, join(ROOT, 'bench/frame-sink.ts')], {
+  cwd: ROOT,
+  stdio: ['pipe', 'pipe', 'inherit'],
+});
+try {
+  const [port] = (await once(createInterface(sink.stdout), 'line')) as [string];
+  const rows: Row[] = [];
+  for (const encoding of ENCODINGS) rows.push(await compare(video, port, encoding));
+  const text = report(rows);
+  console.log(text);
+  if (!process.argv.includes('--dry')) await writeSection('stream-client', text);
+} finally {
+  sink.stdin.end();
+}
