@@ -58,7 +58,7 @@ export async function startOurs(): Promise<PipelineManager> {
   };
   const server = await startServer({
     config,
-    flags: ['--hosts', '2', '--run_deadline_ms', '10000', '--stream_manager_port', String(tcpPort)],
+    flags: ['--hosts', '2', '--stream_manager_port', String(tcpPort)],
   });
   return {
     name: 'Millrace',
