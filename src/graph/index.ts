@@ -47,7 +47,7 @@ export type { GraphPort, NodePlan, ValidatedGraph } from './validated-graph.ts';
 export { GraphRun, type QueueSize } from './graph-run.ts';
 export type { GraphRunOptions } from './run-core.ts';
 export { TraceRecorder, type ChromeTrace } from './trace-recorder.ts';
-export { TRACE_CAPACITY, type TraceSettings } from './profiler-config.ts';
+export { profilerWarnings, TRACE_CAPACITY, type TraceSettings } from './profiler-config.ts';
 export type { ObserveOptions } from './observer.ts';
 export type { Poller, PollOptions } from './poller.ts';
 export { runCalculator, type CalculatorCase, type CalculatorOutcome, type PacketList } from './run-calculator.ts';

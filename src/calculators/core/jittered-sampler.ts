@@ -95,13 +95,13 @@ class Reservoir {
 }
 
 /** Mirrors `t` into `start` ≤ t < `end`; it is at most their distance away. */
-function reflected(t: bigint, start: bigint, end: bigint): bigint {
+export function reflected(t: bigint, start: bigint, end: bigint): bigint {
   if (t < start) return 2n * start - t - 1n;
   return t < end ? t : 2n * end - t - 1n;
 }
 
 /** Numbers from 0 to below 1 (mulberry32, seeded by an FNV-1a hash). */
-function randomNumbers(seed: string): () => number {
+export function randomNumbers(seed: string): () => number {
   let state = 0x811c9dc5;
   for (const char of seed) state = Math.imul(state ^ (char.codePointAt(0) ?? 0), 0x01000193);
   return () => {

@@ -13,7 +13,8 @@ import {
   type OutputPort,
   type Packet,
 } from '../../graph/index.ts';
-import { JitteredSampler } from './jittered-sampler.ts';
+import { JitteredSampler, randomNumbers } from './jittered-sampler.ts';
+import { ReproducibleSampler } from './reproducible-sampler.ts';
 import { optionFields, string } from './packet-types.ts';
 
 /** Periods that one packet may have filled. */
@@ -55,6 +56,10 @@ const resamplerOptions = z.object({
     .boolean()
     .default(false)
     .describe('What jitter moves out of its period is reflected into it.'),
+  reproducibleSampling: z
+    .boolean()
+    .default(false)
+    .describe('The same, with periods from time 0 on, so that it does not matter where the stream begins.'),
   flushLastPacket: z.boolean().default(true).describe('The last packet closes its period when the input ends.'),
   baseTimestamp: z.int().optional().describe('Output times are this plus whole periods, microseconds.'),
   startTime: z.int().optional().describe('Nothing before this time, microseconds.'),
@@ -71,7 +76,7 @@ type ResamplerOptions = z.infer<typeof resamplerOptions>;
  * A constant rate: per period the packet nearest its time (the later one of two equally near), restamped; a period without
  * packets repeats the latest. Output k is at the first time plus round(k · 10^6 / rate). With `jitter` output times are drawn by
  * chance around the periods, of which the first begins with the first packet; with `jitter_with_reflection` each period has
- * exactly one, the last, which the end cuts short, by one of its packets at its own time. The rate may come with the video: a
+ * exactly one, the last, which the end cuts short, by one of its packets at its own time; with `reproducible_sampling` by its last one. The rate may come with the video: a
  * packet of VIDEO_HEADER at PreStream, which goes out with the new rate where there is an output VIDEO_HEADER. Side packet
  * OPTIONS: fields that replace those of the node's options.
  *
@@ -147,9 +152,17 @@ function rateOf({ maxFrameRate = Infinity }: ResamplerOptions, frameRate: number
   return Math.min(frameRate, maxFrameRate);
 }
 
-function samplerOf(options: ResamplerOptions, rate: number, seed: string): SteadySampler | JitteredSampler {
-  const { jitter, jitterWithReflection, baseTimestamp, flushLastPacket } = options;
+function samplerOf(
+  options: ResamplerOptions,
+  rate: number,
+  seed: string,
+): SteadySampler | JitteredSampler | ReproducibleSampler {
+  const { jitter, jitterWithReflection, reproducibleSampling, baseTimestamp, flushLastPacket } = options;
   const period = 1e6 / rate;
+  if (jitter > 0 && reproducibleSampling) {
+    const random = randomNumbers(seed);
+    return new ReproducibleSampler(period, jitter, (below) => Math.floor(random() * below));
+  }
   return jitter > 0
     ? new JitteredSampler(period, jitter, seed, jitterWithReflection)
     : new SteadySampler(period, baseTimestamp, flushLastPacket);

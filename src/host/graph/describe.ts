@@ -4,7 +4,13 @@ import { inference, inputNames, outputNames, type InferenceOptions } from '../..
 import { modelSession, type SessionOptions } from '../../calculators/model/session.ts';
 import { tensorName, type TensorNames } from '../../calculators/model/tensor-names.ts';
 import { RequestPacketType, ResponsePacketType, TensorPacketType } from '../../calculators/packet-types.ts';
-import { describeValidatedGraph, type GraphPort, type NodePlan, type ValidatedGraph } from '../../graph/index.ts';
+import {
+  describeValidatedGraph,
+  profilerWarnings,
+  type GraphPort,
+  type NodePlan,
+  type ValidatedGraph,
+} from '../../graph/index.ts';
 import type { ModelService } from '../../runtime/model-service.ts';
 import type { ModelSession } from '../../runtime/model-session.ts';
 import type { TensorSpec } from '../../tensor/tensor.ts';
@@ -25,9 +31,9 @@ export function describeGraph(graph: ValidatedGraph, models: ModelService): Serv
   };
 }
 
-/** Models that the graph names and that are not there: its sessions will fail to open. */
+/** Models that the graph names and that are not there, so that its sessions will fail to open; and what has no effect. */
 export function graphWarnings(graph: ValidatedGraph, models: ModelService): string[] {
-  return graph.nodes.filter(isSession).flatMap((node) => {
+  const missing = graph.nodes.filter(isSession).flatMap((node) => {
     try {
       sessionOf(node, models);
       return [];
@@ -35,6 +41,7 @@ export function graphWarnings(graph: ValidatedGraph, models: ModelService): stri
       return [`node "${node.name}": ${messageOf(error)}; requests to the graph will fail until it is there`];
     }
   });
+  return [...missing, ...profilerWarnings(graph.config)];
 }
 
 function specsOf(port: GraphPort, ofModel: () => TensorSpec | undefined): TensorSpec[] {
