@@ -91,9 +91,10 @@ export async function generationBRoutes(app: FastifyInstance, parts: PipelineRou
     { config, schema: describe('Starts a pipeline whose results wait to be consumed', CommandResponse, initBSchema) },
     guarded((request) => ({ type: 'init', ...initialisation(request) })),
   );
+  const notServed = describe('Not served: there is /v1/pipelines/{id}/preview.mjpeg', CommandResponse);
   app.post(
     '/inference_pipelines/initialise_webrtc',
-    { config, schema: describe('Not served: there is /v1/pipelines/{id}/preview.mjpeg', CommandResponse) },
+    { config, schema: { ...notServed, response: { ...notServed.response, 501: jsonSchema(Failure) } } },
     guarded((request) => ({ api_key: extra(request)['api_key'], type: 'webrtc' })),
   );
 }
