@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ROOT } from '../test/support/paths.ts';
 
-/** Flags of the load generator for one server; see the head of its main.go. */
+/** Flags of the load generator for one server; see the head of its main.go, or perf_analyzer's help. */
 export type LoadFlags = readonly string[];
 
 export type PeerName = 'triton' | 'mlserver';
@@ -13,8 +13,12 @@ export interface Load {
   /** What CPU time is given per. */
   readonly unit: 'request' | 'response';
   readonly ours: LoadFlags;
+  /** What puts the load. @default "loadgen" */
+  readonly tool?: 'perf_analyzer';
   /** Of our server; without one it is the shipped one. */
   readonly config?: object;
+  /** More flags of our server. */
+  readonly flags?: readonly string[];
   readonly peers: Readonly<Partial<Record<PeerName, LoadFlags>>>;
   /** Our CPU time per unit over the peer's: at most this. */
   readonly cpuTargets: Readonly<Partial<Record<PeerName, number>>>;
@@ -39,6 +43,11 @@ const prompt = ['-datatype', 'BYTES', '-shape', '1', '-text', PROMPT, '-response
 const picture = [...stream, '-c', '4', '-w', '1', '-model', 'identity', '-input', 'INPUT0'];
 const wordsStream = [...stream, '-c', '4', '-w', '1', '-model', 'words', '-input', 'prompt', ...prompt];
 const sse = ['-mode', 'sse', '-c', '4', '-responses', String(WORDS)];
+const MIB = 2 ** 20;
+const sharedMib = [
+  ...['-m', 'identity', '-i', 'grpc', '--shape', `INPUT0:${MIB / 4}`, '--concurrency-range', '4'],
+  ...['--shared-memory', 'system', '--output-shared-memory-size', String(MIB)],
+];
 const sseWords = [...sse, '-model', 'words', '-body', JSON.stringify({ prompt: PROMPT })];
 const sseBody = JSON.stringify({ inputs: [{ name: 'text', datatype: 'BYTES', shape: [1], data: [PROMPT] }] });
 
@@ -108,6 +117,16 @@ export const LOADS: readonly Load[] = [
     cpuTargets: { triton: 2.5 },
     memoryTargets: { triton: 1 },
     alsoWithoutHosts: true,
+  },
+  {
+    id: 'shared-memory',
+    title: 'unary gRPC, 1 MiB tensors in system shared memory, 4 at a time (perf_analyzer)',
+    unit: 'request',
+    tool: 'perf_analyzer',
+    ours: sharedMib,
+    flags: ['--shared_memory'],
+    peers: { triton: sharedMib },
+    cpuTargets: { triton: 1 },
   },
   {
     id: 'sessions',

@@ -19,8 +19,9 @@ const PEERS = join(ROOT, '../shared/peers');
 /** The first start of a peer installs it. */
 const READY_MS = 15 * 60_000;
 
-export function startTriton(): Promise<Peer> {
-  return startPeer('Triton 2.51', 'triton/start.sh', 18000, 18001);
+/** @param flags more of tritonserver's */
+export function startTriton(flags: readonly string[] = []): Promise<Peer> {
+  return startPeer('Triton 2.51', 'triton/start.sh', 18000, 18001, [], flags);
 }
 
 export function startMlserver(): Promise<Peer> {

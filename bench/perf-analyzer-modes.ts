@@ -1,3 +1,5 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../test/support/paths.ts';
 import type { ScratchFolder } from '../test/support/scratch-folder.ts';
@@ -8,6 +10,10 @@ export interface Mode {
   /** Where it connects to: `tls` are the same protocols of a server with a certificate. */
   readonly door: 'grpc' | 'http' | 'grpc-tls' | 'http-tls';
   readonly args: readonly string[];
+  /** A file that it writes, and that must not be there before. */
+  readonly writes?: string;
+  /** It is of something that Triton does not have. */
+  readonly onlyOurs?: boolean;
 }
 
 const FIXTURES = 'test/fixtures/models';
@@ -53,6 +59,76 @@ export async function writeRepository(scratch: ScratchFolder): Promise<string> {
   return join(scratch.path, 'repository');
 }
 
+/** Gives each input back, under the name that its output has. */
+const PASS_ON = `
+class TritonPythonModel:
+    def execute(self, requests):
+        return [
+            pb.InferenceResponse([pb.Tensor("OUTPUT", pb.get_input_tensor_by_name(r, "INPUT").as_numpy())])
+            for r in requests
+        ]
+`;
+const DENSE = PASS_ON.replace('"OUTPUT"', '"y"').replace('"INPUT"', '"x"');
+/** Adds up the inputs of each sequence. */
+const SUM = `
+class TritonPythonModel:
+    def initialize(self, args):
+        self.sums = {}
+
+    def execute(self, requests):
+        answers = []
+        for r in requests:
+            of = lambda name: pb.get_input_tensor_by_name(r, name).as_numpy()
+            ready, key = int(of("READY").reshape(-1)[0]), int(of("CORRID").reshape(-1)[0])
+            if int(of("START").reshape(-1)[0]):
+                self.sums[key] = 0
+            total = self.sums.get(key, 0) + of("INPUT") * ready
+            self.sums[key] = total
+            answers.append(pb.InferenceResponse([pb.Tensor("SUM", total.astype("float32"))]))
+        return answers
+`;
+const SUM_IO = `input [ { name: "INPUT" data_type: TYPE_FP32 dims: [ 1 ] } ]
+output [ { name: "SUM" data_type: TYPE_FP32 dims: [ 1 ] } ]
+`;
+const DENSE_CONFIG = `max_batch_size: 16
+dynamic_batching { }
+input [ { name: "x" data_type: TYPE_FP32 dims: [ 2048 ] } ]
+output [ { name: "y" data_type: TYPE_FP32 dims: [ 2048 ] } ]
+`;
+
+/** Writes models of the same names for Triton's Python backend; `words` it has already. @returns their folder */
+export async function writeTritonRepository(scratch: ScratchFolder): Promise<string> {
+  const sequences = (strategy: string): string => `${withoutState(sequencesBy(strategy))}${SUM_IO}`;
+  const models: readonly (readonly [name: string, program: string, config: string])[] = [
+    ['plain', PASS_ON, unbatched('TYPE_FP32')],
+    ['texts', PASS_ON, unbatched('TYPE_STRING')],
+    ['batching', DENSE, DENSE_CONFIG],
+    ['direct', SUM, sequences('direct')],
+    ['oldest', SUM, sequences('oldest')],
+  ];
+  for (const [name, program, config] of models) {
+    await scratch.put(`triton/${name}/1/model.py`, `${await pythonHead()}${program}`);
+    await scratch.put(`triton/${name}/config.pbtxt`, `backend: "python"\n${config}`);
+  }
+  await scratch.put('triton/ensemble/config.pbtxt', ENSEMBLE);
+  await mkdir(join(scratch.path, 'triton/ensemble/1'), { recursive: true });
+  return join(scratch.path, 'triton');
+}
+
+/** Its models keep their sums themselves. */
+function withoutState(config: string): string {
+  return config.replace(/^ *state .*\n/m, '');
+}
+
+/** Its Python finds NumPy where the peer has installed it, see there. */
+async function pythonHead(): Promise<string> {
+  const home =
+    process.env['PEERS_HOME'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'millrace-peers');
+  const lib = join(home, 'triton/venv/lib');
+  const [version = ''] = await readdir(lib).catch(() => []);
+  return `import sys\nsys.path.insert(0, "${join(lib, version, 'site-packages')}")\nimport triton_python_backend_utils as pb\n`;
+}
+
 /** Every mode of perf_analyzer 2.51 that is for a KServe v2 server. @param ca of the server with TLS */
 export async function modes(scratch: ScratchFolder, ca: string): Promise<Mode[]> {
   const data = await scratch.put(
@@ -88,7 +164,12 @@ export async function modes(scratch: ScratchFolder, ca: string): Promise<Mode[]>
     },
     { name: 'HTTPS', door: 'http-tls', args: [...plain, '--ssl-https-ca-certificates-file', ca] },
     { name: 'streams, a model', door: 'grpc', args: [...plain, '--streaming', '--concurrency-range', '4'] },
-    { name: 'streams, a graph', door: 'grpc', args: ['-m', 'graph', '--shape', 'INPUT0:4', '--streaming'] },
+    {
+      name: 'streams, a graph',
+      door: 'grpc',
+      args: ['-m', 'graph', '--shape', 'INPUT0:4', '--streaming'],
+      onlyOurs: true,
+    },
     { name: 'streams, decoupled', door: 'grpc', args: words },
     {
       name: 'streams, decoupled, growing',
@@ -102,6 +183,7 @@ export async function modes(scratch: ScratchFolder, ca: string): Promise<Mode[]>
         '--profile-export-file',
         exported,
       ],
+      writes: exported,
     },
     {
       name: 'sequences over streams, direct',

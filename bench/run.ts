@@ -4,18 +4,19 @@
  *   npm run bench -- --only unary,rest          these loads only; nothing is written
  *   npm run bench -- --rounds 5 --seconds 10
  *   npm run bench -- --without millrace         the peers only; nothing is written
- *   npm run bench -- --perf-analyzer            Triton's own load generator against our server, see perf-analyzer.ts
+ *   npm run bench -- --perf-analyzer            Triton's own load generator against both servers, see perf-analyzer.ts
  */
 import { parseArgs } from 'node:util';
 import { buildLoadgen, measure, type Measured } from './loadgen.ts';
 import { LOADS, type Load, type LoadFlags, type PeerName } from './loads.ts';
 import { startMillrace, startMlserver, startTriton, type Peer } from './peers.ts';
+import { measureByPerfAnalyzer } from './perf-analyzer-load.ts';
 import { runPerfAnalyzer } from './perf-analyzer.ts';
 import { writeSection } from './performance-page.ts';
 import { loadRows, spread, toMarkdown, type LoadReport, type Result } from './report.ts';
 import { measureResponsiveness } from './responsiveness.ts';
 
-const PEER_STARTERS: Record<PeerName, () => Promise<Peer>> = { triton: startTriton, mlserver: startMlserver };
+const PEER_STARTERS: Record<PeerName, () => Promise<Peer>> = { triton: () => startTriton(), mlserver: startMlserver };
 
 /** A server of one load, and what is measured of it. */
 interface Entrant {
@@ -30,7 +31,7 @@ function entrants(load: Load, without: ReadonlySet<string>): Entrant[] {
     peer: undefined,
     informative,
     flags: load.ours,
-    start: () => startMillrace(flags, load.config),
+    start: () => startMillrace([...(load.flags ?? []), ...flags], load.config),
   });
   const all: Entrant[] = without.has('millrace') ? [] : [ours(false, [])];
   if (load.alsoWithoutHosts === true && !without.has('millrace')) all.push(ours(true, ['--hosts', '0']));
@@ -49,9 +50,10 @@ async function runLoad(load: Load, without: ReadonlySet<string>, rounds: number,
   for (const entrant of entrants(load, without)) {
     running.push({ entrant, server: stack.use(await entrant.start()), measured: [] });
   }
+  const measureWith = load.tool === 'perf_analyzer' ? measureByPerfAnalyzer : measure;
   for (let round = 0; round < rounds; round++) {
     for (const { server, entrant, measured } of running) {
-      measured.push(await measure(server, entrant.flags, seconds));
+      measured.push(await measureWith(server, entrant.flags, seconds));
     }
   }
   const results = running.map(({ entrant: { peer, informative }, server, measured }): Result => ({
