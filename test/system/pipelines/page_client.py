@@ -83,7 +83,8 @@ told = {
     "resumed": resume_pipeline(pipeline_id)["status"],
     "report": get_pipeline_status(pipeline_id)["report"],
 }
-time.sleep(1)
+while get_pipeline_status(pipeline_id)["report"]["millrace"]["results"] <= 10 and time.monotonic() < deadline:
+    time.sleep(0.05)
 told["terminated"] = terminate_pipeline(pipeline_id)["status"]
 told["terminated_again"] = terminate_pipeline(pipeline_id)
 told["left"] = list_pipelines()["pipelines"]
