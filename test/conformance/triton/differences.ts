@@ -80,7 +80,6 @@ export const DIFFERENCES: Readonly<Record<string, string>> = {
   "regions, register a key of Triton's own":
     'a fault of the request, as in newer Tritons; this one looks for the object',
   'regions, infer no byte': 'no byte can be read at any place of a region',
-  'regions, infer classes into a region': 'classes are not supported, wherever they should go',
   'regions over http, register, malformed': FAULT_OF_THE_REQUEST,
   'regions over http, register, no body': FAULT_OF_THE_REQUEST,
   'regions over http, register, negative offset': FAULT_OF_THE_REQUEST,
