@@ -34,7 +34,14 @@ export class FakeVideo implements VideoSource {
   }
 
   get counts(): SourceCounts {
-    return { captured: this.captured, droppedFull: 0, droppedOlder: 0, droppedAdaptive: 0, reconnections: 0, complaints: 0 };
+    return {
+      captured: this.captured,
+      droppedFull: 0,
+      droppedOlder: 0,
+      droppedAdaptive: 0,
+      reconnections: 0,
+      complaints: 0,
+    };
   }
 
   give(count = 1): this {
