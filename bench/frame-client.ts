@@ -1,6 +1,7 @@
 /**
  * One run of the stream client, in a process of its own: arguments are the file, the server's port and the encoding. Prints the
- * milliseconds of CPU that this process and its decoder took for each frame, from the first frame on, as JSON.
+ * milliseconds of CPU that this process and its decoder took for each frame, from the first frame on, as JSON;
+ * `kernelMs` is the part of the client's that is the kernel's.
  */
 import { readFileSync } from 'node:fs';
 import { GrpcClient } from '../src/client/index.ts';
@@ -15,15 +16,11 @@ function childrenMs(): number {
   return (Number(fields[13]) + Number(fields[14])) * TICK_MS;
 }
 
-const ownMs = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
-
 const [source = '', port = '', encoding = 'raw'] = process.argv.slice(2);
 using client = new GrpcClient({ address: `127.0.0.1:${port}` });
 // ffprobe ends before the first frame.
-let startMs = { own: 0, children: 0 };
+let start = process.cpuUsage();
+let childrenStartMs = 0;
 const report = await new StreamClient({
   client,
   model: 'sink',
@@ -31,14 +28,19 @@ const report = await new StreamClient({
   source,
   encoding: encoding === 'jpeg' ? 'jpeg' : 'raw',
   onEvent: ({ part, event }: { part: string; event?: { type: string } }) => {
-    if (part === 'source' && event?.type === 'connected') startMs = { own: ownMs(), children: childrenMs() };
+    if (part === 'source' && event?.type === 'connected') {
+      start = process.cpuUsage();
+      childrenStartMs = childrenMs();
+    }
   },
 }).run();
 const { answered } = report;
+const { user, system } = process.cpuUsage(start);
 console.log(
   JSON.stringify({
     frames: answered,
-    clientMs: (ownMs() - startMs.own) / answered,
-    decoderMs: (childrenMs() - startMs.children) / answered,
+    clientMs: (user + system) / 1000 / answered,
+    kernelMs: system / 1000 / answered,
+    decoderMs: (childrenMs() - childrenStartMs) / answered,
   }),
 );
