@@ -63,10 +63,11 @@ beforeAll(async () => {
   const recorded = await readFile(join(ROOT, 'test/system/sequences/exchanges.json'), 'utf8');
   ({ exchanges } = JSON.parse(recorded) as { exchanges: readonly Exchange[] });
   folder = await ScratchFolder.create();
+  const LONG = 'max_sequence_idle_microseconds: 60000000';
   const models = {
-    direct: sum('direct {} max_sequence_idle_microseconds: 60000000'),
-    oldest: sum('oldest { max_candidate_sequences: 2 } max_sequence_idle_microseconds: 60000000'),
-    many: sum('oldest { max_candidate_sequences: 64 }', 'instance_group [{ count: 2 kind: KIND_CPU }]'),
+    direct: sum(`direct {} ${LONG}`),
+    oldest: sum(`oldest { max_candidate_sequences: 2 } ${LONG}`),
+    many: sum(`oldest { max_candidate_sequences: 64 } ${LONG}`, 'instance_group [{ count: 2 kind: KIND_CPU }]'),
     brief: sum('direct {} max_sequence_idle_microseconds: 50000'),
   };
   for (const [name, config] of Object.entries(models)) {
@@ -77,7 +78,9 @@ beforeAll(async () => {
   await writeFile(join(folder.path, 'many/initial_state/first'), Float32Array.of(0.5));
   await folder.put('texts/config.pbtxt', TEXTS);
   await folder.copy(onnx('sequence_text'), 'texts/1/model.onnx');
-  server = await startServer({ flags: ['--model_repository', folder.path, '--hosts', '2'] });
+  // Some sequences are left open: they would hold it up.
+  const grace = ['--shutdown_grace_s', '1'];
+  server = await startServer({ flags: ['--model_repository', folder.path, '--hosts', '2', ...grace] });
 });
 afterAll(async () => {
   await server.stop();

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { KserveGrpc } from '../../support/kserve-grpc.ts';
 import type { Answer, Exchange } from './case.ts';
+import { withRecordedKeys } from './shared-object.ts';
 
 const GZIP = 2; // grpc_compression_algorithm
 
@@ -19,6 +20,10 @@ export class Exchanger implements Disposable {
   }
 
   async put(exchange: Exchange): Promise<Answer> {
+    return JSON.parse(withRecordedKeys(JSON.stringify(await this.#put(exchange)))) as Answer;
+  }
+
+  async #put(exchange: Exchange): Promise<Answer> {
     if (exchange.afterMs > 0) await delay(exchange.afterMs);
     if (exchange.kind === 'http') return putHttp(this.#restUrl, exchange);
     const client = exchange.gzip ? this.#gzip : this.#plain;

@@ -1,7 +1,10 @@
 import { rmSync, writeFileSync } from 'node:fs';
 
-/** The shared memory object that the exchanges name; both servers run on this machine, one after the other. */
-export const OBJECT_KEY = '/millrace-conformance';
+/** As recorded answers have it. */
+const RECORDED_KEY = '/millrace-conformance';
+
+/** The shared memory object that the exchanges name; of this process alone, since others may put the same exchanges meanwhile. */
+export const OBJECT_KEY = `${RECORDED_KEY}-of-${process.pid}`;
 /** More of them, for regions at once: this Triton maps an object once only. */
 export const PART_KEY = `${OBJECT_KEY}-part`;
 export const WEB_KEY = `${OBJECT_KEY}-web`;
@@ -23,4 +26,9 @@ export class SharedObject implements Disposable {
   [Symbol.dispose](): void {
     for (const path of this.#paths) rmSync(path, { force: true });
   }
+}
+
+/** A text with the names that every process would have. */
+export function withRecordedKeys(text: string): string {
+  return text.replaceAll(OBJECT_KEY, RECORDED_KEY);
 }
