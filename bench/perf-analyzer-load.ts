@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ScratchFolder } from '../test/support/scratch-folder.ts';
-import type { Measured } from './loadgen.ts';
+import { WARMUP_SECONDS, type Measured } from './loadgen.ts';
 import type { LoadFlags } from './loads.ts';
 import { faultOf, lastRow, runBinary } from './perf-analyzer-binary.ts';
 import type { Peer } from './peers.ts';
@@ -17,11 +17,14 @@ export async function measureByPerfAnalyzer(peer: Peer, flags: LoadFlags, second
   await using scratch = await ScratchFolder.create();
   const csv = join(scratch.path, 'latest.csv');
   const model = flags[flags.indexOf('-m') + 1] ?? '';
-  const window = ['-p', String(Math.ceil((seconds / WINDOWS) * 1000)), '-s', '999', '-r', '10'];
+  const run = async (ofSeconds: number, more: readonly string[]): Promise<void> => {
+    const window = ['-p', String(Math.ceil((ofSeconds / WINDOWS) * 1000)), '-s', '999', '-r', '10'];
+    const fault = faultOf(await runBinary([...flags, '-u', peer.grpcAddress, ...window, ...more]));
+    if (fault !== undefined) throw new Error(`${peer.name}: perf_analyzer ${flags.join(' ')}: ${fault}`);
+  };
+  await run(WARMUP_SECONDS, []);
   const [cpu, requests] = [cpuSeconds(peer.pid), await inferences(peer, model)];
-  const outcome = await runBinary([...flags, '-u', peer.grpcAddress, ...window, '-f', csv, '--verbose-csv']);
-  const fault = faultOf(outcome);
-  if (fault !== undefined) throw new Error(`${peer.name}: perf_analyzer ${flags.join(' ')}: ${fault}`);
+  await run(seconds, ['-f', csv, '--verbose-csv']);
   const done = (await inferences(peer, model)) - requests;
   const row = await lastRow(csv);
   const number = (title: string): number => Number(row.get(title));
