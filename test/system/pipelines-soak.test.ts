@@ -20,7 +20,7 @@ import { until } from '../support/until.ts';
 const PIPELINES = 8;
 const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 90);
 /** What a heap may be behind by: the collectors of three processes choose their times. */
-const MEMORY_MIB = 80;
+const MEMORY_MIB = 60;
 
 interface Line {
   readonly id: string;
@@ -253,9 +253,11 @@ test(
     await world.stop();
     const left = held();
 
+    // Heaps grow to what they need for many minutes; what is lost with each pipeline goes on growing.
     const third = Math.ceil(samples.length / 3);
-    const [early, late] = [samples.slice(0, third), samples.slice(-third)];
-    const memory = [early, late].map((part) => mean(part.map(({ memoryMiB }) => memoryMiB)));
+    const parts = [samples.slice(0, third), samples.slice(third, -third), samples.slice(-third)];
+    const memory = parts.map((part) => Math.round(mean(part.map(({ memoryMiB }) => memoryMiB))));
+    const [, middle = 0, late = Infinity] = memory;
     const { created, killed, results } = world;
     const told = {
       seconds: (Date.now() - start) / 1000,
@@ -269,8 +271,8 @@ test(
       memory,
     };
     process.stderr.write(`soak: ${JSON.stringify(told)}\n`);
-    expect((memory[1] ?? Infinity) - (memory[0] ?? 0), JSON.stringify(told)).toBeLessThan(MEMORY_MIB);
-    expect(left.memoryMiB - idle.memoryMiB, JSON.stringify(told)).toBeLessThan(MEMORY_MIB);
+    expect(late - middle, JSON.stringify(told)).toBeLessThan(MEMORY_MIB);
+    expect(left.memoryMiB - idle.memoryMiB, JSON.stringify(told)).toBeLessThan(2 * MEMORY_MIB);
     // Connections of this test that are kept alive come and go.
     expect(left.descriptors - idle.descriptors, JSON.stringify(told)).toBeLessThan(8);
     expect(results).toBeGreaterThan(rounds);
