@@ -15,6 +15,8 @@ const FIXTURES = join(ROOT, 'test/fixtures/models');
 const EDGES = 'input_stream: "input"\noutput_stream: "output"\n';
 const node = (calculator: string, input = 'input', output = 'output', more = ''): string =>
   `node { calculator: "${calculator}" input_stream: "${input}" output_stream: "${output}" ${more}}\n`;
+const counter = (type: string): string =>
+  node('CounterCalculator', 'input', 'output', `node_options { [type.googleapis.com/${type}] { c: 1 } }`);
 
 /** Name of the graph; its file; its reason. */
 const GRAPHS: readonly (readonly [string, string, RegExp])[] = [
@@ -37,10 +39,11 @@ const GRAPHS: readonly (readonly [string, string, RegExp])[] = [
   ['no_producer', EDGES + node('CounterCalculator', 'inptu'), /:3: .*"inptu".*no producer; did you mean "input"/],
   ['output_of_none', EDGES, /graph\.pbtxt:2: .*"output" has no producer/],
   ['empty', '', /graph\.pbtxt: .*no input_stream, at least one expected/],
+  ['wrong_options', EDGES + counter('mediapipe.CounterCalculatorOptions'), /:3: .*CounterCalculator.*"c"/],
   [
-    'wrong_options',
-    EDGES + node('CounterCalculator', 'input', 'output', 'node_options { [type.googleapis.com/a.B] { c: 1 } }'),
-    /:3: .*CounterCalculator.*"c"/,
+    'options_of_another_type',
+    EDGES + counter('a.B'),
+    /:3: no calculator has options of type "a\.B"; "mediapipe\.CounterCalculatorOptions" expected/,
   ],
 ];
 
