@@ -37,6 +37,7 @@ export interface ManagerResult {
 interface Run {
   readonly rounds: number;
   readonly seconds: number;
+  readonly warmUpS: number;
   /** Load average before the first round. */
   readonly busyBefore: number;
 }
@@ -45,7 +46,10 @@ const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const verdict = (isMet: boolean): string => (isMet ? 'pass' : 'miss');
 
 /** The section of docs/performance.md. @param results ours last */
-export function pipelinesReport(results: readonly ManagerResult[], { rounds, seconds, busyBefore }: Run): string {
+export function pipelinesReport(
+  results: readonly ManagerResult[],
+  { rounds, seconds, warmUpS, busyBefore }: Run,
+): string {
   const ours = results.at(-1);
   const peer = results.length > 1 ? results[0] : undefined;
   if (ours === undefined) return '';
@@ -55,7 +59,7 @@ export function pipelinesReport(results: readonly ManagerResult[], { rounds, sec
   const lines = [
     '## Video pipelines',
     '',
-    `Four H.264 sources of 640 × 480, 15 frames a second, over RTSP, each with a pipeline of its own (\`/initialise\` as on Roboflow’s page, results by UDP), on Roboflow’s stream manager and on ours in turn, by \`npm run bench:pipelines\`: ${rounds} rounds of ${seconds} s after 8 s of warm-up, medians. Both run the same ONNX detector of 64 × 64. CPU time is of all processes, decoders included, per result; memory is the proportional set size, which counts shared pages once.`,
+    `Four H.264 sources of 640 × 480, 15 frames a second, over RTSP, each with a pipeline of its own (\`/initialise\` as on Roboflow’s page, results by UDP), on Roboflow’s stream manager and on ours in turn, by \`npm run bench:pipelines\`: ${rounds} rounds of ${seconds} s after ${warmUpS} s of warm-up, medians. Both run the same ONNX detector of 64 × 64. CPU time is of all processes, decoders included, per result; memory is the proportional set size, which counts shared pages once.`,
     '',
     `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), load average ${busyBefore.toFixed(1)} before the first round; times of answers depend on what else the machine does, ratios of CPU time little.`,
     '',
