@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ffmpeg, makeClip, probeClip } from '../support/clips.ts';
 import { freePort } from '../support/free-port.ts';
 import { ROOT } from '../support/paths.ts';
+import { callPipelines } from '../support/pipelines-api.ts';
 import { publish } from '../support/publish.ts';
 import { RtspRelay } from '../support/rtsp-relay.ts';
 import { ScratchFolder } from '../support/scratch-folder.ts';
@@ -68,13 +69,8 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-async function call(method: string, path: string, body?: object): Promise<unknown> {
-  const given = body === undefined ? {} : { body: JSON.stringify(body) };
-  const response = await fetch(`${server.restUrl}/v1/pipelines${path}`, { method, ...given });
-  const text = await response.text();
-  expect(response.ok, text).toBe(true);
-  return JSON.parse(text);
-}
+const call = (...request: [method: string, path: string, body?: object]): Promise<unknown> =>
+  callPipelines(server, ...request);
 
 const look = async (id: string): Promise<Line> => (await call('GET', `/${id}`)) as Line;
 const create = async (given: object): Promise<string> =>

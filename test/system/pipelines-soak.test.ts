@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeClip } from '../support/clips.ts';
 import { openDescriptors, residentMiB, type ProcessInfo } from '../support/leaks.ts';
 import { ROOT } from '../support/paths.ts';
+import { callPipelines } from '../support/pipelines-api.ts';
 import { publish } from '../support/publish.ts';
 import { RtspRelay } from '../support/rtsp-relay.ts';
 import { ScratchFolder } from '../support/scratch-folder.ts';
@@ -59,13 +60,8 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-async function call(method: string, path: string, body?: object): Promise<unknown> {
-  const given = body === undefined ? {} : { body: JSON.stringify(body) };
-  const response = await fetch(`${server.restUrl}/v1/pipelines${path}`, { method, ...given });
-  const text = await response.text();
-  expect(response.ok, text).toBe(true);
-  return JSON.parse(text);
-}
+const call = (...request: [method: string, path: string, body?: object]): Promise<unknown> =>
+  callPipelines(server, ...request);
 
 const look = async (id: string): Promise<Line> => (await call('GET', `/${id}`)) as Line;
 
