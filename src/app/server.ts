@@ -143,6 +143,7 @@ async function dataPlaneOptions(
         settings: { hosts: Math.max(1, settings.hosts), streamLookAhead: settings.streamLookAhead },
         limits: { maxMessages: MAX_SESSION_MESSAGES, maxBytes: settings.maxSessionBytes },
         maxSilenceMs: settings.hostHeartbeatS * 1000,
+        maxPipelineRunMs: settings.pipelineRunDeadlineMs,
       },
     },
     limits: {

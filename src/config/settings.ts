@@ -127,6 +127,16 @@ const hosts = {
         'Longest run of a model; a host past it is killed and replaced. 0: none. A model may set its own in the file.',
       unit: 'milliseconds',
     }),
+  pipeline_run_deadline_ms: z
+    .int()
+    .min(0)
+    .max(MAX_SECONDS * 1000)
+    .default(60_000)
+    .meta({
+      description:
+        'The same in hosts where video pipelines run, for models that have no run deadline; two minutes at least for the first run of a host. 0: none.',
+      unit: 'milliseconds',
+    }),
   python: z.string().min(1).optional().meta({
     description:
       "Interpreter that runs runtimes written in Python, where a model's settings name no environment; a path, or a name to look up.",

@@ -51,6 +51,7 @@ export class HostClient {
   /** Answers in JSON, by channel: welcome and loads. */
   readonly #replies = new Map<number, Waiting<unknown>>();
   #nextChannel = 1;
+  #pipelineCount = 0;
   #lost: MillraceError | undefined;
   /** What the calls and sessions hear when the connection ends; the supervisor knows better and says so in time. */
   lossReason = 'its host process ended unexpectedly';
@@ -85,6 +86,11 @@ export class HostClient {
   /** Calls and sessions under way: what placement compares. */
   get callCount(): number {
     return this.#calls.size + this.#sessions.size;
+  }
+
+  /** Video pipelines that run in it. */
+  get pipelineCount(): number {
+    return this.#pipelineCount;
   }
 
   /** Unary calls under way. */
@@ -145,13 +151,17 @@ export class HostClient {
   ): SessionPort {
     const channel = this.#newChannel();
     const parts = { connection: this.#connection, channel, limits: this.#limits, pool: this.#pool, isPaced };
-    const session = new RemoteSession(parts, sink, () => this.#sessions.delete(channel));
+    const isPipeline = type === MESSAGE.OPEN_PIPELINE;
+    const session = new RemoteSession(parts, sink, () => {
+      if (this.#sessions.delete(channel) && isPipeline) this.#pipelineCount--;
+    });
     const lost = this.#lost;
     if (lost !== undefined) {
       queueMicrotask(() => session.end(lost));
       return session;
     }
     this.#sessions.set(channel, session);
+    if (isPipeline) this.#pipelineCount++;
     this.#connection.send(type, channel, (writer) => {
       writer.varint(loadId);
       writer.varint(this.#limits.maxMessages);

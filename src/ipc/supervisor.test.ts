@@ -1,5 +1,6 @@
 import { duplexPair } from 'node:stream';
 import { afterEach, expect, test, vi } from 'vitest';
+import { MillraceError } from '../base/errors.ts';
 import { silentLogger } from '../base/logger.ts';
 import { Connection, fromStream } from './connection.ts';
 import { MESSAGE } from './frame.ts';
@@ -14,6 +15,7 @@ const OPTIONS = {
   maxSilenceMs: 5000,
   maxStartMs: 60_000,
   deadlineGraceMs: 0,
+  maxPipelineRunMs: 10_000,
   backOffMs: 1,
   maxBackOffMs: 1,
 };
@@ -55,9 +57,10 @@ class SilentHost {
     this.connection.flush();
   }
 
-  runEnded(): void {
+  /** @param inferences 0: it was a load */
+  runEnded(inferences = 1): void {
     this.connection.send(MESSAGE.RUN_ENDED, 0, (writer) => {
-      for (let i = 0; i < 6; i++) writer.varint(0);
+      for (const value of [0, inferences, inferences, 0, 0, 0, 0]) writer.varint(value);
     });
     this.connection.flush();
   }
@@ -139,4 +142,49 @@ test('a run whose end came in while the front stalled costs no host; one past it
   expect(host.killed).toBe(0);
   host.runStarted(10);
   await eventually(() => reasons[0]).toBe('a model run passed its deadline of 10 ms and its host was killed');
+});
+
+test('a run without a deadline costs its host where pipelines run in it, and not before its time', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const hosts: SilentHost[] = [];
+  const { up, reasons } = supervise(() => {
+    const host = new SilentHost(true);
+    hosts.push(host);
+    return host.launched;
+  });
+  const client = await up;
+  const [host] = hosts as [SilentHost];
+  const runFor = async (ms: number): Promise<void> => {
+    host.runStarted(0);
+    await turns();
+    vi.advanceTimersByTime(ms);
+    host.runEnded();
+    await turns();
+  };
+  await runFor(100_000); // no pipeline: no limit
+  host.runEnded(0);
+  const sink = { onResponse() {}, onRequestError() {}, onEnd() {}, onDrain() {} };
+  const first = { servable: 'm', version: '', id: '', inputs: [], outputs: [] };
+  const pipeline = client.openPipeline(1, first, sink);
+  await runFor(9_000);
+  const load = client.loadServable(2, {});
+  host.runStarted(0);
+  await turns();
+  vi.advanceTimersByTime(100_000); // a load has no limit
+  host.answer(MESSAGE.LOADED);
+  await load;
+  host.runEnded(0);
+  await turns();
+  await runFor(55_000); // the first after a load
+  expect(host.killed).toBe(0);
+  pipeline.abort(new MillraceError('CANCELLED', 'enough'));
+  await runFor(100_000);
+  expect(host.killed).toBe(0);
+  client.openPipeline(1, first, sink);
+  host.runStarted(0);
+  await turns();
+  vi.advanceTimersByTime(12_000);
+  await eventually(() => reasons[0]).toBe(
+    'a model run took longer than 10000 ms in a host with video pipelines (pipeline_run_deadline_ms) and its host was killed',
+  );
 });

@@ -22,6 +22,8 @@ export interface SupervisorOptions {
   readonly maxStartMs: number;
   /** Added to a run's deadline before the host is killed. */
   readonly deadlineGraceMs: number;
+  /** Longest run without a deadline of its own in a host that runs video pipelines; `maxStartMs` for the first after a load. 0: none. */
+  readonly maxPipelineRunMs: number;
   /** First wait before a restart; doubles up to `maxBackOffMs`, and starts again after a minute of good life. */
   readonly backOffMs: number;
   readonly maxBackOffMs: number;
@@ -30,6 +32,7 @@ export interface SupervisorOptions {
 export const defaultSupervision = {
   maxStartMs: 120_000,
   deadlineGraceMs: 250,
+  maxPipelineRunMs: 0,
   backOffMs: 100,
   maxBackOffMs: 10_000,
 } as const;
@@ -73,6 +76,8 @@ export class Supervisor implements AsyncDisposable {
   #silentBeats = 0;
   #silenceReason = '';
   #isRunning = false;
+  /** An inference has ended in the present host since it last loaded something: a first one may compile for long. */
+  #hasRun = false;
   #killReason: string | undefined;
   #finished: Promise<void> = Promise.resolve();
 
@@ -97,6 +102,7 @@ export class Supervisor implements AsyncDisposable {
     this.#killReason = undefined;
     this.#silentBeats = 0;
     this.#isRunning = false;
+    this.#hasRun = false;
     const events = {
       onAlive: () => {
         this.#silentBeats = 0;
@@ -104,6 +110,7 @@ export class Supervisor implements AsyncDisposable {
       onRunStarted: (deadlineMs: number) => this.#runStarted(client, deadlineMs),
       onRunEnded: (loadId: number, timing: RunTiming) => {
         this.#runEnded();
+        if (timing.batchSize > 0) this.#hasRun = true;
         if (loadId !== 0) this.#events.onRun(loadId, timing);
       },
       onMetrics: (loadId: number, updates: readonly MetricUpdate[]) => this.#events.onMetrics?.(loadId, updates),
@@ -187,7 +194,9 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #beat(client: HostClient, beatMs: number): void {
-    if (this.#isRunning || this.#host?.pid === undefined) return;
+    if (this.#host?.pid === undefined) return;
+    if (client.isLoading) this.#hasRun = false;
+    if (this.#isRunning) return this.#beatInRun(client, beatMs);
     const { maxStartMs } = this.#options;
     if (this.#silentBeats++ >= (client.isLoading ? maxStartMs / beatMs : SILENT_BEATS)) {
       const whileLoading = `its host was silent for ${maxStartMs / 1000} s while it started or loaded`;
@@ -195,6 +204,18 @@ export class Supervisor implements AsyncDisposable {
       return;
     }
     client.ping();
+  }
+
+  /** Nobody waits for a pipeline's frames with a deadline, and the other pipelines of the host stand still as well. */
+  #beatInRun(client: HostClient, beatMs: number): void {
+    const { maxPipelineRunMs, maxStartMs } = this.#options;
+    const isOther = client.isLoading || this.#deadline !== undefined;
+    if (isOther || maxPipelineRunMs === 0 || client.pipelineCount === 0) return;
+    const longestMs = this.#hasRun ? maxPipelineRunMs : Math.max(maxPipelineRunMs, maxStartMs);
+    if (this.#silentBeats++ < longestMs / beatMs) return;
+    this.kill(
+      `a model run took longer than ${longestMs} ms in a host with video pipelines (pipeline_run_deadline_ms) and its host was killed`,
+    );
   }
 
   #runStarted(client: HostClient, deadlineMs: number): void {
