@@ -187,7 +187,7 @@ describe('a gRPC stream', () => {
     await stream.send(words('a b c d e f', { delay_s: 0.05 }));
     for await (const answer of stream) if (answer.response !== undefined) break;
     await stream.trailers;
-    await expect.poll(openSessions, { timeout: 10_000 }).toBe('0');
+    await expect.poll(openSessions).toBe('0');
   });
 
   it('that is cancelled at once leaves nothing behind', async () => {
@@ -197,7 +197,7 @@ describe('a gRPC stream', () => {
       stream.cancel();
     }
     await Promise.all(streams.map((stream) => stream.trailers));
-    await expect.poll(openSessions, { timeout: 10_000 }).toBe('0');
+    await expect.poll(openSessions).toBe('0');
   });
 });
 

@@ -24,7 +24,7 @@ describe('SIGTERM', () => {
     for (const stream of streams) expect(await stream.add(1)).toBe(1);
     const slow = Array.from({ length: 50 }, () => words(server, 'a b c', 1));
     const metrics = async (): Promise<string> => (await fetch(`${server.restUrl}/metrics`)).text();
-    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/^millrace_sessions\{name="words"\} 50$/m);
+    await expect.poll(metrics).toMatch(/^millrace_sessions\{name="words"\} 50$/m);
     const stopped = server.stop();
     await delay(200);
     // Streams that are open go on until their clients half-close.

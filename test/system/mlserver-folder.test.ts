@@ -108,10 +108,10 @@ it('lists what is broken with its reason, serves the rest, and takes up what is 
   await folder.put('new/er/model-settings.json', model('n:'));
   await folder.put('good/model-settings.json', model('h:'));
   await folder.remove('lost');
-  await expect.poll(() => says(server, 'torn'), { timeout: 15_000 }).toBe('t:to be');
-  await expect.poll(() => says(server, 'er'), { timeout: 15_000 }).toBe('n:to be');
-  await expect.poll(() => says(server, 'good'), { timeout: 15_000 }).toBe('h:to be');
-  await expect.poll(() => says(server, 'lost'), { timeout: 15_000 }).toBe(404);
+  await expect.poll(() => says(server, 'torn')).toBe('t:to be');
+  await expect.poll(() => says(server, 'er')).toBe('n:to be');
+  await expect.poll(() => says(server, 'good')).toBe('h:to be');
+  await expect.poll(() => says(server, 'lost')).toBe(404);
 });
 
 it('takes settings.json before variables, and options of Millrace before both', async () => {

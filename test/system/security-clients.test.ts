@@ -183,7 +183,7 @@ describe('limits of a token', () => {
       expect(await statusOf(rest.generateStream(words('a')).next())).toBe('RESOURCE_EXHAUSTED');
       expect(await statusOf(rest.infer(count(1)))).toBe('OK'); // requests count apart
     }
-    await expect.poll(() => statusOf(rest.generateStream(words('a')).next()), { timeout: 10_000 }).toBe('OK');
+    await expect.poll(() => statusOf(rest.generateStream(words('a')).next())).toBe('OK');
   });
 
   it('count the inferences of a stream of models', async () => {
@@ -215,7 +215,7 @@ describe('the end of a token', () => {
     const options = secured.with(token);
     using grpc = new GrpcClient({ address: secured.server.grpcAddress, ownConnection: true, ...options });
     await using rest = new RestClient({ url: secured.server.restUrl, ...options });
-    await expect.poll(() => statusOf(grpc.infer(count(1))), { timeout: 10_000 }).toBe('OK');
+    await expect.poll(() => statusOf(grpc.infer(count(1)))).toBe('OK');
     using stream = grpc.stream();
     await stream.send(count(1));
     const answers = stream[Symbol.asyncIterator]();
@@ -281,9 +281,9 @@ it('takes other certificates while a stream is open', async () => {
   const metricsPort = Number(new URL(secured.metricsUrl).port);
   const mlserverPort = Number(secured.mlserverAddress.split(':')[1]);
   for (const port of [secured.server.grpcPort, mlserverPort])
-    await expect.poll(() => nameOn(port, ['h2']), { timeout: 10_000 }).toBe('next');
+    await expect.poll(() => nameOn(port, ['h2'])).toBe('next');
   for (const port of [secured.server.restPort, metricsPort])
-    await expect.poll(() => nameOn(port, ['http/1.1']), { timeout: 10_000 }).toBe('next');
+    await expect.poll(() => nameOn(port, ['http/1.1'])).toBe('next');
   await stream.send(count(2));
   expect(typedData((await answers.next()).value?.response?.outputs[0] as Tensor)).toEqual(Float32Array.of(3));
 });
