@@ -78,6 +78,32 @@ def steady(size=192, turns=600):
     save("steady", nodes, [value("INPUT", T.FLOAT, ["n", "m"])], [value("OUTPUT", T.FLOAT, ["n", "m"])], constants)
 
 
+def stuck():
+    """The mean of a picture [height, width, 3]; a run whose picture begins with a bright value never ends."""
+    body = helper.make_graph(
+        [node("Identity", ["on"], ["on_next"]), node("Add", ["sum", "one"], ["sum_next"])],
+        "body",
+        [value("turn", T.INT64, []), value("on", T.BOOL, []), value("sum", T.INT64, [])],
+        [value("on_next", T.BOOL, []), value("sum_next", T.INT64, [])],
+    )
+    constant = lambda name, number: numpy_helper.from_array(np.array(number, np.int64), name)
+    constants = [constant("origin", [0, 0, 0]), constant("bright", 128), constant("for_ever", 2**62), constant("never", 0),
+                 constant("one", 1), numpy_helper.from_array(np.float32(0), "zero")]
+    nodes = [
+        node("GatherND", ["INPUT", "origin"], ["first_8"]),
+        node("Cast", ["first_8"], ["first"], to=T.INT64),
+        node("Less", ["first", "bright"], ["is_dark"]),
+        node("Where", ["is_dark", "never", "for_ever"], ["turns"]),
+        node("Loop", ["turns", "", "never"], ["turned"], body=body),
+        node("Cast", ["turned"], ["waited"], to=T.FLOAT),
+        node("Mul", ["waited", "zero"], ["nothing"]),
+        node("Cast", ["INPUT"], ["values"], to=T.FLOAT),
+        node("ReduceMean", ["values"], ["mean"], keepdims=0),
+        node("Add", ["mean", "nothing"], ["OUTPUT"]),
+    ]
+    save("stuck", nodes, [value("INPUT", T.UINT8, ["height", "width", 3])], [value("OUTPUT", T.FLOAT, [])], constants)
+
+
 def sequences():
     """The sum of a sequence's inputs, as its state, with the control tensors and the rows of the run; and texts as ids."""
     rows = lambda name, datatype, columns=1: value(name, datatype, ["rows", columns])
@@ -118,6 +144,7 @@ def main():
          [value("image", T.FLOAT, dynamic)], [value("mean", T.FLOAT, ["batch", 3])])
     slow()
     steady()
+    stuck()
     sequences()
     save("unknown_operator", [node("Frobnicate", ["INPUT"], ["OUTPUT"])], [value("INPUT", T.FLOAT, [1])],
          [value("OUTPUT", T.FLOAT, [1])], check=False)
