@@ -1,3 +1,4 @@
+import type { BufferPool } from '../base/buffer-pool.ts';
 import { Cancellation } from '../base/cancellation.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import type { Logger, LogSettings } from '../base/logger.ts';
@@ -59,7 +60,7 @@ export class Host implements HostHandler {
   /** Of graphs and runtimes that load, or wait for that: cancelled when they are unloaded before. */
   readonly #lives = new Map<number, Cancellation>();
   readonly #turns = new Turns();
-  readonly #sharedCalls = new SharedCalls();
+  readonly #sharedCalls: SharedCalls;
   /** Load ids of what is warming up: its runs count nowhere. */
   readonly #warming = new Set<number>();
   #streamLookAhead = 1;
@@ -67,9 +68,11 @@ export class Host implements HostHandler {
   /** Load ids of models that came with a graph; the front does not know them. */
   #nextOwnId = -1;
 
-  constructor(front: FrontLink, logger: Logger) {
+  /** @param pool of the memory of requests that come in */
+  constructor(front: FrontLink, logger: Logger, pool: BufferPool) {
     this.#front = front;
     this.#logger = logger;
+    this.#sharedCalls = new SharedCalls(pool);
   }
 
   start(settings: object): Promise<void> {
@@ -118,7 +121,7 @@ export class Host implements HostHandler {
     const lease = this.#find(loadId);
     lease.acquire();
     try {
-      return await this.#sharedCalls.run(request, lease.resource instanceof ModelServable, async (whole) => {
+      return await this.#sharedCalls.run(request, lease.resource.forgetsInputs === true, async (whole) => {
         const response = await lease.resource.infer(whole, cancellation, waitedMs);
         if (cancellation.error !== undefined) throw cancellation.error;
         return response;

@@ -4,6 +4,7 @@ import type { Level } from 'pino';
 import { letHeapGrow } from '../base/heap-growth.ts';
 import { createLogger } from '../observability/logger.ts';
 import type { OpenStream } from '../ipc/connection.ts';
+import { inheritedStores } from '../ipc/launcher.ts';
 import { serveHost } from './serve-host.ts';
 
 /** Taken from the socket at once, into the same memory each time. */
@@ -27,4 +28,4 @@ const openSocket: OpenStream = (onBytes) => {
   };
   return new Socket(options);
 };
-serveHost(openSocket, logger, () => process.exit(0));
+serveHost(openSocket, logger, () => process.exit(0), inheritedStores(process.env));

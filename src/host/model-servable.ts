@@ -41,6 +41,7 @@ export async function modelServable(backend: BackendSession, load: ModelLoad): P
 export class ModelServable implements HostServable {
   readonly description: ServableDescription;
   readonly session: ModelSession;
+  readonly forgetsInputs = true;
   readonly #maxBatchSize: number;
 
   /** @param maxBatchSize 0: the first dimension of its tensors is no batch */

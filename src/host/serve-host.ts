@@ -1,16 +1,21 @@
+import { BufferPool } from '../base/buffer-pool.ts';
 import type { Logger } from '../base/logger.ts';
 import type { OpenStream } from '../ipc/connection.ts';
 import { HostServer } from '../ipc/host-server.ts';
+import type { MessageStores } from '../ipc/message-store.ts';
 import { Host } from './host.ts';
 
 /** More than a front waits for its hosts: a host whose front died ends too, whatever its servables do. */
 const STOP_MS = 5000;
+/** Memory that is kept for the inputs of later requests. */
+const MAX_POOLED_BYTES = 64 * 2 ** 20;
 
 /**
  * Runs a host over a stream until the front goes away; then everything in it ends, and `onClose` is called when it has, after
  * 5 s at the latest.
  */
-export function serveHost(open: OpenStream, logger: Logger, onClose: () => void): void {
+export function serveHost(open: OpenStream, logger: Logger, onClose: () => void, stores?: MessageStores): void {
+  const pool = new BufferPool(MAX_POOLED_BYTES);
   const host = new Host(
     {
       runStarted: (deadlineMs) => server.runStarted(deadlineMs),
@@ -20,17 +25,18 @@ export function serveHost(open: OpenStream, logger: Logger, onClose: () => void)
       released: (loadId) => server.released(loadId),
     },
     logger,
+    pool,
   );
-  const server = new HostServer(
-    open,
-    host,
-    (fault) => {
+  const server = new HostServer(open, host, {
+    onFault: (fault) => {
       const error = fault instanceof Error ? fault : new Error(String(fault));
       logger.error({ error: error.message, stack: error.stack }, 'fault in a host');
     },
-    () => {
+    onClose: () => {
       const limit = new Promise((resolve) => setTimeout(resolve, STOP_MS).unref());
       void Promise.race([host.stop(), limit]).finally(onClose);
     },
-  );
+    pool,
+    stores,
+  });
 }

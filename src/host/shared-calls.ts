@@ -1,15 +1,18 @@
-import { BufferPool } from '../base/buffer-pool.ts';
+import type { BufferPool } from '../base/buffer-pool.ts';
 import { readSharedInputs, writeSharedOutputs } from '../shared-memory/shared-tensors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 
-/** Memory that is kept for the inputs of later requests. */
-const MAX_POOLED_BYTES = 64 * 2 ** 20;
 /** An input of fewer bytes has memory of its own: there is nothing to be gained. */
 const MIN_POOLED_BYTES = 64 * 1024;
 
-/** Calls whose tensors may be in shared memory. */
+/** Calls whose tensors may be in shared memory, and whose inputs' memory is used again. */
 export class SharedCalls {
-  readonly #pool = new BufferPool(MAX_POOLED_BYTES);
+  readonly #pool: BufferPool;
+
+  /** @param pool where the memory of inputs comes from, of those too that came with the request */
+  constructor(pool: BufferPool) {
+    this.#pool = pool;
+  }
 
   /**
    * Reads the inputs, runs `infer`, writes the outputs.
@@ -25,10 +28,14 @@ export class SharedCalls {
       forgets && bytes >= MIN_POOLED_BYTES ? this.#pool.take(bytes) : Buffer.allocUnsafeSlow(bytes);
     const whole = readSharedInputs(request, take);
     const response = writeSharedOutputs(request, await infer(whole));
-    if (whole !== request) {
-      const kept = new Set(response.outputs.map(({ data }) => data.buffer));
-      for (const { data } of whole.inputs) if (!kept.has(data.buffer)) this.#pool.give(data);
-    }
+    if (forgets) this.#giveBack(whole, response);
     return response;
+  }
+
+  /** But for what the response shares with the request. */
+  #giveBack({ inputs }: InferenceRequest, { outputs }: InferenceResponse): void {
+    for (const { data } of inputs) {
+      if (!outputs.some((output) => output.data.buffer === data.buffer)) this.#pool.give(data);
+    }
   }
 }

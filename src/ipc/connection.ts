@@ -2,7 +2,9 @@ import type { Duplex } from 'node:stream';
 import type { BufferPool } from '../base/buffer-pool.ts';
 import { Inbox, type OnMessage } from './inbox.ts';
 import { HeadWriter } from './head.ts';
-import type { MessageType } from './frame.ts';
+import { MESSAGE, type MessageType } from './frame.ts';
+import { openBody } from './codec.ts';
+import { closeMessageStore, StoreWriter, type MessageStores } from './message-store.ts';
 import { Outbox } from './outbox.ts';
 
 const NO_TENSORS: readonly Uint8Array[] = [];
@@ -28,13 +30,27 @@ export class Connection {
   /**
    * @param onClose called once: the other end went away, or sent what is not frames
    * @param pool where the memory of big messages comes from; who is done with one gives it back
+   * @param stores memory that both ends have, for messages that the stream would take in pieces; closed with the connection
    */
-  constructor(open: OpenStream, onMessage: OnMessage, onClose: (cause: Error | undefined) => void, pool?: BufferPool) {
-    const inbox = new Inbox(onMessage, pool);
+  constructor(
+    open: OpenStream,
+    onMessage: OnMessage,
+    onClose: (cause: Error | undefined) => void,
+    pool?: BufferPool,
+    stores?: MessageStores,
+  ) {
+    const writer = stores && new StoreWriter(stores.outgoing);
+    const receive: OnMessage = (type, channel, body) => {
+      if (type === MESSAGE.FREED) writer?.free(openBody(body).head.varint());
+      else onMessage(type, channel, body);
+    };
+    const onRead = (place: number): void => this.#freed(place);
+    const inbox = new Inbox(receive, pool, stores && { store: stores.incoming, onRead });
     const close = (cause?: Error): void => {
       if (this.#isClosed) return;
       this.#isClosed = true;
       stream.destroy();
+      for (const store of stores === undefined ? [] : [stores.outgoing, stores.incoming]) closeMessageStore(store);
       onClose(cause);
     };
     const stream = open((chunk) => {
@@ -45,7 +61,7 @@ export class Connection {
       }
     });
     this.#stream = stream;
-    this.#outbox = new Outbox(stream);
+    this.#outbox = new Outbox(stream, writer);
     stream.on('error', close);
     stream.on('end', () => close());
     stream.on('close', () => close());
@@ -68,6 +84,14 @@ export class Connection {
     this.#outbox.send(type, channel, writer.finish(), tensors, onSent);
   }
 
+  /** As `send`, of a short message without a channel that need not go out before others that follow soon. */
+  sendAlong(type: MessageType, write: (writer: HeadWriter) => void): void {
+    if (this.#isClosed) return;
+    const writer = this.#writer.start();
+    write(writer);
+    this.#outbox.sendAlong(type, 0, writer.finish(), true);
+  }
+
   /** As of `Outbox.withdraw`. */
   withdraw(channel: number): boolean {
     return this.#outbox.withdraw(channel);
@@ -81,6 +105,13 @@ export class Connection {
   /** Hands what is small to the operating system now. */
   flush(): void {
     if (!this.#isClosed) this.#outbox.flush();
+  }
+
+  #freed(place: number): void {
+    if (this.#isClosed) return;
+    const head = this.#writer.start();
+    head.varint(place);
+    this.#outbox.sendAlong(MESSAGE.FREED, 0, head.finish(), false);
   }
 
   /** Ends the stream; `onClose` follows. */

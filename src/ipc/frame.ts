@@ -4,7 +4,8 @@
  * A frame is a 12-byte header (little-endian: uint32 payload length, uint32 channel, uint8 message type, uint8 flags, two
  * spare bytes) and up to 256 KiB of payload. A message of one frame has both flags; a longer one starts with a frame whose
  * payload begins with the message's whole length (uint32), so that the receiver allocates once. Frames of different
- * channels interleave; those of one channel do not.
+ * channels interleave; those of one channel do not. Between Node processes a message of middling size may be in a file in memory
+ * that both have (`message-store.ts`): its frame has all three flags, and says where it is and how long (two uint32).
  *
  * A message is: uint32 head length, head, padding to 8, then each tensor's bytes padded to 8. The receiver's buffer starts
  * 8-aligned, so every tensor in it can be viewed as any typed array.
@@ -21,6 +22,7 @@ export const FIRST_HOST_CHANNEL = 0x8000_0000;
 
 export const FLAG_FIRST = 1;
 export const FLAG_LAST = 2;
+export const FLAG_STORED = 4;
 
 export const MESSAGE = {
   // front → host
@@ -62,6 +64,9 @@ export const MESSAGE = {
   METRICS: 41,
   /** The host has no use any more for a model of another host, which it was told to UNLOAD. Channel 0: varint loadId. */
   RELEASED: 42,
+  // both ways
+  /** A stored message was read. Channel 0: varint place. It may go out late, with others. */
+  FREED: 64,
 } as const;
 
 export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];

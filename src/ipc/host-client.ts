@@ -10,6 +10,7 @@ import { Connection, fromStream } from './connection.ts';
 import { FIRST_HOST_CHANNEL, MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
 import { IncomingCalls, type Infer } from './incoming-calls.ts';
+import type { MessageStores } from './message-store.ts';
 import { OutgoingCalls } from './outgoing-calls.ts';
 import { readProgress } from './progress-tally.ts';
 import { RemoteSession } from './remote-session.ts';
@@ -56,8 +57,11 @@ export class HostClient {
   /** What the calls and sessions hear when the connection ends; the supervisor knows better and says so in time. */
   lossReason = 'its host process ended unexpectedly';
 
-  /** @param pool for big messages; requests' memory is given back once it is sent */
-  constructor(stream: Duplex, limits: SessionLimits, events: HostEvents, pool?: BufferPool) {
+  /**
+   * @param pool for big messages; requests' memory is given back once it is sent
+   * @param stores that the host has too
+   */
+  constructor(stream: Duplex, limits: SessionLimits, events: HostEvents, pool?: BufferPool, stores?: MessageStores) {
     this.#limits = limits;
     this.#events = events;
     this.#connection = new Connection(
@@ -65,6 +69,7 @@ export class HostClient {
       (type, channel, body) => this.#receive(type, channel, body),
       () => this.#lose(),
       pool,
+      stores,
     );
     this.#pool = pool;
     const parts = { connection: this.#connection, newChannel: () => this.#newChannel(), pool };

@@ -1,3 +1,4 @@
+import type { BufferPool } from '../base/buffer-pool.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { LogSettings } from '../base/logger.ts';
 import type { Cancellation } from '../base/cancellation.ts';
@@ -9,6 +10,7 @@ import { FIRST_HOST_CHANNEL, MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
 import type { HostHandler, HostSession } from './host-handler.ts';
 import { endChannel, IncomingCalls } from './incoming-calls.ts';
+import type { MessageStores } from './message-store.ts';
 import type { MetricUpdate } from './metric-update.ts';
 import { OutgoingCalls } from './outgoing-calls.ts';
 import type { RunTiming } from './run-timing.ts';
@@ -16,6 +18,16 @@ import { SessionChannel } from './session-channel.ts';
 
 /** Runs of models on other hosts that may be under way at once; more wait in the host, and their graphs with them. */
 const OWN_CALLS = { maxMessages: 256, maxBytes: 64 * 2 ** 20 };
+
+export interface HostServerParts {
+  /** Of every error that is not ours to send, for the log. */
+  onFault(error: unknown): void;
+  onClose(): void;
+  /** Where the memory of big messages comes from; the handler gives it back where it can. */
+  readonly pool?: BufferPool | undefined;
+  /** Memory that the front has too. */
+  readonly stores?: MessageStores | undefined;
+}
 
 /** The host's end of the protocol. */
 export class HostServer {
@@ -28,8 +40,7 @@ export class HostServer {
   #nextOwnChannel = FIRST_HOST_CHANNEL;
   readonly #sessions = new TransientMap<number, SessionChannel>();
 
-  /** @param onFault told of every error that is not ours to send, for the log */
-  constructor(open: OpenStream, handler: HostHandler, onFault: (error: unknown) => void, onClose: () => void) {
+  constructor(open: OpenStream, handler: HostHandler, { onFault, onClose, pool, stores }: HostServerParts) {
     this.#handler = handler;
     this.#onFault = onFault;
     this.#connection = new Connection(
@@ -39,6 +50,8 @@ export class HostServer {
         this.#abortAll();
         onClose();
       },
+      pool,
+      stores,
     );
     this.#calls = new IncomingCalls(this.#connection, (...call) => handler.infer(...call), onFault);
     const newChannel = (): number => this.#newOwnChannel();
@@ -56,7 +69,8 @@ export class HostServer {
 
   /** @param loadId the model that ran; 0 where what ended was no inference */
   runEnded(loadId: number, timing: RunTiming): void {
-    this.#connection.send(MESSAGE.RUN_ENDED, 0, (writer) => {
+    // With the response, or the beginning of the next run: each write to the front may wake it.
+    this.#connection.sendAlong(MESSAGE.RUN_ENDED, (writer) => {
       writer.varint(loadId);
       writer.varint(timing.batchSize);
       writer.varint(timing.requests);

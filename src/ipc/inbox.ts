@@ -1,8 +1,19 @@
 import type { BufferPool } from '../base/buffer-pool.ts';
-import { FLAG_FIRST, FLAG_LAST, HEADER_BYTES, MAX_PAYLOAD_BYTES } from './frame.ts';
+import { FLAG_FIRST, FLAG_LAST, FLAG_STORED, HEADER_BYTES, MAX_PAYLOAD_BYTES } from './frame.ts';
+import { checkPlace, readMessage, type MessageStore } from './message-store.ts';
+
+/** A shorter message has memory of its own. */
+const MIN_POOLED_BYTES = 128 * 1024;
 
 /** A whole message; `body` is 8-aligned memory of its own. */
 export type OnMessage = (type: number, channel: number, body: Buffer) => void;
+
+/** Where messages are that do not come over the stream. */
+export interface IncomingStore {
+  readonly store: MessageStore;
+  /** What was at this place has been copied. */
+  onRead(place: number): void;
+}
 
 interface Partial {
   readonly type: number;
@@ -14,6 +25,7 @@ interface Partial {
 export class Inbox {
   readonly #onMessage: OnMessage;
   readonly #pool: BufferPool | undefined;
+  readonly #stored: IncomingStore | undefined;
   readonly #partials = new Map<number, Partial>();
   readonly #header = Buffer.alloc(HEADER_BYTES + 4);
   #headerFilled = 0;
@@ -24,8 +36,9 @@ export class Inbox {
   #left = 0;
 
   /** @param pool where the memory of big messages comes from */
-  constructor(onMessage: OnMessage, pool?: BufferPool) {
+  constructor(onMessage: OnMessage, pool?: BufferPool, stored?: IncomingStore) {
     this.#pool = pool;
+    this.#stored = stored;
     this.#onMessage = onMessage;
   }
 
@@ -68,7 +81,7 @@ export class Inbox {
       const total = header.readUInt32LE(base + HEADER_BYTES);
       if (header === chunk) at += 4;
       this.#left -= 4;
-      this.#target = { type, body: this.#pool?.take(total) ?? Buffer.allocUnsafeSlow(total), filled: 0 };
+      this.#target = { type, body: this.#take(total), filled: 0 };
       this.#partials.set(this.#channel, this.#target);
     }
     this.#headerFilled = 0;
@@ -95,8 +108,26 @@ export class Inbox {
       if ((this.#flags & FLAG_FIRST) === 0) this.#partials.delete(this.#channel);
       if (target.filled !== target.body.length)
         throw new Error(`message of ${target.filled} bytes, ${target.body.length} announced`);
-      this.#onMessage(target.type, this.#channel, target.body);
+      const body = (this.#flags & FLAG_STORED) === 0 ? target.body : this.#readStored(target.body);
+      this.#onMessage(target.type, this.#channel, body);
     }
     return at + take;
+  }
+
+  #readStored(frame: Buffer): Buffer {
+    if (this.#stored === undefined || frame.length !== 8) throw new Error('a stored message, and there is no store');
+    const place = frame.readUInt32LE(0);
+    const bytes = frame.readUInt32LE(4);
+    checkPlace(this.#stored.store, place, bytes);
+    const body = this.#take(bytes);
+    readMessage(this.#stored.store, place, body);
+    this.#stored.onRead(place);
+    return body;
+  }
+
+  /** Memory for a long message. */
+  #take(bytes: number): Buffer {
+    if (this.#pool === undefined || bytes < MIN_POOLED_BYTES) return Buffer.allocUnsafeSlow(bytes);
+    return this.#pool.take(bytes);
   }
 }

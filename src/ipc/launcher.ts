@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
 import { duplexPair, type Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { closeMessageStore, openMessageStore, type MessageStores } from './message-store.ts';
 
 /** A host that was started: the stream to it, and its end. */
 export interface LaunchedHost {
   readonly stream: Duplex;
+  /** Memory that it has too. The stream's connection closes it. */
+  readonly stores?: MessageStores | undefined;
   /** Process id; undefined for a host in the front's own process. */
   readonly pid: number | undefined;
   /** Ends it without mercy. Does nothing to a host in the front's own process. */
@@ -17,9 +20,13 @@ export interface LaunchedHost {
 
 export type Launcher = () => LaunchedHost;
 
+/** Tells a host that it has message stores, and how large each is. */
+const STORE_BYTES = 'MILLRACE_HOST_STORE_BYTES';
+
 /**
  * Starts hosts as child processes. The socket pair is inherited as fd 3: no path, no door for others, and its end-of-file
- * reaps a host whose front died. Standard output (the log) and standard error are the front's own.
+ * reaps a host whose front died. So are the message stores, where there are any, as fds 4 (to the host) and 5. Standard output
+ * (the log) and standard error are the front's own.
  * @param entry the host's program; a `.ts` one (running from source) is loaded through tsx
  */
 export function processLauncher(entry: URL, env: NodeJS.ProcessEnv): Launcher {
@@ -28,21 +35,46 @@ export function processLauncher(entry: URL, env: NodeJS.ProcessEnv): Launcher {
   // There is a host per core: collecting garbage on other threads would only take from the others.
   const flags = ['--single-threaded-gc', ...loader];
   return () => {
-    const child = spawn(process.execPath, [...flags, path], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], env });
+    const stores = openStores();
+    const inherited = stores === undefined ? [] : [stores.outgoing.fd, stores.incoming.fd];
+    const child = spawn(process.execPath, [...flags, path], {
+      stdio: ['ignore', 'inherit', 'inherit', 'pipe', ...inherited],
+      env: { ...env, [STORE_BYTES]: stores === undefined ? undefined : String(stores.outgoing.bytes) },
+    });
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(`it did not start: ${error.message}`));
       child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
     });
     // Node makes none where the process has no file descriptors left; other failures are told by the event.
     const stdio = child.stdio as typeof child.stdio | undefined;
-    if (stdio === undefined) throw new Error('too many open files');
+    if (stdio === undefined) {
+      if (stores !== undefined) for (const store of [stores.outgoing, stores.incoming]) closeMessageStore(store);
+      throw new Error('too many open files');
+    }
     return {
       stream: stdio[3] as unknown as Duplex,
+      stores,
       pid: child.pid,
       kill: () => child.kill('SIGKILL'),
       ended,
     };
   };
+}
+
+/** The stores of a host's own process, as its front has opened them. */
+export function inheritedStores(env: NodeJS.ProcessEnv): MessageStores | undefined {
+  const bytes = Number(env[STORE_BYTES] ?? 0);
+  return bytes === 0 ? undefined : { outgoing: { fd: 5, bytes }, incoming: { fd: 4, bytes } };
+}
+
+/** Both or none. */
+function openStores(): MessageStores | undefined {
+  const outgoing = openMessageStore();
+  if (outgoing === undefined) return undefined;
+  const incoming = openMessageStore();
+  if (incoming !== undefined) return { outgoing, incoming };
+  closeMessageStore(outgoing);
+  return undefined;
 }
 
 /** Runs a host in this process, over the same protocol: for debugging, embedding and tests. */

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import {
   FLAG_FIRST,
   FLAG_LAST,
+  FLAG_STORED,
   HEADER_BYTES,
   isUrgent,
   MAX_PAYLOAD_BYTES,
@@ -9,6 +10,7 @@ import {
   padded,
   type MessageType,
 } from './frame.ts';
+import type { StoreWriter } from './message-store.ts';
 
 const SLAB_BYTES = 64 * 1024;
 /** Messages up to this size are copied into the slab: one write for many of them. */
@@ -35,6 +37,7 @@ interface Backlogged {
  */
 export class Outbox {
   readonly #stream: Duplex;
+  readonly #store: StoreWriter | undefined;
   #slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
   #start = 0;
   #end = 0;
@@ -42,8 +45,10 @@ export class Outbox {
   /** Channels with unsent frames, in turn; each with its messages in order. */
   readonly #backlog = new Map<number, Backlogged[]>();
 
-  constructor(stream: Duplex) {
+  /** @param store for messages of middling size, which then are never in the way of others */
+  constructor(stream: Duplex, store?: StoreWriter) {
     this.#stream = stream;
+    this.#store = store;
     stream.on('drain', () => this.#pump());
   }
 
@@ -63,21 +68,27 @@ export class Outbox {
     const queued = this.#backlog.size > 0 ? this.#backlog.get(channel) : undefined;
     if (total <= COPY_BYTES && (queued === undefined || mayOvertake(type, queued))) {
       this.#copy(type, channel, head, tensors, total);
+      this.#schedule();
       return;
     }
-    const first = Buffer.alloc(padded(4 + head.byteLength));
-    first.writeUInt32LE(head.byteLength, 0);
-    first.set(head, 4);
-    const parts: Uint8Array[] = [first];
-    for (const tensor of tensors) {
-      if (tensor.byteLength > 0) parts.push(tensor);
-      const padding = padded(tensor.byteLength) - tensor.byteLength;
-      if (padding > 0) parts.push(ZEROS.subarray(0, padding));
+    const parts = partsOf(head, tensors);
+    if (queued === undefined && this.#putInStore(type, channel, parts, total)) {
+      onSent?.();
+      return;
     }
     const message: Backlogged = { type, channel, parts, total, onSent, sent: 0, part: 0, offset: 0 };
     if (queued === undefined) this.#backlog.set(channel, [message]);
     else queued.push(message);
     this.#schedule();
+  }
+
+  /**
+   * Sends a short message along with the next one that is flushed or sent.
+   * @param isLimited at the latest after a turn of the event loop
+   */
+  sendAlong(type: MessageType, channel: number, head: Uint8Array, isLimited: boolean): void {
+    this.#copy(type, channel, head, [], padded(4 + head.byteLength));
+    if (isLimited && !this.#isScheduled) setImmediate(() => this.#schedule());
   }
 
   /**
@@ -103,11 +114,12 @@ export class Outbox {
   }
 
   /**
-   * Flushes before a model run blocks the thread.
-   * @returns settles when what was flushed has left, behind what was written before it; undefined: it has
+   * Writes what waits before a model run blocks the thread.
+   * @returns settles when all small messages have left, behind what was written before them; undefined: they have
    */
   flushed(): Promise<void> | undefined {
     const left = new Promise<void>((resolve) => this.flush(() => resolve()));
+    if (this.#backlog.size > 0) this.#pump();
     return this.#stream.writableLength === 0 ? undefined : left;
   }
 
@@ -122,7 +134,18 @@ export class Outbox {
       slab.set(tensor, at);
       at += padded(tensor.byteLength);
     }
+  }
+
+  #putInStore(type: MessageType, channel: number, parts: readonly Uint8Array[], total: number): boolean {
+    if (this.#store?.takes(total) !== true) return false;
+    const place = this.#store.write(parts, total);
+    if (place === undefined) return false;
+    const start = this.#reserve(HEADER_BYTES + 8);
+    const at = writeHeader(this.#slab, start, 8, channel, type, FLAG_FIRST | FLAG_LAST | FLAG_STORED);
+    this.#slab.writeUInt32LE(place, at);
+    this.#slab.writeUInt32LE(total, at + 4);
     this.#schedule();
+    return true;
   }
 
   #reserve(bytes: number): number {
@@ -189,6 +212,20 @@ export class Outbox {
       }
     }
   }
+}
+
+/** A message's bytes, by reference but for its head. */
+function partsOf(head: Uint8Array, tensors: readonly Uint8Array[]): Uint8Array[] {
+  const first = Buffer.alloc(padded(4 + head.byteLength));
+  first.writeUInt32LE(head.byteLength, 0);
+  first.set(head, 4);
+  const parts: Uint8Array[] = [first];
+  for (const tensor of tensors) {
+    if (tensor.byteLength > 0) parts.push(tensor);
+    const padding = padded(tensor.byteLength) - tensor.byteLength;
+    if (padding > 0) parts.push(ZEROS.subarray(0, padding));
+  }
+  return parts;
 }
 
 function mayOvertake(type: MessageType, queued: readonly Backlogged[]): boolean {

@@ -118,7 +118,8 @@ export class Supervisor implements AsyncDisposable {
       onReleased: (loadId: number) => this.#events.onReleased?.(loadId),
       onFault: (error: unknown) => this.#logger.error({ error: messageOf(error) }, 'fault in a call of a host'),
     };
-    const client: HostClient = new HostClient(host.stream, this.#options.limits, events, this.#options.pool);
+    const { limits, pool } = this.#options;
+    const client: HostClient = new HostClient(host.stream, limits, events, pool, host.stores);
     this.#client = client;
     const { maxSilenceMs } = this.#options;
     this.limitSilence(maxSilenceMs, `its host was silent for ${maxSilenceMs / 1000} s outside a model run`);

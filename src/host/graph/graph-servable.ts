@@ -74,7 +74,8 @@ export async function loadGraph(
   const { models, release } = takeModels();
   try {
     const warnings = graphWarnings(graph, models);
-    return new GraphServable(program, { ...describeGraph(graph, models), warnings });
+    const runsUserCode = scripts !== undefined || (spec.calculators ?? []).length > 0;
+    return new GraphServable(program, { ...describeGraph(graph, models), warnings }, !runsUserCode);
   } catch (error) {
     await shared.retire();
     throw error;
@@ -164,10 +165,13 @@ function checkServable(graph: ValidatedGraph, path: string): void {
 /** A graph: a fresh run for each unary request, one run for the life of each session. */
 class GraphServable implements HostServable {
   readonly description: ServableDescription;
+  readonly forgetsInputs: boolean;
   readonly #program: GraphProgram;
 
-  constructor(program: GraphProgram, description: ServableDescription) {
+  /** @param forgetsInputs it runs no code of a user, which may keep what it has seen */
+  constructor(program: GraphProgram, description: ServableDescription, forgetsInputs: boolean) {
     this.#program = program;
+    this.forgetsInputs = forgetsInputs;
     this.description = description;
   }
 
