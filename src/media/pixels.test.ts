@@ -66,6 +66,26 @@ describe('Cropper', () => {
 
   const whole = (size: number): Region => ({ x: size / 2, y: size / 2, width: size, height: size, rotation: 0 });
 
+  it('cuts several regions out of several images, grey ones and those too large to keep among them', () => {
+    const sizes: readonly Size[] = [[40, 30, 3], [40, 30, 1], [7, 90, 4], [3000, 2400, 3]]; // prettier-ignore
+    const images = sizes.map(pattern);
+    const upper = { x: 3, y: 2, width: 6, height: 4, rotation: 0 };
+    const lower = { x: 4, y: 26, width: 6, height: 4, rotation: 0 };
+    for (const region of [upper, lower, upper, { ...upper, y: 14 }]) {
+      for (const image of images) {
+        const { width, channels, data } = image;
+        const at = (x: number, y: number): number[] => {
+          const from = (y * width + x) * channels;
+          return channels < 3 ? [data[from]!, data[from]!, data[from]!] : [...data.subarray(from, from + 3)];
+        };
+        const columns = [0, 1, 2, 3, 4, 5].map((column) => region.x - 3 + column);
+        const rows = [0, 1, 2, 3].map((row) => region.y - 2 + row);
+        const right = rows.flatMap((y) => columns.flatMap((x) => at(x, y)));
+        expect([...crop(image, region, 6, 4, 'zero')]).toEqual(right);
+      }
+    }
+  });
+
   it('puts brightness into a range of floats', () => {
     const image: Image = { width: 2, height: 1, channels: 1, format: 'GRAY8', data: Uint8Array.of(0, 255) };
     const levels = Float32Array.from({ length: 256 }, (_, at) => at / 127.5 - 1);
