@@ -7,6 +7,7 @@ import type { HostHandler, HostSession, SessionOutput } from '../ipc/host-handle
 import type { MetricUpdate } from '../ipc/metric-update.ts';
 import { noTiming, type RunTiming } from '../ipc/run-timing.ts';
 import { backendFor } from '../runtime/index.ts';
+import { KeptFiles } from '../shared-memory/kept-files.ts';
 import type { ModelService } from '../runtime/model-service.ts';
 import type { ModelSession, RunMonitor } from '../runtime/model-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
@@ -60,6 +61,7 @@ export class Host implements HostHandler {
   /** Of graphs and runtimes that load, or wait for that: cancelled when they are unloaded before. */
   readonly #lives = new Map<number, Cancellation>();
   readonly #turns = new Turns();
+  readonly #files = new KeptFiles();
   readonly #sharedCalls: SharedCalls;
   /** Load ids of what is warming up: its runs count nowhere. */
   readonly #warming = new Set<number>();
@@ -72,7 +74,7 @@ export class Host implements HostHandler {
   constructor(front: FrontLink, logger: Logger, pool: BufferPool) {
     this.#front = front;
     this.#logger = logger;
-    this.#sharedCalls = new SharedCalls(pool);
+    this.#sharedCalls = new SharedCalls(pool, this.#files);
   }
 
   start(settings: object): Promise<void> {
@@ -132,7 +134,7 @@ export class Host implements HostHandler {
   }
 
   open(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession {
-    return new LeasedSession(this.#find(loadId), first, output);
+    return new LeasedSession(this.#find(loadId), first, output, undefined, this.#files);
   }
 
   openPipeline(loadId: number, first: InferenceRequest, output: SessionOutput): HostSession {
@@ -150,6 +152,7 @@ export class Host implements HostHandler {
     this.#models.clear();
     this.#steps.clear();
     await Promise.all(this.#closing);
+    this.#files[Symbol.dispose]();
   }
 
   #retire(lease: Lease<HostServable>): void {

@@ -1,6 +1,7 @@
 import { MillraceError } from '../base/errors.ts';
 import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import type { QueueUse, ResponseTiming } from '../ipc/session.ts';
+import { openedFiles, type SharedFiles } from '../shared-memory/shared-file.ts';
 import { readSharedInputs } from '../shared-memory/shared-tensors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { Lease } from './lease.ts';
@@ -15,6 +16,7 @@ export class LeasedSession implements HostSession, SessionOutput {
   readonly #lease: Lease<HostServable>;
   readonly #output: SessionOutput;
   readonly #session: HostSession;
+  readonly #files: SharedFiles;
   #isHeld = true;
 
   /** @throws MillraceError when the session cannot start */
@@ -23,7 +25,9 @@ export class LeasedSession implements HostSession, SessionOutput {
     first: InferenceRequest,
     output: SessionOutput,
     open: (servable: HostServable, output: SessionOutput) => HostSession = (servable, own) => servable.open(first, own),
+    files: SharedFiles = openedFiles,
   ) {
+    this.#files = files;
     this.#lease = lease;
     this.#output = output;
     lease.acquire();
@@ -38,7 +42,7 @@ export class LeasedSession implements HostSession, SessionOutput {
   push(request: InferenceRequest): void {
     let whole: InferenceRequest;
     try {
-      whole = readSharedInputs(request);
+      whole = readSharedInputs(request, this.#files);
     } catch (error) {
       this.#output.refuse(request, MillraceError.from(error));
       return;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openedFiles } from '../shared-memory/shared-file.ts';
 import { SharedMemoryRegions } from '../shared-memory/regions.ts';
 import { BufferPool } from '../base/buffer-pool.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
@@ -47,7 +48,7 @@ const echo =
 describe.runIf(existsSync('/dev/shm'))('calls with shared memory', () => {
   test('memory of inputs is used again once nothing looks at it', async () => {
     const seen: ArrayBufferLike[] = [];
-    const calls = new SharedCalls(new BufferPool(4 * BYTES));
+    const calls = new SharedCalls(new BufferPool(4 * BYTES), openedFiles);
     for (let call = 0; call < 3; call++) await calls.run(request(true), true, echo(seen, false));
     expect(new Set(seen).size).toBe(1);
     expect([...new Set(readFileSync(path).subarray(BYTES))]).toEqual([7]);
@@ -55,7 +56,7 @@ describe.runIf(existsSync('/dev/shm'))('calls with shared memory', () => {
 
   test('memory that the response shows, or that users’ code had, is not', async () => {
     const seen: ArrayBufferLike[] = [];
-    const calls = new SharedCalls(new BufferPool(4 * BYTES));
+    const calls = new SharedCalls(new BufferPool(4 * BYTES), openedFiles);
     const response = await calls.run(request(false), true, echo(seen, false));
     writeFileSync(path, Buffer.alloc(2 * BYTES, 8));
     await calls.run(request(false), true, echo(seen, false));
@@ -66,7 +67,7 @@ describe.runIf(existsSync('/dev/shm'))('calls with shared memory', () => {
 
   test('memory that came with a request is used again, too', async () => {
     const pool = new BufferPool(4 * BYTES);
-    const calls = new SharedCalls(pool);
+    const calls = new SharedCalls(pool, openedFiles);
     const data = pool.take(BYTES);
     const inputs = [{ name: 'x', datatype: 'UINT8', shape: [BYTES], data }] as const;
     const request: InferenceRequest = { servable: 'm', version: '', id: '', inputs, outputs: [] };
@@ -80,7 +81,7 @@ describe.runIf(existsSync('/dev/shm'))('calls with shared memory', () => {
 
   test('nor is that of a call that failed, which may still be running', async () => {
     const seen: ArrayBufferLike[] = [];
-    const calls = new SharedCalls(new BufferPool(4 * BYTES));
+    const calls = new SharedCalls(new BufferPool(4 * BYTES), openedFiles);
     const fail = async ({ inputs }: InferenceRequest): Promise<InferenceResponse> => {
       for (const { data } of inputs) seen.push(data.buffer);
       throw new Error('cancelled');

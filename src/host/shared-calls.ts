@@ -1,4 +1,5 @@
 import type { BufferPool } from '../base/buffer-pool.ts';
+import type { SharedFiles } from '../shared-memory/shared-file.ts';
 import { readSharedInputs, writeSharedOutputs } from '../shared-memory/shared-tensors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 
@@ -8,10 +9,12 @@ const MIN_POOLED_BYTES = 64 * 1024;
 /** Calls whose tensors may be in shared memory, and whose inputs' memory is used again. */
 export class SharedCalls {
   readonly #pool: BufferPool;
+  readonly #files: SharedFiles;
 
   /** @param pool where the memory of inputs comes from, of those too that came with the request */
-  constructor(pool: BufferPool) {
+  constructor(pool: BufferPool, files: SharedFiles) {
     this.#pool = pool;
+    this.#files = files;
   }
 
   /**
@@ -26,8 +29,8 @@ export class SharedCalls {
   ): Promise<InferenceResponse> {
     const take = (bytes: number): Buffer =>
       forgets && bytes >= MIN_POOLED_BYTES ? this.#pool.take(bytes) : Buffer.allocUnsafeSlow(bytes);
-    const whole = readSharedInputs(request, take);
-    const response = writeSharedOutputs(request, await infer(whole));
+    const whole = readSharedInputs(request, this.#files, take);
+    const response = writeSharedOutputs(request, await infer(whole), this.#files);
     if (forgets) this.#giveBack(whole, response);
     return response;
   }

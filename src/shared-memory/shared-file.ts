@@ -5,18 +5,39 @@ import type { SharedBytes, SharedFile } from '../tensor/shared-bytes.ts';
 /** Memory for so many bytes, with whatever was in it. */
 export type Allocate = (bytes: number) => Buffer;
 
+/** How the files of regions are come by. */
+export interface SharedFiles {
+  /**
+   * Calls `use` with a descriptor for reading and writing, which is good until it returns.
+   * @throws MillraceError REGION_INVALID where the file is not there any more
+   */
+  use<T>(region: string, file: SharedFile, use: (fd: number) => T): T;
+}
+
+/** Opened for each use, and closed after it. */
+export const openedFiles: SharedFiles = {
+  use(region, file, use) {
+    const fd = openShared(region, file, constants.O_RDWR);
+    try {
+      return use(fd);
+    } finally {
+      closeSync(fd);
+    }
+  },
+};
+
 const fresh: Allocate = (bytes) => Buffer.allocUnsafeSlow(bytes);
 
 /**
  * Bytes of a region, copied out. Its file is in memory, so nothing is waited for.
  * @throws MillraceError REGION_INVALID where the file does not reach so far
  */
-export function readShared(shared: SharedBytes, allocate = fresh): Buffer {
-  const { start } = fileOf(shared);
+export function readShared(shared: SharedBytes, files = openedFiles, allocate = fresh): Buffer {
+  const file = fileOf(shared);
   const data = allocate(shared.byteSize);
-  withFile(shared, constants.O_RDONLY, (fd) => {
+  files.use(shared.region, file, (fd) => {
     for (let at = 0; at < data.length;) {
-      const count = readSync(fd, data, at, data.length - at, start + shared.offset + at);
+      const count = readSync(fd, data, at, data.length - at, file.start + shared.offset + at);
       if (count === 0) throw shrunk(shared);
       at += count;
     }
@@ -28,10 +49,11 @@ export function readShared(shared: SharedBytes, allocate = fresh): Buffer {
  * Copies `data` to the beginning of a region's bytes.
  * @throws MillraceError REGION_INVALID where the file does not reach so far: it is never made longer
  */
-export function writeShared(shared: SharedBytes, data: Uint8Array): void {
-  const from = fileOf(shared).start + shared.offset;
-  withFile(shared, constants.O_RDWR, (fd, size) => {
-    if (size < from + data.byteLength) throw shrunk(shared);
+export function writeShared(shared: SharedBytes, data: Uint8Array, files = openedFiles): void {
+  const file = fileOf(shared);
+  const from = file.start + shared.offset;
+  files.use(shared.region, file, (fd) => {
+    if (fstatSync(fd).size < from + data.byteLength) throw shrunk(shared);
     for (let at = 0; at < data.byteLength;) at += writeSync(fd, data, at, data.byteLength - at, from + at);
   });
 }
@@ -41,21 +63,20 @@ function fileOf({ file, region }: SharedBytes): SharedFile {
   throw new MillraceError('INTERNAL', `shared memory region '${region}' was not looked up: this is a bug`);
 }
 
-function withFile(shared: SharedBytes, flags: number, use: (fd: number, size: number) => void): void {
-  const { path, id } = fileOf(shared);
+/**
+ * Opens the file of a region, and no other that has come in its place.
+ * @throws MillraceError REGION_INVALID
+ */
+export function openShared(region: string, { path, id }: SharedFile, flags: number): number {
   let fd: number;
   try {
     fd = openSync(path, flags);
   } catch (error) {
-    throw cannotOpen(shared, error);
+    throw cannotOpen(region, error);
   }
-  try {
-    const stats = fstatSync(fd);
-    if (fileId(stats) !== id) throw cannotOpen(shared, undefined);
-    use(fd, stats.size);
-  } finally {
-    closeSync(fd);
-  }
+  if (fileId(fstatSync(fd)) === id) return fd;
+  closeSync(fd);
+  throw cannotOpen(region, undefined);
 }
 
 /** What tells a file from any other. */
@@ -63,7 +84,7 @@ export function fileId({ dev, ino }: Stats): string {
   return `${dev}:${ino}`;
 }
 
-function cannotOpen({ region }: SharedBytes, cause: unknown): MillraceError {
+function cannotOpen(region: string, cause: unknown): MillraceError {
   return new MillraceError('REGION_INVALID', `Unable to open shared memory region: '${region}'`, {
     code: 'INTERNAL',
     details: { region },

@@ -3,22 +3,27 @@ import { checkBytes } from '../tensor/bytes.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { NO_DATA, type SharedBytes } from '../tensor/shared-bytes.ts';
 import { elementCount, type Tensor } from '../tensor/tensor.ts';
-import { readShared, writeShared, type Allocate } from './shared-file.ts';
+import { readShared, writeShared, type Allocate, type SharedFiles } from './shared-file.ts';
 
 /**
  * The request with its shared inputs read. Their regions must have been looked up.
  * @throws MillraceError MALFORMED_BYTES, REGION_INVALID
  */
-export function readSharedInputs(request: InferenceRequest, allocate?: Allocate): InferenceRequest {
+export function readSharedInputs(
+  request: InferenceRequest,
+  files?: SharedFiles,
+  allocate?: Allocate,
+): InferenceRequest {
   if (request.inputs.every(({ shared }) => shared === undefined)) return request;
   return {
     ...request,
-    inputs: request.inputs.map((input) => (input.shared ? readInput(input, input.shared, allocate) : input)),
+    inputs: request.inputs.map((input) =>
+      input.shared ? withData(input, readShared(input.shared, files, allocate)) : input,
+    ),
   };
 }
 
-function readInput({ name, datatype, shape, parameters }: Tensor, shared: SharedBytes, allocate?: Allocate): Tensor {
-  const data = readShared(shared, allocate);
+function withData({ name, datatype, shape, parameters }: Tensor, data: Buffer): Tensor {
   if (datatype === 'BYTES') checkBytes(data, elementCount(shape), name);
   return { name, datatype, shape, data, parameters };
 }
@@ -33,10 +38,14 @@ export function withoutSharedOutputs(request: InferenceRequest): InferenceReques
  * Writes the outputs that the request wants in shared memory; in the response they have no data.
  * @throws MillraceError REGION_INVALID where one is larger than its place
  */
-export function writeSharedOutputs(request: InferenceRequest, response: InferenceResponse): InferenceResponse {
+export function writeSharedOutputs(
+  request: InferenceRequest,
+  response: InferenceResponse,
+  files?: SharedFiles,
+): InferenceResponse {
   return placeOutputs(request, response, ({ name, data }, shared) => {
     if (data.byteLength > shared.byteSize) throw tooSmall(name, shared.byteSize, data.byteLength);
-    writeShared(shared, data);
+    writeShared(shared, data, files);
   });
 }
 
