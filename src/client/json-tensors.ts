@@ -58,7 +58,7 @@ export function decodeBody({ bytes, jsonLength = bytes.length }: Body): Inferenc
 
 function parse(bytes: Buffer): JsonObject {
   try {
-    return asObject(parseJson(bytes), 'the body');
+    return asObject(parseJson(bytes, Infinity), 'the body');
   } catch (error) {
     if (error instanceof InferenceError) throw error;
     throw malformed(error instanceof Error ? error.message : String(error));

@@ -21,7 +21,7 @@ import { printTimestamp, toTimestamp } from './packet-times.ts';
  */
 export function parsePacketLine(line: string, port: InputPort, timestamp: bigint): Packet {
   const bytes = Buffer.from(line);
-  const reader = new JsonReader(bytes);
+  const reader = new JsonReader(bytes, 0, bytes.length, Infinity);
   let time = timestamp;
   let value: { readonly json: JsonValue } | undefined;
   let tensor: Tensor | undefined;

@@ -84,7 +84,7 @@ function sidePacketValues(graph: ValidatedGraph, given: ReadonlyMap<string, stri
 
 function jsonOf(text: string): JsonValue | undefined {
   try {
-    return parseJson(Buffer.from(text));
+    return parseJson(Buffer.from(text), Infinity);
   } catch {
     return undefined;
   }

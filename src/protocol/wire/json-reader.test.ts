@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { MillraceError } from '../../base/errors.ts';
-import { parseJson, type JsonValue } from './json-reader.ts';
+import { JsonReader, parseJson, type JsonValue } from './json-reader.ts';
 
 const parse = (text: string): JsonValue => parseJson(Buffer.from(text));
 
@@ -143,6 +143,21 @@ describe('JsonReader', () => {
 
   it('accepts nesting of 100', () => {
     expect(() => parse('['.repeat(100) + ']'.repeat(100))).not.toThrow();
+  });
+
+  it('refuses more keys and elements than a request may have, but passes over any number of them', () => {
+    const items = (count: number): Buffer => Buffer.from(`{"a":[${'{},'.repeat(count - 1)}{}]}`);
+    expect(() => parseJson(items(131_071))).not.toThrow();
+    expect(() => parseJson(items(131_072))).toThrow(
+      expect.objectContaining({
+        reason: 'REQUEST_TOO_LARGE',
+        message: expect.stringContaining('more than 131072 keys'),
+      }),
+    );
+    expect(() => parseJson(items(131_072), Infinity)).not.toThrow();
+    const reader = new JsonReader(items(131_072));
+    reader.object(() => reader.slice());
+    reader.finish();
   });
 
   it('refuses strings that are not UTF-8', () => {

@@ -16,6 +16,8 @@ export interface JsonSlice {
 }
 
 export const MAX_JSON_DEPTH = 100;
+/** Keys and elements of one request, those of tensors' data aside: each may be three bytes there and an object of many here. */
+const MAX_ENTRIES = 131_072;
 /** No number that a request can use is longer. */
 const MAX_NUMBER_LENGTH = 1100;
 const MANY_KEYS = 16;
@@ -26,19 +28,23 @@ const BACKSLASH = 92;
 /**
  * Reads JSON from bytes in one pass, piece by piece, so that envelopes need no tree and large `data` arrays can be skipped
  * and read straight into typed arrays. Stricter than `JSON.parse`: duplicate keys, nesting beyond 100 and invalid UTF-8
- * are refused. Wider: `NaN`, `Infinity` and `-Infinity` are numbers, as Triton's and Python's writers print them.
+ * are refused, and more keys and elements than `maxEntries`. Wider: `NaN`, `Infinity` and `-Infinity` are numbers, as Triton's and Python's writers print them.
  * Every fault is a `MALFORMED_REQUEST` that says where, what was expected and what came.
  */
 export class JsonReader {
   readonly bytes: Buffer;
   readonly #end: number;
+  readonly #maxEntries: number;
   #at: number;
   #depth = 0;
+  #entries = 0;
 
-  constructor(bytes: Buffer, start = 0, end = bytes.length) {
+  /** @param maxEntries keys and elements of arrays that may be read, all together; those that `slice` passes over do not count */
+  constructor(bytes: Buffer, start = 0, end = bytes.length, maxEntries = MAX_ENTRIES) {
     this.bytes = bytes;
     this.#at = start;
     this.#end = end;
+    this.#maxEntries = maxEntries;
   }
 
   /** The first byte of the next token, whitespace skipped; −1 at the end. */
@@ -63,6 +69,7 @@ export class JsonReader {
     if (this.peek() === 125) return this.#close();
     const keys = new KeySet();
     for (;;) {
+      this.#count();
       if (this.peek() !== QUOTE) this.fail('a key in double quotes');
       const key = this.string();
       if (!keys.add(key)) throw malformed(`key ${JSON.stringify(key)} appears twice in one object`);
@@ -81,6 +88,7 @@ export class JsonReader {
     this.#open(91, "'['");
     if (this.peek() === 93) return this.#close();
     for (let index = 0; ; index++) {
+      this.#count();
       onItem(index);
       const c = this.peek();
       if (c === 93) return this.#close();
@@ -142,6 +150,10 @@ export class JsonReader {
 
   fail(expected: string): never {
     throw syntaxError(this.bytes, this.#at, this.#end, expected);
+  }
+
+  #count(): void {
+    if (++this.#entries > this.#maxEntries) throw tooMany(this.#maxEntries);
   }
 
   #open(byte: number, name: string): void {
@@ -228,8 +240,8 @@ class KeySet {
 }
 
 /** Reads a whole body; see `JsonReader` for what is refused. */
-export function parseJson(bytes: Buffer): JsonValue {
-  const reader = new JsonReader(bytes);
+export function parseJson(bytes: Buffer, maxEntries = MAX_ENTRIES): JsonValue {
+  const reader = new JsonReader(bytes, 0, bytes.length, maxEntries);
   const value = reader.value();
   reader.finish();
   return value;
@@ -340,6 +352,11 @@ export function syntaxError(bytes: Buffer, at: number, end: number, expected: st
 
 export function tooDeep(): MillraceError {
   return malformed(`nesting exceeds maximum allowed limit (${MAX_JSON_DEPTH})`);
+}
+
+function tooMany(limit: number): MillraceError {
+  const text = `more than ${limit} keys and elements of arrays in one body, tensor data aside`;
+  return new MillraceError('REQUEST_TOO_LARGE', text, { details: { expected: limit } });
 }
 
 function malformed(problem: string): MillraceError {

@@ -68,6 +68,20 @@ test('a batch is full: it runs at once, and each caller gets its own rows and id
   expect(queued).toEqual([1, 2, 3]);
 });
 
+test('each caller gets memory of its own: that of the batch is used again when one of its rows has been sent', async () => {
+  const memory = new Uint8Array(16);
+  answer = (joined) => ({
+    ...echo(joined),
+    outputs: [{ ...tensorOf('y', 'FP32', [2, 2], new Float32Array(4)), data: memory }],
+  });
+  const rows = (): Tensor => tensorOf('x', 'FP32', [1, 1], Float32Array.of(1));
+  const answers = [infer('a', [rows()]), infer('b', [rows()])];
+  await vi.advanceTimersByTimeAsync(50);
+  const outputs = (await Promise.all(answers)).map((response) => response.outputs[0] as Tensor);
+  memory.fill(7);
+  expect(outputs.map(({ data }) => [...data])).toEqual([Array(8).fill(0), Array(8).fill(0)]);
+});
+
 test('the first request opens a window: what has come when it is over runs together', async () => {
   const answers = [infer('a', [texts('1')])];
   await vi.advanceTimersByTimeAsync(49);

@@ -40,7 +40,8 @@ export function cutResponse(
   const rows = requests.map(({ inputs }) => inputs[0]?.shape[0] as number);
   const total = rows.reduce((sum, count) => sum + count, 0);
   const pieces = response.outputs.map((output) => {
-    if (output.shape[0] === total) return cutTensor(output, rows);
+    // Copied: the memory of an answer goes back to where it came from when one of its pieces has been sent.
+    if (output.shape[0] === total) return cutTensor(output, rows).map(copied);
     const text = `output '${output.name}' of a batch has shape [${output.shape.join(',')}]: ${total} rows expected, those of its ${requests.length} requests`;
     const details = { servable: response.servable, tensor: output.name, expected: total, requests: requests.length };
     throw new MillraceError('RUNTIME_FAILED', text, { details });
@@ -51,6 +52,8 @@ export function cutResponse(
     outputs: pieces.map((cut) => cut[at] as Tensor),
   }));
 }
+
+const copied = (tensor: Tensor): Tensor => ({ ...tensor, data: Uint8Array.from(tensor.data) });
 
 /** Headers are of one request; a batch has those that all of its requests have. */
 function commonHeaders(requests: readonly InferenceRequest[]): Headers | undefined {

@@ -10,17 +10,26 @@ export interface SchemaFault {
 }
 
 type Path = readonly (string | number)[];
-type Check = (value: unknown, loc: Path) => SchemaFault[];
+type Check = (value: unknown, loc: Path) => Iterable<SchemaFault>;
 
 const DATATYPES = 'BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 FP32 FP64 BYTES'.split(' ');
 const EXPECTED_DATATYPE = `${DATATYPES.slice(0, -1)
   .map((name) => `'${name}'`)
   .join(', ')} or 'BYTES'`;
 
-/** What is wrong with the form of an inference request, in MLServer's words and order (its sheet, §9); none: nothing. */
+/** Larger bodies are not looked at: each of their bytes may become some hundred here. */
+const MAX_BODY_BYTES = 4 * 2 ** 20;
+/** Later ones are left out: they are most likely the same again. */
+const MAX_FAULTS = 100;
+
+/**
+ * What is wrong with the form of an inference request, in MLServer's words and order (its sheet, §9), a hundred faults at most;
+ * none: nothing, or the body is too long to say.
+ */
 export function schemaFaults(body: Buffer): SchemaFault[] {
   const root = ['body'];
   if (body.length === 0) return [missingBody()];
+  if (body.length > MAX_BODY_BYTES) return [];
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));
@@ -30,7 +39,10 @@ export function schemaFaults(body: Buffer): SchemaFault[] {
     const at = position === undefined ? body.length : Number(position);
     return [{ type: 'json_invalid', loc: [...root, at], msg: 'JSON decode error', input: {}, ctx: { error: message } }];
   }
-  return value === null ? [missingBody()] : inferenceRequest(value, root);
+  if (value === null) return [missingBody()];
+  const faults: SchemaFault[] = [];
+  for (const fault of inferenceRequest(value, root)) if (faults.push(fault) === MAX_FAULTS) break;
+  return faults;
 }
 
 export function missingBody(): SchemaFault {
@@ -68,12 +80,11 @@ const nullable =
   (input, loc) =>
     input === null ? [] : check(input, loc);
 
-const listOf =
-  (item: Check): Check =>
-  (input, loc) =>
-    Array.isArray(input)
-      ? input.flatMap((each, index) => item(each, [...loc, index]))
-      : [{ type: 'list_type', loc, msg: 'Input should be a valid list', input }];
+const listOf = (item: Check): Check =>
+  function* (input, loc) {
+    if (!Array.isArray(input)) yield { type: 'list_type', loc, msg: 'Input should be a valid list', input };
+    else for (const [index, each] of input.entries()) yield* item(each, [...loc, index]);
+  };
 
 interface Field {
   readonly check: Check;
@@ -83,17 +94,17 @@ interface Field {
 const required = (check: Check): Field => ({ check, isRequired: true });
 const optional = (check: Check): Field => ({ check: nullable(check), isRequired: false });
 
-const objectOf =
-  (fields: Readonly<Record<string, Field>>): Check =>
-  (input, loc) => {
+const objectOf = (fields: Readonly<Record<string, Field>>): Check =>
+  function* (input, loc) {
     if (!isObject(input)) {
       const msg = 'Input should be a valid dictionary or object to extract fields from';
-      return [{ type: 'model_attributes_type', loc, msg, input }];
+      yield { type: 'model_attributes_type', loc, msg, input };
+      return;
     }
-    return Object.entries(fields).flatMap(([name, { check, isRequired }]): SchemaFault[] => {
-      if (Object.hasOwn(input, name)) return check(input[name], [...loc, name]);
-      return isRequired ? [{ type: 'missing', loc: [...loc, name], msg: 'Field required', input }] : [];
-    });
+    for (const [name, { check, isRequired }] of Object.entries(fields)) {
+      if (Object.hasOwn(input, name)) yield* check(input[name], [...loc, name]);
+      else if (isRequired) yield { type: 'missing', loc: [...loc, name], msg: 'Field required', input };
+    }
   };
 
 const parameters = objectOf({ content_type: optional(text), headers: optional(dictionary) });
