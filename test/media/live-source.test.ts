@@ -162,6 +162,35 @@ describe('an RTSP source', () => {
     await expect(refused).rejects.not.toMatchObject({ message: expect.stringContaining('guess') as string });
   });
 
+  it('with a password: it is on nobody’s command line, neither while it is looked at nor later, and no frame has another time', async () => {
+    const password = "se'cret";
+    await using relay = await RtspRelay.start({ auth: { user: 'me', password, scheme: 'digest' } });
+    await using _publisher = await publish(relay, 'a', clip);
+    const shown = new Set<string>();
+    const ours = (): ProcessInfo[] => descendants(process.pid).filter(({ pid }) => /pipe:/.test(wholeCommandOf(pid)));
+    const looking = setInterval(() => {
+      for (const { pid } of ours()) shown.add(wholeCommandOf(pid));
+    }, 10);
+    try {
+      await using source = await openSource(relay.url('a'), {
+        buffer: { capacity: 64, whenFull: 'wait', take: 'next' },
+      });
+      const seen = await times(source, 30);
+      const steps = seen.slice(1).map((at, i) => at - (seen[i] ?? 0));
+      expect(steps.toSorted((a, b) => a - b)[15]).toBeGreaterThan(30_000);
+      expect(isIncreasing(seen)).toBe(true);
+      for (const { pid } of ours()) process.kill(pid, 'SIGKILL');
+      await times(source, 70); // what waited, and more
+      expect(source.counts.reconnections).toBe(1);
+    } finally {
+      clearInterval(looking);
+    }
+    const all = [...shown].join('\n');
+    expect(all).toContain('ffprobe');
+    expect(all).toContain('ffmpeg');
+    expect(all).not.toContain('cret');
+  });
+
   it('that is not there: at once, or when it comes', async () => {
     await using relay = await RtspRelay.start();
     await expect(openSource(relay.url('a'))).rejects.toMatchObject({ details: { cause: 'not_found' } });
@@ -257,4 +286,13 @@ describe('an HTTP source', () => {
 
 function commandOf(pid: number): string {
   return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] ?? '';
+}
+
+/** Empty where it has ended. */
+function wholeCommandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }

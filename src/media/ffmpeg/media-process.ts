@@ -9,6 +9,8 @@ export interface MediaProcessOptions {
   readonly args: readonly string[];
   /** Ours to write; it ends when we do. Default: none. */
   readonly hasInput?: boolean;
+  /** All that it reads from its input, in place of `hasInput`. */
+  readonly script?: string;
   /** What the child gets when this process dies. Default KILL. */
   readonly parentDeath?: 'KILL' | 'TERM';
   /** More variables of its environment. */
@@ -42,10 +44,10 @@ export class MediaProcess implements AsyncDisposable {
   readonly exit: Promise<Exit>;
 
   /** @throws MillraceError FFMPEG_MISSING */
-  constructor({ program, args, hasInput = false, parentDeath = 'KILL', env, target }: MediaProcessOptions) {
+  constructor({ program, args, hasInput = false, script, parentDeath = 'KILL', env, target }: MediaProcessOptions) {
     const [command, commandArgs] = boundToParent(findProgram(program), args, parentDeath);
     this.#child = spawn(command, commandArgs, {
-      stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      stdio: [hasInput || script !== undefined ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       detached: true,
       env: { ...process.env, ...env },
     });
@@ -53,6 +55,7 @@ export class MediaProcess implements AsyncDisposable {
     this.#stdout = target === undefined ? stdout : readPipe(stdout, target);
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#heard(text));
     this.#child.stdin?.on('error', () => {}); // it ended without reading all; its exit says why
+    if (script !== undefined) this.#child.stdin?.end(script);
     this.exit = new Promise((resolve) => {
       const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
         if (!this.#stdout.closed) return void this.#stdout.once('close', () => ended(code, signal));

@@ -47,11 +47,11 @@ const ENTRIES =
 const MAX_OUTPUT = 1 << 20;
 
 /**
- * @param input ffmpeg's arguments up to the address
+ * @param input what is looked at
  * @throws MillraceError SOURCE_FAILED with `cause`, FFMPEG_MISSING
  */
 export async function probe(
-  input: readonly string[],
+  { args: input, script }: { readonly args: readonly string[]; readonly script?: string },
   {
     label,
     timeoutMs,
@@ -61,6 +61,7 @@ export async function probe(
   await using child = new MediaProcess({
     program: 'ffprobe',
     args: ['-hide_banner', '-v', 'error', '-select_streams', 'v:0', '-show_entries', ENTRIES, '-of', 'json', ...input],
+    ...(script !== undefined && { script }),
   });
   const stop = (): void => child.kill();
   signal?.addEventListener('abort', stop, { once: true });

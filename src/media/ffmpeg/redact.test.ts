@@ -9,6 +9,7 @@ test.each([
     'source rtsp://cam/live?user=***&password=***&channel=1: no',
   ],
   ['"srt://cam:9000?passphrase=abc" failed', '"srt://cam:9000?passphrase=***" failed'],
+  ["[rtsp] rtsp://me:it's@cam/live: 'no' from me@here", "[rtsp] rtsp://***@cam/live: 'no' from me@here"],
   ['/video/a@b:c.mp4', '/video/a@b:c.mp4'],
 ])('%s', (text, shown) => {
   expect(hideCredentials(text)).toBe(shown);

@@ -1,12 +1,18 @@
 import { REDACTED, redactUrl } from '../../base/redact.ts';
 
-const URL_IN_TEXT = /\b[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+/gi;
+/** A password may hold quotes; what follows it does not. */
+const URL_IN_TEXT = /\b[a-z][a-z0-9+.-]*:\/\/(?:[^\s"<>]*@)?[^\s"'<>]+/gi;
 /** Random names, as keys in paths are, have this length at least. */
 const KEY_LENGTH = 16;
 
 /** A text whose URLs show no user names, passwords and secret parameters: `rtsp://***@host/path?token=***`. */
 export function hideCredentials(text: string): string {
-  return text.replace(URL_IN_TEXT, (url) => redactUrl(url).replaceAll(REDACTED, '***'));
+  return text.replace(URL_IN_TEXT, (url) => hideInUrl(url));
+}
+
+/** As `hideCredentials`, of what is one URL and nothing else, whatever characters its password has. */
+export function hideInUrl(url: string): string {
+  return redactUrl(url).replaceAll(REDACTED, '***');
 }
 
 /** As `hideCredentials`, of an address whose path or query may be the key itself, as those of webhooks are. */

@@ -2,10 +2,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import type { NutFrame } from '../ffmpeg/nut-reader.ts';
 import { NutReader } from '../ffmpeg/nut-reader.ts';
 import { MediaProcess, type Exit } from '../ffmpeg/media-process.ts';
+import type { MediaInput } from './input-arguments.ts';
 
 export interface DecoderOptions {
-  /** ffmpeg's arguments up to the address. */
-  readonly input: readonly string[];
+  readonly input: MediaInput;
   /** Files: frames come at the pace of their times. */
   readonly isPaced: boolean;
   readonly pixels: 'rgb24' | 'bgr24' | 'jpeg' | 'yuv420p';
@@ -55,7 +55,13 @@ export class Decoder {
       },
     });
     const target = { room: () => this.#reader.room(), filled: (bytes: number) => this.#read(bytes) };
-    this.#child = new MediaProcess({ program: 'ffmpeg', args: argumentsOf(options), target });
+    const { script } = options.input;
+    this.#child = new MediaProcess({
+      program: 'ffmpeg',
+      args: argumentsOf(options),
+      target,
+      ...(script !== undefined && { script }),
+    });
   }
 
   get complaints(): number {
@@ -124,7 +130,7 @@ function argumentsOf(options: DecoderOptions): string[] {
     // One thread has the least delay, and more bring little (measured: docs/stream-client.md).
     ...['-threads', '1'],
     ...(isPaced ? ['-re'] : []),
-    ...input,
+    ...input.args,
     ...['-map', '0:v:0', '-an', '-sn', '-dn'],
     // Free where the size is right; keeps it when the video changes its own.
     ...['-vf', `scale=${size}:force_original_aspect_ratio=decrease,pad=${size}:(ow-iw)/2:(oh-ih)/2,setsar=1`],

@@ -9,7 +9,7 @@ import { AdaptiveDrop, type AdaptiveLimits } from './adaptive-drop.ts';
 import { BackOff } from './back-off.ts';
 import { Decoder, type DecoderEnd } from './decoder.ts';
 import { FrameBuffer, type BufferPolicy } from './frame-buffer.ts';
-import { inputArguments } from './input-arguments.ts';
+import { concealedInput, inputArguments, isConcealmentRefused, type MediaInput } from './input-arguments.ts';
 import { camerasThere, parseSourceAddress, type SourceAddress } from './source-address.ts';
 import type { SourceCounts, SourceEvent, SourceProperties, VideoSource } from './video-source.ts';
 
@@ -61,7 +61,8 @@ export async function openSource(text: string, options: SourceOptions = {}): Pro
   const backOff = new BackOff();
   for (;;) {
     try {
-      return new FfmpegSource(address, await probeSource(address, options), options);
+      const { probed, input } = await probeSource(address, options);
+      return new FfmpegSource(address, probed, input, options);
     } catch (error) {
       if (options.retryFirst !== true || address.kind === 'file' || !isPassing(error)) throw error;
       const retryMs = backOff.next();
@@ -71,15 +72,31 @@ export async function openSource(text: string, options: SourceOptions = {}): Pro
   }
 }
 
-async function probeSource(address: SourceAddress, options: SourceOptions): Promise<Probed> {
+/** Looks at a source. @returns how it is to be decoded besides */
+async function probeSource(
+  address: SourceAddress,
+  options: SourceOptions,
+): Promise<{ readonly probed: Probed; readonly input: MediaInput }> {
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS, rtspTransport = 'tcp', signal } = options;
+  const plain = inputArguments(address, rtspTransport);
+  const concealed = concealedInput(address, rtspTransport);
+  const look = (input: MediaInput): Promise<Probed> =>
+    probe(input, { label: address.label, timeoutMs: connectTimeoutMs, signal });
   try {
-    const input = inputArguments(address, rtspTransport);
-    return await probe(input, { label: address.label, timeoutMs: connectTimeoutMs, signal });
+    if (concealed === undefined) return { probed: await look(plain), input: plain };
+    // Whether it is a file, which a concealed one cannot say.
+    const isPerhapsFile = address.kind === 'http';
+    const probed = await look(isPerhapsFile ? plain : concealed);
+    return { probed, input: isFileOf(address, probed) ? plain : concealed };
   } catch (error) {
+    if (concealed !== undefined && isConcealmentRefused(error)) return { probed: await look(plain), input: plain };
     if (address.kind !== 'camera' || (error as MillraceError).details?.['cause'] !== 'not_found') throw error;
     throw sourceFault(address.label, 'not_found', `no such camera; ${camerasThere()}`);
   }
+}
+
+function isFileOf({ kind }: SourceAddress, { durationMs }: Probed): boolean {
+  return kind === 'file' || (kind === 'http' && durationMs !== undefined);
 }
 
 /** Whether trying again may help: a wrong password stays wrong, and some cameras lock those who insist. */
@@ -90,7 +107,7 @@ function isPassing(error: unknown): error is MillraceError {
 
 class FfmpegSource implements VideoSource {
   readonly properties: SourceProperties;
-  readonly #input: readonly string[];
+  readonly #input: MediaInput;
   readonly #options: SourceOptions;
   readonly #format: ReturnType<typeof formatOf>;
   readonly #spare: Buffer[] = [];
@@ -110,16 +127,16 @@ class FfmpegSource implements VideoSource {
   #offsetUs: number | undefined = 0;
   #firstFrameAtMs: number | undefined;
 
-  constructor(address: SourceAddress, probed: Probed, options: SourceOptions) {
+  constructor(address: SourceAddress, probed: Probed, input: MediaInput, options: SourceOptions) {
     const { kind, label } = address;
-    const isFile = kind === 'file' || (kind === 'http' && probed.durationMs !== undefined);
+    const isFile = isFileOf(address, probed);
     const { width, height } = options.size ?? probed;
     const isLive = !isFile || options.isRealtime === true;
     const { codec, fps, durationMs, frames } = probed;
     this.properties = { label, isLive, width, height, codec, fps, durationMs, frames };
     this.#options = options;
     this.#format = formatOf(options.pixels ?? 'rgb24', width, height, probed.planes);
-    this.#input = inputArguments(address, options.rtspTransport ?? 'tcp');
+    this.#input = input;
     this.#policy = options.buffer ?? (isLive ? LIVE_BUFFER : FILE_BUFFER);
     this.#buffer = new FrameBuffer(this.#policy, () => this.#decoder?.resume());
     this.#adaptive = options.adaptive && new AdaptiveDrop(options.adaptive, probed.fps);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { inputArguments } from './input-arguments.ts';
+import { concealedInput, inputArguments } from './input-arguments.ts';
 import { parseSourceAddress } from './source-address.ts';
 
 it.each([
@@ -25,10 +25,33 @@ it('shows no credentials', () => {
 });
 
 it('a file may not lead ffmpeg to the network', () => {
-  const args = inputArguments(parseSourceAddress('playlist.m3u8'), 'tcp');
+  const { args } = inputArguments(parseSourceAddress('playlist.m3u8'), 'tcp');
   expect(args[args.indexOf('-protocol_whitelist') + 1]).toBe('file,crypto,data');
 });
 
 it('nothing is no source', () => {
   expect(() => parseSourceAddress(' ')).toThrow('no video source given');
+});
+
+it.each([
+  ["rtsp://me:it's@host/a", "file 'rtsp://me:it'\\''s@host/a'\noption rtsp_transport udp\n"],
+  ['http://me:secret@host/mjpg', "file 'http://me:secret@host/mjpg'\n"],
+  ['srt://host:9000?passphrase=secret', "file 'srt://host:9000?passphrase=secret'\n"],
+])('%s is read from a pipe', (text, script) => {
+  const input = concealedInput(parseSourceAddress(text), 'udp');
+  expect(input?.script).toBe(`ffconcat version 1.0\n${script}`);
+  expect(input?.args.join(' ')).toMatch(/-protocol_whitelist pipe,\S+ -i pipe:0$/);
+  expect(input?.args.join(' ')).not.toMatch(/secret|it's/);
+});
+
+it.each(['rtsp://host/a', 'http://host/a', '/video/a@b.mp4', '0', 'lavfi:testsrc'])(
+  '%s has nothing to hide',
+  (text) => {
+    expect(concealedInput(parseSourceAddress(text), 'tcp')).toBeUndefined();
+  },
+);
+
+it('an address of several lines is refused where it would be read as one script', () => {
+  const address = parseSourceAddress('rtsp://me:secret@host/a\noption x y');
+  expect(() => concealedInput(address, 'tcp')).toThrow('an address of one line expected');
 });
