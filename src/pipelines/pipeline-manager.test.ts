@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { FakePipelineHosts } from '../../test/support/fake-pipeline-hosts.ts';
@@ -183,6 +184,30 @@ test('what persists starts again with the next server, paused where it was; what
   expect(second.hosts.runOf(kept.id).program).toMatchObject({ isHeld: true, pipeline: options });
   await second.manager.terminate(kept.id);
   expect((await readdir(join(folder.path, 'kept'))).filter((name) => name !== 'broken.json')).toEqual([]);
+});
+
+test('a kept or autostarted pipeline that cannot be started is listed with its error, and tried by the next server', async () => {
+  await using folder = await ScratchFolder.create();
+  const kept = join(folder.path, 'kept');
+  const first = manage({}, new PipelineStore(kept, logger));
+  await first.manager.create(request({ persist: true, id: 'kept' }));
+  await until(async () => (await readdir(kept)).join() === 'kept.json');
+  await first.manager[Symbol.asyncDispose]();
+
+  const autostart = [{ id: 'gate', video_reference: 'lavfi:x', model_id: 'detect' }];
+  const config = { autostart, history_s: 0 };
+  const second = manage({ ...config, models: { detect: { servable: 'nope' } } }, new PipelineStore(kept, logger));
+  await second.manager.restore();
+  expect(second.manager.get('gate').failure?.reason).toBe('VIDEO_REFUSED');
+  expect(second.manager.get('kept').failure?.reason).toBe('SERVABLE_NOT_FOUND');
+  await delay(1_100); // ended pipelines are swept twice a second
+  expect(second.manager.listed()).toEqual(['gate', 'kept']);
+  await second.manager[Symbol.asyncDispose]();
+  expect(await readdir(kept)).toEqual(['kept.json']);
+
+  const third = manage({}, new PipelineStore(kept, logger));
+  await third.manager.restore();
+  await until(() => third.manager.get('kept').state === 'running');
 });
 
 test('autostart waits for its servable', async () => {

@@ -48,6 +48,8 @@ export class PipelineManager implements AsyncDisposable {
   readonly #pipelines = new Map<string, Pipeline>();
   /** Of Roboflow's lists: until they are terminated. */
   readonly #listed = new Set<string>();
+  /** Of `restore`: what cannot be started is listed with its error until it is terminated, and tried by the next server. */
+  readonly #restored = new Set<string>();
   readonly #sweeping: NodeJS.Timeout;
   #isStopping = false;
 
@@ -72,13 +74,16 @@ export class PipelineManager implements AsyncDisposable {
     }));
     const names = new Set(autostart.map(({ id }) => id));
     for (const each of [...fromConfig, ...kept.filter(({ id }) => !names.has(id))]) {
-      try {
+      const open = this.#opener();
+      const pipeline = this.#add(each, each.isHeld, (...args) => {
         this.#policy.check(each.pipeline);
-        void this.#add(each, each.isHeld).start(true);
-      } catch (error) {
+        return open(...args);
+      });
+      this.#restored.add(each.id);
+      pipeline.start(true).catch((error: unknown) => {
         const { message } = MillraceError.from(error);
         this.#logger.error({ pipeline: each.id, reason: message }, 'pipeline not started');
-      }
+      });
     }
   }
 
@@ -165,6 +170,7 @@ export class PipelineManager implements AsyncDisposable {
   async terminate(id: string): Promise<void> {
     const pipeline = this.get(id);
     this.#listed.delete(id);
+    this.#restored.delete(id);
     await this.#options.store?.forget(id);
     await pipeline.terminate();
   }
@@ -219,6 +225,7 @@ export class PipelineManager implements AsyncDisposable {
     // Behind the others, where it takes the place of one that has ended.
     this.#pipelines.delete(id);
     this.#listed.delete(id);
+    this.#restored.delete(id);
     this.#pipelines.set(id, pipeline);
     this.#listed.add(id);
     return pipeline;
@@ -279,10 +286,10 @@ export class PipelineManager implements AsyncDisposable {
     void this.#options.store?.save({ id, pipeline, createdAtMs, isHeld, token });
   }
 
-  /** One that ended by itself is not started again. */
-  #ended({ id, state }: Pipeline): void {
+  /** One that ended by itself is not started again; one that never ran is, by the next server. */
+  #ended({ id, state, hasRun }: Pipeline): void {
     this.#logger.info({ pipeline: id, state }, 'pipeline ended');
-    if (!this.#isStopping) void this.#options.store?.forget(id);
+    if (!this.#isStopping && hasRun) void this.#options.store?.forget(id);
   }
 
   #checkRoom(token: string | undefined): void {
@@ -303,7 +310,8 @@ export class PipelineManager implements AsyncDisposable {
     const oldest = Math.max(now - this.#options.config.history_s * 1000, ends[MAX_OVER] ?? 0);
     for (const [id, pipeline] of this.#pipelines) {
       const { endedAtMs, request, lastConsumedMs } = pipeline;
-      if (endedAtMs !== undefined && endedAtMs <= oldest) {
+      const isKept = this.#restored.has(id) && !pipeline.hasRun;
+      if (endedAtMs !== undefined && endedAtMs <= oldest && !isKept) {
         this.#pipelines.delete(id);
         this.#listed.delete(id);
       }

@@ -61,6 +61,7 @@ export class Pipeline {
   #retry: { readonly timer: NodeJS.Timeout; readonly atMs: number } | undefined;
   #isHeld = false;
   #isTerminating = false;
+  #hasRun = false;
   #endedAtMs: number | undefined;
   #failure: MillraceError | undefined;
   #lastConsumedMs = Date.now();
@@ -97,6 +98,10 @@ export class Pipeline {
   }
   get isOver(): boolean {
     return this.#endedAtMs !== undefined;
+  }
+  /** A host has had it. */
+  get hasRun(): boolean {
+    return this.#hasRun;
   }
   get endedAtMs(): number | undefined {
     return this.#endedAtMs;
@@ -251,6 +256,7 @@ export class Pipeline {
 
   #began(): void {
     this.#state = 'running';
+    this.#hasRun = true;
     this.#failure = undefined;
     this.#retryMs = FIRST_RETRY_MS;
     this.#watchers.begin();
