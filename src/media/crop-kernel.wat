@@ -19,35 +19,6 @@
     (global.set $lastY (i32.sub (local.get $height) (i32.const 1)))
     (global.set $isZero (local.get $isZero)))
 
-  ;; A number made at least 0 and at most $last.
-  (func $clamp (param $value i32) (param $last i32) (result i32)
-    (local.set $value (select (local.get $value) (i32.const 0) (i32.gt_s (local.get $value) (i32.const 0))))
-    (select (local.get $value) (local.get $last) (i32.lt_s (local.get $value) (local.get $last))))
-
-  ;; Red, green and blue of one pixel in the lower 24 bits. Of one or two channels the first is grey.
-  (func $tap (param $x i32) (param $y i32) (result i64)
-    (local $at i32)
-    (if (global.get $isZero)
-      (then
-        (if (i32.or (i32.gt_u (local.get $x) (global.get $lastX)) (i32.gt_u (local.get $y) (global.get $lastY)))
-          (then (return (i64.const 0))))))
-    (local.set $at
-      (i32.add (global.get $image)
-        (i32.add
-          (i32.mul (call $clamp (local.get $y) (global.get $lastY)) (global.get $stride))
-          (i32.mul (call $clamp (local.get $x) (global.get $lastX)) (global.get $channels)))))
-    (if (result i64) (i32.lt_u (global.get $channels) (i32.const 3))
-      (then (i64.mul (i64.load8_u (local.get $at)) (i64.const 0x010101)))
-      (else (i64.and (i64.load32_u (local.get $at)) (i64.const 0xffffff)))))
-
-  ;; Two neighbours of a row, of which something may be outside: the six colours, widened to 16 bits.
-  (func $edge (param $x i32) (param $y i32) (result v128)
-    (i16x8.extend_low_i8x16_u
-      (i64x2.splat
-        (i64.or
-          (call $tap (local.get $x) (local.get $y))
-          (i64.shl (call $tap (i32.add (local.get $x) (i32.const 1)) (local.get $y)) (i64.const 24))))))
-
   ;; Fills [$height, $width, 3] at $out with 32-bit words: of each colour the word of $levels (256 of them).
   ;; $columns has two doubles for each column, x and y in 1/32 pixels; those of $rows are added. All addresses are multiples of 16.
   (func (export "crop")
@@ -56,12 +27,14 @@
     (local $row v128) (local $position v128)
     (local $fineX i32) (local $fineY i32) (local $x i32) (local $y i32) (local $at i32)
     (local $upper v128) (local $lower v128) (local $colours v128)
-    (local $image i32) (local $channels i32) (local $stride i32) (local $innerX i32) (local $lastY i32)
+    (local $image i32) (local $channels i32) (local $stride i32) (local $innerX i32) (local $lastX i32) (local $lastY i32)
+    (local $x0 i32) (local $x1 i32) (local $y0 i32) (local $y1 i32)
     (local.set $image (global.get $image))
     (local.set $channels (global.get $channels))
     (local.set $stride (global.get $stride))
     ;; Grey images have no inside: all of their pixels are taken one by one.
     (local.set $innerX (select (global.get $lastX) (i32.const 0) (i32.gt_u (local.get $channels) (i32.const 2))))
+    (local.set $lastX (global.get $lastX))
     (local.set $lastY (global.get $lastY))
     (local.set $columnsEnd (i32.add (local.get $columns) (i32.shl (local.get $width) (i32.const 4))))
     (local.set $rowsEnd (i32.add (local.get $rows) (i32.shl (local.get $height) (i32.const 4))))
@@ -101,8 +74,60 @@
                 (local.set $lower
                   (i8x16.shuffle 0 1 2 3 4 5 8 9 10 11 12 13 12 13 12 13 (local.get $lower) (local.get $lower))))))
           (else
-            (local.set $upper (call $edge (local.get $x) (local.get $y)))
-            (local.set $lower (call $edge (local.get $x) (i32.add (local.get $y) (i32.const 1))))))
+            ;; The columns and rows around, those outside moved to the edge.
+            (local.set $x0 (select (local.get $x) (i32.const 0) (i32.gt_s (local.get $x) (i32.const 0))))
+            (local.set $x0 (select (local.get $x0) (local.get $lastX) (i32.lt_s (local.get $x0) (local.get $lastX))))
+            (local.set $x1 (i32.add (local.get $x) (i32.const 1)))
+            (local.set $x1 (select (local.get $x1) (i32.const 0) (i32.gt_s (local.get $x1) (i32.const 0))))
+            (local.set $x1 (select (local.get $x1) (local.get $lastX) (i32.lt_s (local.get $x1) (local.get $lastX))))
+            (local.set $y0 (select (local.get $y) (i32.const 0) (i32.gt_s (local.get $y) (i32.const 0))))
+            (local.set $y0 (select (local.get $y0) (local.get $lastY) (i32.lt_s (local.get $y0) (local.get $lastY))))
+            (local.set $y1 (i32.add (local.get $y) (i32.const 1)))
+            (local.set $y1 (select (local.get $y1) (i32.const 0) (i32.gt_s (local.get $y1) (i32.const 0))))
+            (local.set $y1 (select (local.get $y1) (local.get $lastY) (i32.lt_s (local.get $y1) (local.get $lastY))))
+            (local.set $x0 (i32.mul (local.get $x0) (local.get $channels)))
+            (local.set $x1 (i32.mul (local.get $x1) (local.get $channels)))
+            (local.set $y0 (i32.add (local.get $image) (i32.mul (local.get $y0) (local.get $stride))))
+            (local.set $y1 (i32.add (local.get $image) (i32.mul (local.get $y1) (local.get $stride))))
+            (if (i32.gt_u (local.get $channels) (i32.const 2))
+              (then
+                (local.set $colours
+                  (i64x2.splat
+                    (i64.or
+                      (i64.and (i64.load32_u (i32.add (local.get $y0) (local.get $x0))) (i64.const 0xffffff))
+                      (i64.shl (i64.load32_u (i32.add (local.get $y0) (local.get $x1))) (i64.const 24)))))
+                (local.set $colours
+                  (i64x2.replace_lane 1 (local.get $colours)
+                    (i64.or
+                      (i64.and (i64.load32_u (i32.add (local.get $y1) (local.get $x0))) (i64.const 0xffffff))
+                      (i64.shl (i64.load32_u (i32.add (local.get $y1) (local.get $x1))) (i64.const 24))))))
+              (else
+                ;; Of one or two channels the first is grey.
+                (local.set $colours
+                  (i64x2.splat
+                    (i64.or
+                      (i64.mul (i64.load8_u (i32.add (local.get $y0) (local.get $x0))) (i64.const 0x010101))
+                      (i64.mul (i64.load8_u (i32.add (local.get $y0) (local.get $x1))) (i64.const 0x010101000000)))))
+                (local.set $colours
+                  (i64x2.replace_lane 1 (local.get $colours)
+                    (i64.or
+                      (i64.mul (i64.load8_u (i32.add (local.get $y1) (local.get $x0))) (i64.const 0x010101))
+                      (i64.mul (i64.load8_u (i32.add (local.get $y1) (local.get $x1))) (i64.const 0x010101000000)))))))
+            (if (global.get $isZero)
+              (then
+                (local.set $colours
+                  (v128.and (local.get $colours)
+                    (i64x2.splat
+                      (i64.or
+                        (select (i64.const 0) (i64.const 0xffffff) (i32.gt_u (local.get $x) (local.get $lastX)))
+                        (select (i64.const 0) (i64.const 0xffffff000000)
+                          (i32.gt_u (i32.add (local.get $x) (i32.const 1)) (local.get $lastX)))))))
+                (if (i32.gt_u (local.get $y) (local.get $lastY))
+                  (then (local.set $colours (i64x2.replace_lane 0 (local.get $colours) (i64.const 0)))))
+                (if (i32.gt_u (i32.add (local.get $y) (i32.const 1)) (local.get $lastY))
+                  (then (local.set $colours (i64x2.replace_lane 1 (local.get $colours) (i64.const 0)))))))
+            (local.set $upper (i16x8.extend_low_i8x16_u (local.get $colours)))
+            (local.set $lower (i16x8.extend_high_i8x16_u (local.get $colours)))))
         ;; Down first, in 1/32, then across, in 1/1024: left and right of each colour side by side, times their weights.
         (local.set $colours
           (i16x8.add
