@@ -9,8 +9,10 @@ import asyncio
 import inspect
 import json
 import re
-from typing import Any, Dict, List, Optional, Tuple, get_type_hints
+from typing import Any, AsyncIterator, Dict, List, Optional, Tuple, Union, get_type_hints
 from urllib.parse import parse_qs
+
+from .pieces import begun, is_generator
 
 _KINDS = {
     "str": "[^/]+",
@@ -21,7 +23,8 @@ _KINDS = {
 }
 _WORDS = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
 
-Answer = Tuple[int, Dict[str, str], bytes]
+# Status, headers, and the body, or its pieces as they come.
+Answer = Tuple[int, Dict[str, str], Union[bytes, AsyncIterator[bytes]]]
 
 
 class _Unfit(Exception):
@@ -37,7 +40,7 @@ class PlainRoute:
         self._handler = handler
         self._parameters = parameters_of(handler)
         in_path = set(self._pattern.groupindex)
-        self._of_body = [each for each in self._parameters if each.name not in in_path and _is_of_body(each.annotation)]
+        self._of_body = [each for each in self._parameters if each.name not in in_path and is_of_body(each.annotation)]
 
     def match(self, method: str, path: str) -> Optional[Dict[str, str]]:
         """What stands in the place of the path's placeholders."""
@@ -51,6 +54,9 @@ class PlainRoute:
         except _Unfit as fault:
             where, why = fault.args
             return _json(422, {"detail": [{"type": "value_error", "loc": where, "msg": why}]})
+        if is_generator(self._handler):
+            kind, pieces = await begun(self._handler(**arguments))
+            return 200, {"content-type": kind}, pieces
         if inspect.iscoroutinefunction(self._handler):
             return _json(200, await self._handler(**arguments))
         # One that is no coroutine may block; its context goes along.
@@ -102,7 +108,8 @@ def _group(found: "re.Match[str]") -> str:
     return f"(?P<{found[1]}>{_KINDS[found[2] or 'str']})"
 
 
-def _is_of_body(annotation: Any) -> bool:
+def is_of_body(annotation: Any) -> bool:
+    """Whether a parameter with such an annotation comes from the body, where it is not in the path."""
     plain = getattr(annotation, "__origin__", annotation)
     return plain in (dict, list) or hasattr(annotation, "model_validate")
 

@@ -12,7 +12,7 @@ from .convert import AnswerError, Converter, to_response
 from .errors import HostError
 from .logs import Log
 from .metrics import current_load, take_over
-from .routes import OwnRoutes
+from .routes import Emit, OwnRoutes
 from .text import short
 
 # What MLServer's status codes are as gRPC codes. The status itself goes along as a detail.
@@ -86,26 +86,26 @@ class Loaded:
             self._idle.set_result(None)
 
     async def infer(self, request: Request) -> Response:
-        """Also a call of a route of its own. Raises HostError."""
-        if not self._has_predict and not request.route:
+        """Raises HostError."""
+        if not self._has_predict:
             raise HostError("DECOUPLED_UNARY", f"'{self.name}' only streams: it has no predict")
         self.enter()
         try:
-            call: Any
-            if request.route:
-                call = self._routes.answer(request)
-            else:
-                call = self._model.predict(self._converter.to_request(request, request.id))
+            call = self._model.predict(self._converter.to_request(request, request.id))
             if self.call_deadline_s:
                 call = asyncio.wait_for(_settled(call), self.call_deadline_s)
             answer = await call
-            return answer if request.route else self.response(answer, request)
+            return self.response(answer, request)
         except asyncio.TimeoutError as error:
             raise (self.timed_out() if self.call_deadline_s else self.failure(error)) from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever users' code raises
             raise self.failure(error) from None
         finally:
             self.leave()
+
+    async def answer_route(self, request: Request, emit: Emit) -> None:
+        """A call of a route of its own. Raises what its code does."""
+        await self._routes.answer(request, emit)
 
     def responses(self, requests: Any) -> Any:
         """What users' code yields to the requests of a stream, an asynchronous iterator."""

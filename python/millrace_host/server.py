@@ -234,7 +234,7 @@ class HostServer:
         except HostError as error:
             self.end(channel, error)
             return
-        session = Session(self, channel, limits, self._look_ahead, loaded, first.headers)
+        session = Session(self, channel, limits, self._look_ahead, loaded, first)
         self._sessions[channel] = session
         session.start(self._loop)
 

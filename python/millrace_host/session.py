@@ -67,7 +67,7 @@ class Session:
         limits: Tuple[int, int],
         look_ahead: int,
         loaded: "Loaded",
-        headers: Dict[str, str],
+        first: Request,
     ) -> None:
         self._server = server
         self._channel = channel
@@ -76,7 +76,8 @@ class Session:
         self._look_ahead = self._window = min(look_ahead, self._max_messages)
         self._is_paused = False
         self.loaded = loaded
-        self._headers = headers
+        self._headers = first.headers
+        self._is_route = bool(first.route)
         self._task: Optional["asyncio.Task[None]"] = None
         self._requests: Deque[Tuple[Request, float]] = deque()
         self._has_all = False
@@ -169,7 +170,7 @@ class Session:
         self.loaded.enter()
         error: Optional[HostError] = None
         try:
-            await self._answer()
+            await (self._answer_route() if self._is_route else self._answer())
         except asyncio.CancelledError:
             if not self._is_over:
                 error = self.loaded.cancelled()
@@ -211,6 +212,26 @@ class Session:
         finally:
             clock.rest()
             await _close_generator(responses)
+
+    async def _answer_route(self) -> None:
+        """A call of a route of the model's own: the one request is the call, responses are pieces of the answer."""
+        request = await self.next_request()
+        if request is None:
+            return
+        try:
+            await self.loaded.answer_route(request, self._emit)
+        finally:
+            self._clock.rest()
+
+    async def _emit(self, response: Response) -> None:
+        """Waits until there is room for it."""
+        self._clock.rest()
+        if self._is_full:
+            await self._wait_for_room()
+        self._respond(response, time.monotonic())
+        # Lets it leave, also where the code computes without awaiting.
+        await asyncio.sleep(0)
+        self._clock.work()
 
     async def _wait_for_room(self) -> None:
         while self._is_full:

@@ -59,6 +59,11 @@ export class PathPattern {
   }
 }
 
+/** The placeholders of a path that is a pattern, in order. */
+export function placeholdersOf(path: string): { readonly name: string; readonly kind: string }[] {
+  return Array.from(path.matchAll(/\{(\w+)(?::(\w+))?\}/g), ([, name = '', kind = 'str']) => ({ name, kind }));
+}
+
 /** A request's path without its %-escapes; as it is where they are none. */
 export function decodedPath(path: string): string {
   try {

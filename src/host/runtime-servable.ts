@@ -37,6 +37,8 @@ export class RuntimeServable implements HostServable {
   readonly #name: string;
   readonly #life: Cancellation;
   readonly #streamRuntime: StreamRuntime;
+  /** Calls of routes of its own, each a stream of one request. */
+  readonly #routeRuntime: StreamRuntime;
   readonly #routes: RuntimeRoutes;
   /** What requests are checked against. */
   readonly #inputs: readonly TensorSpec[] | undefined;
@@ -66,6 +68,13 @@ export class RuntimeServable implements HostServable {
       check: (request) => this.#check(request),
       response: (request, answer) => this.#response(request, answer),
       failure: (error) => this.#failure(error),
+    };
+    this.#routeRuntime = {
+      ...this.#streamRuntime,
+      isDecoupled: false,
+      start: (requests, cancellation, headers) => this.#answerRoute(requests, cancellation, headers),
+      check: () => {},
+      response: (_, answer) => this.#response(undefined, answer),
     };
   }
 
@@ -97,17 +106,11 @@ export class RuntimeServable implements HostServable {
 
   async infer(request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse> {
     const { definition, context, callDeadlineMs } = this.#parts;
-    const isRoute = request.route !== undefined;
-    if (!isRoute) {
-      if (definition.predict === undefined) throw this.#onlyStreams();
-      this.#check(request);
-    }
+    if (definition.predict === undefined) throw this.#onlyStreams();
+    this.#check(request);
     const call = callDeadlineMs === 0 ? cancellation : followerOf(cancellation);
     try {
-      const callContext = new CallContext(context, call, request.headers);
-      const answer = isRoute
-        ? this.#routes.answer(request, callContext)
-        : (definition.predict?.(request, callContext) as RuntimeResponse | Promise<RuntimeResponse>);
+      const answer = definition.predict(request, new CallContext(context, call, request.headers));
       return this.#response(request, isPromise(answer) ? await this.#inTime(answer, call) : answer);
     } catch (error) {
       throw this.#failure(error);
@@ -116,7 +119,8 @@ export class RuntimeServable implements HostServable {
 
   open(first: InferenceRequest, output: SessionOutput): HostSession {
     output.limitLookAhead?.(this.#parts.lookAhead);
-    const stream = new RuntimeStream(this.#streamRuntime, first.headers, output);
+    const runtime = first.route === undefined ? this.#streamRuntime : this.#routeRuntime;
+    const stream = new RuntimeStream(runtime, first.headers, output);
     this.#streams.add(stream);
     void stream.ended.then(() => this.#streams.delete(stream));
     return stream;
@@ -144,6 +148,18 @@ export class RuntimeServable implements HostServable {
     const stream = definition.predictStream(requests, context);
     if (Symbol.asyncIterator in Object(stream)) return stream[Symbol.asyncIterator]();
     throw new TypeError(`predictStream returned ${kindOf(stream)}, an async iterable expected`);
+  }
+
+  async *#answerRoute(
+    requests: AsyncIterable<InferenceRequest>,
+    cancellation: Cancellation,
+    headers: Headers | undefined,
+  ): AsyncGenerator<RuntimeResponse> {
+    const context = new CallContext(this.#parts.context, cancellation, headers);
+    for await (const request of requests) {
+      yield* this.#routes.answer(request, context);
+      return;
+    }
   }
 
   /** A call whose client has left is not waited for without end. */

@@ -6,6 +6,8 @@ export interface RouteDescription {
   readonly method: string;
   /** As `PathPattern` (`base/path-pattern.ts`) reads it: "/explain/{name}". */
   readonly path: string;
+  /** An OpenAPI operation, as far as the runtime knows: its parameters and body. */
+  readonly operation?: Readonly<Record<string, unknown>>;
 }
 
 /** What a host says of a servable that it loaded. Plain JSON. */

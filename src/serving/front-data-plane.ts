@@ -15,8 +15,10 @@ import type {
   SessionSink,
 } from './data-plane.ts';
 import type { ServableDescription } from '../ipc/description.ts';
+import type { HostClient } from '../ipc/host-client.ts';
 import type { SessionPort } from '../ipc/session.ts';
 import { decoupledUnary } from './decoupled-unary.ts';
+import type { Deployment } from './deployment.ts';
 import { countExecutionStreams } from './execution-streams.ts';
 import { graphToCome } from './graph-to-come.ts';
 import type { HostPoolOptions } from './host-pool.ts';
@@ -29,6 +31,7 @@ import { ModelRepository, type Entry } from './repository.ts';
 import { ResponseCache } from './response-cache.ts';
 import type { ServableSpec, SessionQuota } from './servable-spec.ts';
 import { RequestsInFlight } from './requests-in-flight.ts';
+import { RouteSession } from './route-session.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ServingSession } from './serving-session.ts';
 import { SessionRegions } from './shared-inference.ts';
@@ -69,6 +72,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   /** Metadata of one version alone: requests of MLServer's clients ask for it each time. */
   readonly #told = new WeakMap<ServableDescription, ServableMetadata>();
   readonly #sessions = new OpenSessions();
+  readonly #routeSessions = new Set<RouteSession>();
   readonly #inFlight: RequestsInFlight;
   #isStopping = false;
   #hasLoaded = false;
@@ -234,9 +238,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       entry = this.#repository.resolve(request.servable, request.version);
     }
     const deployment = entry.current;
-    if (deployment?.description?.decoupled === true && request.route === undefined) {
-      throw decoupledUnary(entry, context.interface);
-    }
+    if (deployment?.description?.decoupled === true) throw decoupledUnary(entry, context.interface);
     if (deployment?.pickForCall() === undefined) throw this.#unavailable(entry);
     if (this.#isStopping && !deployment.continuesSequence(request)) throw shuttingDown();
     const leave = deployment.rate?.admit();
@@ -285,6 +287,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     const host = deployment?.pickForSession(first);
     if (deployment === undefined || host === undefined) throw this.#unavailable(entry);
     this.#checkAccepting();
+    if (first.route !== undefined) return this.#openRoute(entry, deployment, host, first, context, sink);
     const telemetry = this.#admitSession(entry);
     const session: ServingSession = new ServingSession({
       entry,
@@ -304,6 +307,35 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     this.#sessions.add(session);
     const isPaced = entry.kind === 'runtime';
     session.attach(host.openSession(deployment.loadId, first, session, isPaced), context.cancellation);
+    return session;
+  }
+
+  /** Admitted as a request is, not as a stream. @throws MillraceError LIMIT_REACHED */
+  #openRoute(
+    entry: Entry,
+    deployment: Deployment,
+    host: HostClient,
+    first: InferenceRequest,
+    context: CallContext,
+    sink: SessionSink,
+  ): Session {
+    const leave = deployment.rate?.admit();
+    const bytes = this.#inFlight.admit(first, leave);
+    const session: RouteSession = new RouteSession({
+      entry,
+      via: context.interface,
+      sink,
+      telemetry: this.#telemetry.of(entry),
+      onEnd: (error) => {
+        this.#routeSessions.delete(session);
+        this.#inFlight.release(bytes);
+        leave?.();
+        if (error !== undefined) this.#logFailure(error, entry, first.id);
+        this.#waiters.wake();
+      },
+    });
+    this.#routeSessions.add(session);
+    session.attach(host.openSession(deployment.loadId, first, session, true), context.cancellation);
     return session;
   }
 
@@ -372,7 +404,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       'SHUTTING_DOWN',
       `the server is shutting down; the grace time of ${graceMs} ms is over`,
     );
-    for (const session of [...this.#sessions]) session.abort(error);
+    for (const session of [...this.#sessions, ...this.#routeSessions]) session.abort(error);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -49,6 +49,19 @@ describe('routes of runtimes’ own', () => {
     expect(routes.find('PUT', '/a/%31')).toEqual({ allow: ['POST', 'GET'] });
   });
 
+  it('are listed of what is ready, each by who answers', () => {
+    const operation = { summary: 'X' };
+    const routes = routesOf(
+      entry('b', '', true, post('/x'), { method: 'GET', path: '/y', operation }),
+      entry('a', '', true, post('/x')),
+      entry('c', '', false, post('/z')),
+    );
+    expect(routes.list()).toEqual([
+      { method: 'POST', path: '/x', servable: 'a' },
+      { method: 'GET', path: '/y', operation, servable: 'b' },
+    ]);
+  });
+
   it('are refused where the server answers itself', () => {
     const routes = routesOf();
     routes.reserve(['/v2/models/:model', '/docs/*']);

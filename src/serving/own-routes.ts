@@ -11,6 +11,11 @@ export interface OwnRoute {
   readonly pattern: string;
 }
 
+/** A route as it is described. */
+export interface ListedRoute extends RouteDescription {
+  readonly servable: string;
+}
+
 /** The path is a runtime's, but not with this method. */
 export interface OtherMethods {
   readonly allow: readonly string[];
@@ -82,15 +87,29 @@ export class OwnRoutes {
     return allow.size === 0 ? undefined : { allow: [...allow] };
   }
 
+  /** Those that answer now, each with who does; by name. */
+  list(): readonly ListedRoute[] {
+    const listed = new Map<string, ListedRoute>();
+    for (const { name, isReady, own } of this.#named()) {
+      if (!isReady) continue;
+      for (const route of own) {
+        const key = `${route.method} ${route.path}`;
+        if (!listed.has(key)) listed.set(key, { ...route, servable: name });
+      }
+    }
+    return [...listed.values()];
+  }
+
   /** Every name's routes, those of the version that answers; by name. */
-  #named(): { name: string; version: string; own: readonly RouteDescription[] }[] {
+  #named(): { name: string; version: string; isReady: boolean; own: readonly RouteDescription[] }[] {
     const names = new Set<string>();
     for (const { name, current } of this.#servables.entries()) if (current?.description?.routes) names.add(name);
     return [...names].toSorted().flatMap((name) => {
       const versions = this.#servables.versions(name) ?? [];
       const entry = versions.findLast(({ current }) => current?.isReady === true) ?? versions.at(-1);
       const own = entry?.current?.description?.routes;
-      return entry === undefined || own === undefined ? [] : [{ name, version: entry.version, own }];
+      if (entry === undefined || own === undefined) return [];
+      return [{ name, version: entry.version, isReady: entry.current?.isReady === true, own }];
     });
   }
 

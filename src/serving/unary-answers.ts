@@ -40,7 +40,6 @@ export class UnaryAnswers {
       const plain = this.answer(entry, deployment, withoutClasses(request), cancellation, onLookup);
       return plain.then((response) => classified(request, response, deployment.spec.classes));
     }
-    if (request.route !== undefined) return this.#send(entry, deployment, request, cancellation);
     const { spec, loadId } = deployment;
     return inferShared(this.#parts.sharedMemory, request, looksAtData(spec), (placed) => {
       const batcher = this.#batcherOf(entry, deployment);

@@ -27,8 +27,9 @@ export interface InferenceRequest {
   /** Only for runtimes; in a stream only of its first request. */
   readonly headers?: Headers | undefined;
   /**
-   * No inference but a call of a route of a runtime's own, `METHOD /path?query`: its one input is the body, and so is its one
-   * output, with the parameter `status`. No protocol's inference request has it.
+   * No inference but a call of a route of a runtime's own, `METHOD /path?query`, in a session of its own: its one input is the
+   * body. The one output of each response is a piece of the answer; the first has the parameter `status`, and `more` where
+   * it may not be the only one. No protocol's inference request has it.
    */
   readonly route?: string | undefined;
 }

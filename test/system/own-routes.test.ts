@@ -1,6 +1,7 @@
 /** Routes of runtimes' own (MLServer's `custom_handler`) behind the whole server, in every language that has them. */
 import { cp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../support/paths.ts';
@@ -94,12 +95,107 @@ describe('a server whose runtimes have routes of their own', () => {
       422,
       { detail: [{ type: 'string_too_short', loc: ['query', 'q'] }] },
     ]);
-    expect((await ask('/fast/pieces')).text).toBe('one two');
+    expect((await ask('/fast/generator/3')).text).toBe('012');
   });
 
   it.each(['ts', 'py'])('answers failures of %s as those of an inference', async (model) => {
     expect(await askJson(`/${model}/fail`)).toEqual([500, { error: 'broken on purpose' }]);
     expect(await askJson(`/${model}/refuse`)).toEqual([429, { error: 'not now' }]);
+  });
+
+  it.each(['ts', 'py', 'fast'])('sends pieces of %s as they come', async (model) => {
+    const answer = await fetch(`${server.restUrl}/${model}/pieces`, { method: 'POST' });
+    expect([answer.status, answer.headers.get('content-length')]).toEqual([model === 'ts' ? 202 : 200, null]);
+    expect(answer.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+    const read = async (): Promise<string> => String(Buffer.from((await reader.read()).value ?? []));
+    // The second is made once the first is here.
+    expect(await read()).toBe('one ');
+    await ask(`/${model}/go`);
+    expect(await read()).toBe('two');
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  it.each(['ts', 'py', 'fast'])(
+    'makes pieces of %s no faster than they are read, and none for who has left',
+    async (model) => {
+      const counts = async (): Promise<{ made: number; ended: number }> =>
+        (await askJson(`/${model}/counts`, { method: 'GET' }).then((answer) => (answer as unknown[])[1])) as never;
+      const { body } = await request(`${server.restUrl}/${model}/endless`, { method: 'POST' });
+      // Nothing is read: what is made soon stops growing.
+      let made = -1;
+      for (let same = 0; same < 10; await delay(20)) {
+        const now = (await counts()).made;
+        same = now === made ? same + 1 : 0;
+        made = now;
+        // What the connection takes, and at most 64 that are under way.
+        expect(made).toBeLessThan(256);
+      }
+      expect((await counts()).ended).toBe(0);
+      // Whoever reads on gets more.
+      const pieces = body[Symbol.asyncIterator]();
+      while ((await counts()).made === made) await pieces.next();
+      body.on('error', () => {}).destroy();
+      while ((await counts()).ended === 0) await delay(20);
+    },
+  );
+
+  it.each(['ts', 'py'])(
+    'cuts the connection where %s fails after the first piece, and answers with a status before',
+    async (model) => {
+      expect(await askJson(`/${model}/breaks/0`)).toEqual([418, { error: 'broken in the middle' }]);
+      const answer = await fetch(`${server.restUrl}/${model}/breaks/1`, { method: 'POST' });
+      expect(answer.status).toBe(200);
+      await expect(answer.text()).rejects.toThrow('terminated');
+    },
+  );
+
+  it('runs a generator of Python that is not asynchronous in a thread', async () => {
+    expect((await ask('/py/thread?count=3')).text).toBe('012');
+  });
+
+  it('describes them in openapi.json and on the page of their model, as long as it is loaded', async () => {
+    type Paths = Record<string, Record<string, Record<string, unknown>>>;
+    const paths = async (path = '/openapi.json'): Promise<Paths> =>
+      ((await askJson(path, { method: 'GET' })) as [number, { paths: Paths }])[1].paths;
+    const all = await paths();
+    expect(all['/v2/models/{model}/infer']).toBeDefined();
+    expect(all['/ts/explain/{what}']).toEqual({
+      post: {
+        summary: 'A route of the runtime ts',
+        tags: ['ts'],
+        parameters: [{ name: 'what', in: 'path', required: true, schema: { type: 'string' } }],
+        responses: { 200: { description: 'What the runtime answers.' } },
+      },
+    });
+    expect(all['/ts/breaks/{before}']?.['post']).toMatchObject({ parameters: [{ schema: { type: 'integer' } }] });
+    expect(all['/ts/counts']?.['get']).toMatchObject({ summary: 'How many pieces', tags: ['ts'] });
+    expect(all['/py/explain/{what}']?.['post']).toMatchObject({
+      tags: ['py'],
+      parameters: [
+        { name: 'what', in: 'path', required: true, schema: { type: 'string' } },
+        { name: 'depth', in: 'query', required: false, schema: { type: 'integer', default: 1 } },
+      ],
+      requestBody: { required: true, content: { 'application/json': { schema: { type: 'object' } } } },
+    });
+    expect(all['/fast/search']?.['get']).toMatchObject({
+      tags: ['fast'],
+      parameters: [{ name: 'q', in: 'query', required: true, schema: { type: 'string', minLength: 3 } }],
+    });
+    // Schemas stand where they are used.
+    const body = JSON.stringify(all['/fast/infer']);
+    expect(body).toContain('"datatype"');
+    expect(body).not.toContain('$ref');
+
+    const ofModel = await paths('/v2/models/ts/docs/dataplane.json');
+    expect(Object.keys(ofModel)).toContain('/ts/explain/{what}');
+    expect(Object.keys(ofModel)).not.toContain('/py/state');
+
+    await ask('/v2/repository/models/twin/unload');
+    expect((await paths())['/py/state']?.['get']).toMatchObject({ tags: ['py'] });
+    await ask('/v2/repository/models/py/unload');
+    const left = await paths();
+    expect([left['/py/state'], left['/ts/text'] === undefined]).toEqual([undefined, false]);
   });
 
   it('refuses an answer that is none, a body that is no JSON, and other methods', async () => {

@@ -34,11 +34,14 @@ export class RuntimeRoutes {
   }
 
   get description(): readonly RouteDescription[] {
-    return this.#routes.map(({ method, path }) => ({ method, path }));
+    return this.#routes.map(({ method, path, operation }) => ({ method, path, ...(operation && { operation }) }));
   }
 
-  /** @throws whatever the route's code does, and Error where its answer is none */
-  async answer({ route = '', inputs }: InferenceRequest, context: RuntimeContext): Promise<RuntimeResponse> {
+  /**
+   * The answer, in one response or several: a generator's pieces as they come.
+   * @throws whatever the route's code does, and Error where its answer is none
+   */
+  async *answer({ route = '', inputs }: InferenceRequest, context: RuntimeContext): AsyncGenerator<RuntimeResponse> {
     const [, method = '', encoded = '', query = ''] = /^(\S+) ([^?]*)\??(.*)$/.exec(route) ?? [];
     const path = decodedPath(encoded);
     for (const own of this.#routes) {
@@ -54,14 +57,15 @@ export class RuntimeRoutes {
         body,
         json: () => parse(body),
       };
-      return toResponse(`${method} ${own.path}`, await own.route.handle(request, context));
+      yield* toResponses(`${method} ${own.path}`, await own.route.handle(request, context));
+      return;
     }
     throw new MillraceError('INTERNAL', `no route of the runtime is ${method} ${path}`);
   }
 }
 
 function compiled(route: RuntimeRoute, at: number): Compiled {
-  const { method = 'POST', path, handle } = (route ?? {}) as Partial<Record<keyof RuntimeRoute, unknown>>;
+  const { method = 'POST', path, handle, openapi } = (route ?? {}) as Partial<Record<keyof RuntimeRoute, unknown>>;
   const capitals = typeof method === 'string' ? method.toUpperCase() : '';
   if (!METHODS.has(capitals)) {
     const given = typeof method === 'string' ? `"${method}"` : kindOf(method);
@@ -69,29 +73,66 @@ function compiled(route: RuntimeRoute, at: number): Compiled {
   }
   if (typeof path !== 'string') throw new Error(`routes[${at}].path: ${kindOf(path)} given, string expected`);
   if (typeof handle !== 'function') throw new Error(`routes[${at}].handle: ${kindOf(handle)} given, function expected`);
+  if (openapi !== undefined && (typeof openapi !== 'object' || openapi === null || Array.isArray(openapi))) {
+    throw new Error(`routes[${at}].openapi: ${kindOf(openapi)} given, an object expected`);
+  }
+  const operation = openapi === undefined ? undefined : { operation: openapi as Readonly<Record<string, unknown>> };
   try {
-    return { method: capitals, path, pattern: new PathPattern(path), route };
+    return { method: capitals, path, ...operation, pattern: new PathPattern(path), route };
   } catch (error) {
     throw new Error(`routes[${at}].path: ${messageOf(error)}`, { cause: error });
   }
 }
 
-function toResponse(route: string, answer: RouteResponse): RuntimeResponse {
+async function* toResponses(route: string, answer: RouteResponse): AsyncGenerator<RuntimeResponse> {
   const fault = answerFault(answer);
   if (fault !== undefined) throw new Error(`answer of route ${route}: ${fault}`);
-  const { status = 200, headers, json, body } = answer;
-  const [type, content] = contentOf(json, body);
-  const data = typeof content === 'string' ? Buffer.from(content) : content;
+  const { json, body } = answer;
+  if (!isInPieces(body)) {
+    yield headed(answer, ...contentOf(json, body), {});
+    return;
+  }
+  let hasBegun = false;
+  for await (const piece of body as AsyncIterable<unknown>) {
+    if (!isContent(piece)) {
+      throw new Error(`answer of route ${route}: piece: ${kindOf(piece)} given, string or Uint8Array expected`);
+    }
+    if (hasBegun) yield { outputs: [tensorOf(piece)] };
+    else yield headed(answer, ...contentOf(undefined, piece), { more: true });
+    hasBegun = true;
+  }
+  if (!hasBegun) yield headed(answer, undefined, '', {});
+}
+
+/** The first response: status, headers, and what there is of the body. */
+function headed(
+  { status = 200, headers }: RouteResponse,
+  type: string | undefined,
+  content: string | Uint8Array,
+  parameters: Readonly<Record<string, ParameterValue>>,
+): RuntimeResponse {
   const lower = Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
-  const parameters: Record<string, ParameterValue> = { status: BigInt(status) };
   return {
-    outputs: [{ name: 'body', datatype: 'UINT8', shape: [data.byteLength], data }],
-    parameters,
+    outputs: [tensorOf(content)],
+    parameters: { status: BigInt(status), ...parameters },
     headers: { ...(type !== undefined && { 'content-type': type }), ...lower },
   };
 }
 
-function contentOf(json: unknown, body: RouteResponse['body']): [string | undefined, string | Uint8Array] {
+function tensorOf(content: string | Uint8Array): RuntimeResponse['outputs'][number] {
+  const data = typeof content === 'string' ? Buffer.from(content) : content;
+  return { name: 'body', datatype: 'UINT8', shape: [data.byteLength], data };
+}
+
+function isContent(value: unknown): value is string | Uint8Array {
+  return typeof value === 'string' || value instanceof Uint8Array;
+}
+
+function isInPieces(body: RouteResponse['body']): body is AsyncIterable<string | Uint8Array> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+}
+
+function contentOf(json: unknown, body: string | Uint8Array | undefined): [string | undefined, string | Uint8Array] {
   if (json !== undefined) return ['application/json', JSON.stringify(json)];
   if (body === undefined) return [undefined, ''];
   return [typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream', body];
@@ -105,8 +146,8 @@ function answerFault(answer: unknown): string | undefined {
     return `status: ${typeof status === 'number' ? status : kindOf(status)} given, a number from 200 to 599 expected`;
   }
   if (json !== undefined && body !== undefined) return 'json and body are both given, one of them expected';
-  if (body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array)) {
-    return `body: ${kindOf(body)} given, string or Uint8Array expected`;
+  if (body !== undefined && !isContent(body) && !isInPieces(body as RouteResponse['body'])) {
+    return `body: ${kindOf(body)} given, string, Uint8Array or an async generator of them expected`;
   }
   return headersFault(headers);
 }

@@ -22,7 +22,7 @@ import { mlserverInferRoutes } from './mlserver/infer.ts';
 import { mlserverModelRoutes } from './mlserver/models.ts';
 import { mlserverRepositoryRoutes } from './mlserver/repository.ts';
 import { answerOwnRoute, ownRouteOf } from './own-routes.ts';
-import { cleanPath, ownPath } from './root-path.ts';
+import { cleanPath, ownPath, pathOf } from './root-path.ts';
 import { metadataRoutes, modelRoutes } from './models.ts';
 import { allPipelineRoutes } from './pipelines/index.ts';
 import { openapiRoutes, describeRoutes } from './openapi.ts';
@@ -87,7 +87,7 @@ export async function buildRestApp(
   if (parts.metrics !== undefined) {
     await app.register(metricsRoutes, { metrics: parts.metrics, path: options.metricsPath });
   }
-  if (hasDocs) await app.register(openapiRoutes);
+  if (hasDocs) await app.register(openapiRoutes, parts);
   table.refuseTheRest(corsOptions !== undefined, hasDocs, (request, reply) =>
     answerOwnRoute(request, reply, parts, form),
   );
@@ -151,7 +151,7 @@ export function sendError(
   const error = fromFastify(thrown) ?? MillraceError.from(thrown);
   const { request } = reply;
   if (error.reason === 'INTERNAL') {
-    logger.error({ err: error.cause ?? error, url: request.url }, 'request failed');
+    logger.error({ err: error.cause ?? error, path: pathOf(request) }, 'request failed');
   }
   if (error.reason === 'UNSUPPORTED_ENCODING') void reply.header('accept-encoding', 'gzip, deflate');
   const params = request.params as { readonly model?: string } | undefined;

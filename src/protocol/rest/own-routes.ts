@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../base/errors.ts';
+import type { Session, SessionSink } from '../../serving/data-plane.ts';
 import type { OtherMethods, OwnRoute, OwnRoutes } from '../../serving/own-routes.ts';
 import type { InferenceRequest, InferenceResponse } from '../../tensor/inference.ts';
 import { bodyOf } from './body.ts';
@@ -8,6 +9,8 @@ import { cancelOnDisconnect } from './disconnect.ts';
 import type { FailureForm } from './failure.ts';
 import { replyHeaders, requestHeaders } from './headers.ts';
 import type { RestParts } from './parts.ts';
+import { PieceStream } from './piece-stream.ts';
+import { pathOf } from './root-path.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -23,8 +26,9 @@ export function ownRouteOf(request: FastifyRequest, routes: OwnRoutes | undefine
 }
 
 /**
- * Answers from the route of a runtime's own (MLServer's `custom_handler`, its sheet, §1): the whole request goes to it, the whole
- * answer back. A failure is answered as one of an inference is.
+ * Answers from the route of a runtime's own (MLServer's `custom_handler`, its sheet, §1): the whole request goes to it, the
+ * answer back as a whole or in pieces, as they come. A failure before the first piece is answered as one of an inference is;
+ * a later one cuts the connection.
  * @returns undefined, or the methods that are taken: no runtime has such a route
  */
 export function answerOwnRoute(
@@ -35,21 +39,71 @@ export function answerOwnRoute(
 ): Promise<FastifyReply> | OtherMethods | undefined {
   const found = lookUp(request, ownRoutes);
   if (found === undefined || !('servable' in found)) return found;
-  const call = { interface: 'REST', cancellation: cancelOnDisconnect(reply.raw) } as const;
-  return dataPlane.infer(asInference(request, found), call).then(
-    (answer) => send(reply, answer),
-    (thrown: unknown) => {
-      const error = MillraceError.from(thrown);
-      if (error.reason === 'INTERNAL') logger.error({ err: error.cause ?? error, url: request.url }, 'request failed');
-      const { status, body } = form(error, { ref: undefined, body: undefined });
-      return reply.code(status).header('content-type', 'application/json').send(body);
-    },
-  );
+  const answer = new RouteAnswer(reply, (error) => {
+    if (error.reason === 'INTERNAL')
+      logger.error({ err: error.cause ?? error, path: pathOf(request) }, 'request failed');
+    const { status, body } = form(error, { ref: undefined, body: undefined });
+    return reply.code(status).header('content-type', 'application/json').send(body);
+  });
+  try {
+    const call = asInference(request, found);
+    const context = { interface: 'REST', cancellation: cancelOnDisconnect(reply.raw) } as const;
+    const session = dataPlane.openSession(call, context, answer);
+    answer.attach(session);
+    session.push(call);
+    session.halfClose();
+  } catch (thrown) {
+    answer.onEnd(MillraceError.from(thrown));
+  }
+  return answer.begun;
+}
+
+/** What the session of a route says, as an HTTP answer. */
+class RouteAnswer implements SessionSink {
+  readonly #reply: FastifyReply;
+  readonly #fail: (error: MillraceError) => FastifyReply;
+  #session: Session | undefined;
+  #pieces: PieceStream | undefined;
+  #settle!: (reply: FastifyReply) => void;
+  /** Settles once it is known how the answer begins. */
+  readonly begun = new Promise<FastifyReply>((resolve) => (this.#settle = resolve));
+
+  constructor(reply: FastifyReply, fail: (error: MillraceError) => FastifyReply) {
+    this.#reply = reply;
+    this.#fail = fail;
+  }
+
+  attach(session: Session): void {
+    this.#session = session;
+  }
+
+  onResponse(response: InferenceResponse): void {
+    const piece = response.outputs[0]?.data ?? new Uint8Array();
+    if (this.#pieces !== undefined) return this.#pieces.add(piece);
+    if (response.parameters?.['more'] !== true || this.#session === undefined) {
+      return this.#settle(send(this.#reply, response, piece));
+    }
+    this.#pieces = new PieceStream(this.#session);
+    this.#settle(send(this.#reply, response, this.#pieces));
+    this.#pieces.add(piece);
+  }
+
+  onRequestError(_requestId: string, error: MillraceError): void {
+    this.onEnd(error);
+  }
+
+  /** After a whole answer it says nothing new. */
+  onEnd(error: MillraceError | undefined): void {
+    if (this.#pieces !== undefined) this.#pieces.finish(error);
+    else if (error !== undefined && !this.#reply.sent) this.#settle(this.#fail(error));
+  }
+
+  onDrain(): void {}
 }
 
 function lookUp(request: FastifyRequest, routes: OwnRoutes | undefined): OwnRoute | OtherMethods | undefined {
   if (routes === undefined) return undefined;
-  request.ownRoute ??= { found: routes.find(request.method, request.url.split('?', 1)[0] ?? '') };
+  request.ownRoute ??= { found: routes.find(request.method, pathOf(request)) };
   return request.ownRoute.found;
 }
 
@@ -68,10 +122,14 @@ function asInference(request: FastifyRequest, { servable, version }: OwnRoute): 
   };
 }
 
-function send(reply: FastifyReply, { outputs, parameters, headers }: InferenceResponse): FastifyReply {
+function send(
+  reply: FastifyReply,
+  { parameters, headers }: InferenceResponse,
+  body: Uint8Array | PieceStream,
+): FastifyReply {
   const { 'set-cookie': cookies, ...rest } = headers ?? {};
   void reply.code(Number(parameters?.['status'] ?? 200)).headers(replyHeaders(rest));
   // The one header that may not be joined by commas; a line each.
   for (const cookie of cookies?.split('\n') ?? []) void reply.header('set-cookie', cookie);
-  return reply.send(outputs[0]?.data ?? '');
+  return reply.send(body);
 }

@@ -20,3 +20,8 @@ export function ownPath(url: string, rootPath: string, dropsSlash: boolean): str
   if (dropsSlash && own.startsWith('/v2') && own.endsWith('/')) own = own.slice(0, -1);
   return own + query;
 }
+
+/** A request's path as it came, without the query, which may have a token and goes into no log. */
+export function pathOf({ url }: { readonly url: string }): string {
+  return url.split('?', 1)[0] ?? '';
+}

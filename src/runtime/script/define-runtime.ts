@@ -83,8 +83,12 @@ export interface RouteResponse {
   readonly status?: number | undefined;
   readonly headers?: Headers | undefined;
   readonly json?: unknown;
-  /** A text is sent as text/plain, unless `headers` say otherwise; bytes as application/octet-stream. */
-  readonly body?: string | Uint8Array | undefined;
+  /**
+   * A text is sent as text/plain, unless `headers` say otherwise; bytes as application/octet-stream. An async generator's
+   * pieces are sent as they come, no faster than the client reads; when it leaves, the generator is returned. Status and
+   * headers wait for the first piece.
+   */
+  readonly body?: string | Uint8Array | AsyncIterable<string | Uint8Array> | undefined;
 }
 
 /** A route of a runtime's own on the port of REST, beside those of inference (MLServer's `custom_handler`). */
@@ -93,6 +97,11 @@ export interface RuntimeRoute {
   readonly method?: string | undefined;
   /** With placeholders like FastAPI's: "/explain/{name}", "/files/{rest:path}". None that the server answers itself. */
   readonly path: string;
+  /**
+   * What `/openapi.json` says of it, an OpenAPI operation: `summary`, `parameters`, `requestBody`, `responses`. Without it
+   * the parameters in its path are told.
+   */
+  readonly openapi?: Readonly<Record<string, unknown>> | undefined;
   /** What it throws is answered as a failure of `predict` is. */
   handle(request: RouteRequest, context: RuntimeContext): RouteResponse | Promise<RouteResponse>;
 }

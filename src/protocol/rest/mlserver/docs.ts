@@ -1,14 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ServableMetadata } from '../../../serving/data-plane.ts';
+import type { ListedRoute } from '../../../serving/own-routes.ts';
 import type { TensorSpec } from '../../../tensor/tensor.ts';
+import { addOwnRoutes, withOwnRoutes, type OpenapiDocument } from '../own-route-docs.ts';
 import type { RestParts } from '../parts.ts';
 import { MODEL_PATHS, modelOf } from '../schemas.ts';
-
-/** The part of an OpenAPI document that is looked at. */
-interface Document {
-  readonly info: { readonly title: string };
-  readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-}
+import { pathOf } from '../root-path.ts';
 
 interface Operation {
   readonly parameters?: readonly { readonly name: string }[];
@@ -19,10 +16,10 @@ interface Operation {
  * Pages that show the server's paths, and those of one model with a request that it would take, from files of the package
  * (MLServer's load theirs from elsewhere): `/v2/docs`, `/v2/models/{m}/docs`, and the documents at `…/docs/dataplane.json`.
  */
-export async function mlserverDocsRoutes(app: FastifyInstance, { dataPlane }: RestParts): Promise<void> {
+export async function mlserverDocsRoutes(app: FastifyInstance, { dataPlane, ownRoutes }: RestParts): Promise<void> {
   const schema = { hide: true };
-  const document = (): Document => app.swagger() as unknown as Document;
-  app.get('/v2/docs/dataplane.json', { schema }, () => document());
+  const document = (): OpenapiDocument => app.swagger() as unknown as OpenapiDocument;
+  app.get('/v2/docs/dataplane.json', { schema }, (request) => withOwnRoutes(document(), ownRoutes, request));
   app.get('/v2/docs', { schema }, (request, reply) =>
     reply.type('text/html; charset=utf-8').send(page(request, 'Millrace')),
   );
@@ -32,8 +29,8 @@ export async function mlserverDocsRoutes(app: FastifyInstance, { dataPlane }: Re
       return dataPlane.metadata(servable, version);
     };
     app.get(`${path}/docs/dataplane.json`, { schema }, (request) => {
-      const prefix = request.url.split('?', 1)[0]?.replace(/\/docs\/dataplane\.json\/?$/, '') ?? '';
-      return modelDocument(document(), path, prefix, metadataOf(request));
+      const prefix = pathOf(request).replace(/\/docs\/dataplane\.json\/?$/, '');
+      return modelDocument(document(), path, prefix, metadataOf(request), ownRoutes?.list());
     });
     app.get(`${path}/docs`, { schema }, (request, reply) =>
       reply.type('text/html; charset=utf-8').send(page(request, metadataOf(request).name)),
@@ -41,8 +38,17 @@ export async function mlserverDocsRoutes(app: FastifyInstance, { dataPlane }: Re
   }
 }
 
-/** The paths of one model, its name filled in. @param prefix of its paths, as the client wrote it */
-export function modelDocument(document: Document, path: string, prefix: string, metadata: ServableMetadata): object {
+/**
+ * The paths of one model, its name filled in, and the routes of its own.
+ * @param prefix of its paths, as the client wrote it
+ */
+export function modelDocument(
+  document: OpenapiDocument,
+  path: string,
+  prefix: string,
+  metadata: ServableMetadata,
+  routes: readonly ListedRoute[] = [],
+): object {
   const template = path.replace(/:(\w+)/g, '{$1}');
   const paths: Record<string, object> = {};
   for (const [each, operations] of Object.entries(document.paths ?? {})) {
@@ -52,6 +58,8 @@ export function modelDocument(document: Document, path: string, prefix: string, 
       Object.entries(operations).map(([verb, operation]) => [verb, ofModel(operation, metadata)]),
     );
   }
+  const own = routes.filter(({ servable }) => servable === metadata.name);
+  Object.assign(paths, addOwnRoutes({}, own));
   return { ...document, info: { ...document.info, title: `Millrace: ${metadata.name}` }, paths };
 }
 
@@ -86,11 +94,11 @@ function exampleOf({ name, datatype, shape, parameters }: TensorSpec): object {
 
 /** Swagger UI, whose files `/docs` serves; all addresses are relative, so that a proxy's prefix does no harm. */
 function page(request: FastifyRequest, title: string): string {
-  const path = (request.url.split('?', 1)[0] ?? '').replace(/\/$/, '');
+  const path = pathOf(request).replace(/\/$/, '');
   const up = '../'.repeat(path.split('/').length - 2);
   const escaped = title.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
   // A trailing slash makes it a folder for the browser.
-  const isFolder = (request.url.split('?', 1)[0] ?? '').endsWith('/');
+  const isFolder = pathOf(request).endsWith('/');
   const root = isFolder ? `../${up}` : up;
   const document = isFolder ? './dataplane.json' : './docs/dataplane.json';
   return `<!DOCTYPE html>
