@@ -32,7 +32,8 @@ export class InferStream implements AsyncIterable<StreamAnswer>, Disposable {
   /** The server's trailing metadata, once the stream has ended; never rejects. */
   readonly trailers: Promise<Metadata>;
   #hasEnded = false;
-  #wakeSender: (() => void) | undefined;
+  /** Of those that wait for room. */
+  #wakers: (() => void)[] = [];
 
   constructor(rpc: ClientDuplexStream<Buffer, Buffer>, dialect: StreamDialect, signal: AbortSignal | undefined) {
     this.#rpc = rpc;
@@ -44,12 +45,12 @@ export class InferStream implements AsyncIterable<StreamAnswer>, Disposable {
     rpc.on('error', () => {}); // iteration throws it
     // grpc-js holds the server back only between two reads: before the first one it would take in everything.
     rpc.read(0);
-    rpc.on('drain', () => this.#wakeSender?.());
+    rpc.on('drain', () => this.#wakeSenders());
     this.trailers = new Promise((resolve) => {
       rpc.once('status', ({ metadata }) => {
         this.#hasEnded = true;
         signal?.removeEventListener('abort', abort);
-        this.#wakeSender?.();
+        this.#wakeSenders();
         resolve(metadata);
       });
     });
@@ -61,8 +62,11 @@ export class InferStream implements AsyncIterable<StreamAnswer>, Disposable {
   async send(request: ClientRequest): Promise<void> {
     if (this.#hasEnded || this.#rpc.writableEnded) return;
     if (this.#rpc.write(messageOf(request)) || this.#hasEnded) return;
-    await new Promise<void>((resolve) => (this.#wakeSender = resolve));
-    this.#wakeSender = undefined;
+    await new Promise<void>((resolve) => this.#wakers.push(resolve));
+  }
+
+  #wakeSenders(): void {
+    for (const wake of this.#wakers.splice(0)) wake();
   }
 
   /** No more requests: the server answers what it has, and ends. */

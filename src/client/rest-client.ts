@@ -57,7 +57,10 @@ export class RestClient implements AsyncDisposable {
         connect: { ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.serverName },
       }),
     });
-    this.#retrying = this.#agent.compose(interceptors.retry({ maxRetries: 3, minTimeout: 100, maxTimeout: 2000 }));
+    this.#retrying = this.#agent.compose(
+      // An answer is an answer, whatever its status: a server that is not ready says so by one.
+      interceptors.retry({ maxRetries: 3, minTimeout: 100, maxTimeout: 2000, statusCodes: [] }),
+    );
   }
 
   async isServerLive(call: CallOptions = {}): Promise<boolean> {

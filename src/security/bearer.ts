@@ -90,7 +90,8 @@ export class Bearer {
   }
 
   mayUse(servable: string): boolean {
-    return this.#servables === undefined || this.#servables.some((pattern) => pattern.test(servable));
+    if (this.#servables === undefined) return true;
+    return servable.length <= MAX_NAME_LENGTH && this.#servables.some((pattern) => pattern.test(servable));
   }
 
   called(): void {
@@ -148,6 +149,9 @@ function once(leave: () => void): () => void {
     leave();
   };
 }
+
+/** No servable has a longer name; a pattern takes time by the square of the length, or more, to find that one does not fit. */
+const MAX_NAME_LENGTH = 1024;
 
 /** `*` stands for any text. */
 function toPattern(servable: string): RegExp {

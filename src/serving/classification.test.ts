@@ -31,6 +31,14 @@ function classesOf(
   return { datatype: made.datatype, shape: made.shape, texts };
 }
 
+test.each([1, 2, 63, 65, 500, 1000])('the largest %i are those of a sort, equal ones in their order', (most) => {
+  let seed = 7;
+  const values = Float32Array.from({ length: 1000 }, () => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % 97);
+  const sorted = [...values.keys()].sort((a, b) => (values[b] as number) - (values[a] as number) || a - b);
+  const { texts } = classesOf('FP32', values, [1000], most);
+  expect(texts.map((text) => Number(text.split(':')[1]))).toEqual(sorted.slice(0, most));
+});
+
 const labels = { y: ['cat', 'dog', 'fish'] };
 
 test('an output becomes its largest elements, each row of a batch by itself, with the labels that there are', () => {

@@ -62,20 +62,17 @@ function largest(values: Values, start: number, size: number, count: number): nu
     if (x !== x || y !== y) return y !== y && x === x;
     return x > y;
   };
-  if (count > 64) {
-    const all = Array.from({ length: size }, (_, at) => start + at);
-    return all.sort((a, b) => (isBefore(a, b) ? -1 : isBefore(b, a) ? 1 : a - b)).slice(0, count);
-  }
-  const found: number[] = [];
+  const inOrder = (a: number, b: number): number => (isBefore(a, b) ? -1 : isBefore(b, a) ? 1 : a - b);
+  // Twice as many as are wanted, now and then cut to the best: a sort of few, however many there are.
+  let found: number[] = [];
+  let least: number | undefined;
   for (let at = start; at < start + size; at++) {
-    const last = found[found.length - 1];
-    if (found.length === count && (last === undefined || !isBefore(at, last))) continue;
-    let place = found.length;
-    while (place > 0 && isBefore(at, found[place - 1] as number)) place--;
-    found.splice(place, 0, at);
-    if (found.length > count) found.pop();
+    if (least !== undefined && !isBefore(at, least)) continue;
+    if (found.push(at) < 2 * count) continue;
+    found = found.sort(inOrder).slice(0, count);
+    least = found.at(-1);
   }
-  return found;
+  return found.sort(inOrder).slice(0, count);
 }
 
 const READERS: Partial<Record<Datatype, (view: DataView, at: number) => number | bigint>> = {

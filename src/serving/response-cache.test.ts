@@ -51,8 +51,19 @@ test.each([
   expect(calls.count).toBe(2);
 });
 
+test.each([
+  [Number.NaN, Number.POSITIVE_INFINITY],
+  [5n, '5n'],
+  [1, 1n],
+])('parameters %s and %s are two', async (one, other) => {
+  const { calls, answer } = counter();
+  const cache = new ResponseCache(10);
+  for (const p of [one, other, one]) await cache.recall(1, request('a', { parameters: { p } }), answer);
+  expect(calls.count).toBe(2);
+});
+
 test('the oldest gives way, by number and by bytes; failures are not remembered', async () => {
-  for (const cache of [new ResponseCache(2), new ResponseCache(10, 2)]) {
+  for (const cache of [new ResponseCache(2), new ResponseCache(10, 2 * 1025)]) {
     const { calls, answer } = counter();
     for (const text of ['a', 'b', 'c']) await cache.recall(1, request(text), answer);
     await cache.recall(1, request('b'), answer);

@@ -3,6 +3,8 @@ import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts
 
 /** Of all responses that are remembered. */
 const MAX_BYTES = 64 * 2 ** 20;
+/** What a response takes beside its data, generously. */
+const ENTRY_BYTES = 1024;
 
 /** How full a cache is, and what it was good for. */
 export interface CacheUse {
@@ -27,7 +29,7 @@ export class ResponseCache {
   #misses = 0;
   #evictions = 0;
 
-  /** @param maxBytes of tensor data, all responses together */
+  /** @param maxBytes of tensor data and 1 KiB for each response, all together */
   constructor(maxEntries: number, maxBytes = MAX_BYTES) {
     this.#maxEntries = maxEntries;
     this.#maxBytes = maxBytes;
@@ -88,7 +90,9 @@ export class ResponseCache {
 function keyOf(generation: number, { inputs, outputs, parameters, headers }: InferenceRequest): string {
   const described = inputs.map(({ data, ...rest }) => ({ ...rest, bytes: data.byteLength }));
   const text = JSON.stringify([generation, described, outputs, parameters, headers], (_, value: unknown) =>
-    typeof value === 'bigint' ? `${value}n` : value,
+    typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))
+      ? [typeof value, String(value)] // no parameter is an array
+      : value,
   );
   const hash = createHash('sha256').update(text);
   for (const { data } of inputs) hash.update(data);
@@ -96,5 +100,5 @@ function keyOf(generation: number, { inputs, outputs, parameters, headers }: Inf
 }
 
 function bytesOf({ outputs }: Pick<InferenceResponse, 'outputs'>): number {
-  return outputs.reduce((sum, { data }) => sum + data.byteLength, 0);
+  return outputs.reduce((sum, { data }) => sum + data.byteLength, ENTRY_BYTES);
 }

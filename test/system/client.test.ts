@@ -173,6 +173,19 @@ describe('a gRPC stream', () => {
     expect(ids).toEqual(Array.from({ length: MESSAGES }, (_, i) => String(i)));
   }, 60_000);
 
+  it('several may wait for room', async () => {
+    const big = renamed([tensorOf('', 'FP32', [1_000_000], new Float32Array(1_000_000))]);
+    using stream = grpc.stream();
+    const sent = Array.from({ length: 8 }, (_, i) => stream.send({ model: 'identity', id: String(i), inputs: big }));
+    const answers = (async () => {
+      let count = 0;
+      for await (const { response } of stream) if (response !== undefined && ++count === 8) return count;
+      return count;
+    })();
+    await Promise.all(sent);
+    expect(await answers).toBe(8);
+  });
+
   it('throws the status that it ends with, after what came before', async () => {
     using stream = grpc.stream();
     await stream.send({ ...count(1), model: 'nothing' });

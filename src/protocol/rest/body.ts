@@ -17,6 +17,8 @@ declare module 'fastify' {
 
 /** A body up to this size gets its memory from its Content-Length; above it grows with what came. */
 const MAX_TRUSTED_LENGTH = 8 * 2 ** 20;
+/** Chunks of a body that are kept apart: a chunk of a byte takes two hundred. */
+const MAX_LOOSE_CHUNKS = 1024;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -94,6 +96,7 @@ function readBody(message: IncomingMessage, limit: number, done: Done): void {
 function collect(source: Readable, limit: number, length: number, done: Done): void {
   const whole = length > 0 && length <= MAX_TRUSTED_LENGTH ? Buffer.allocUnsafe(length) : undefined;
   const chunks: Buffer[] = [];
+  let loose: Buffer[] = [];
   let received = 0;
   let isDone = false;
   const finish = (error: Error | null, body?: Buffer): void => {
@@ -104,14 +107,17 @@ function collect(source: Readable, limit: number, length: number, done: Done): v
   };
   const onData = (chunk: Buffer): void => {
     if (received + chunk.length > limit) return finish(tooLarge(limit));
-    if (whole === undefined) chunks.push(chunk);
-    else chunk.copy(whole, received);
+    if (whole !== undefined) chunk.copy(whole, received);
+    else if (loose.push(chunk) === MAX_LOOSE_CHUNKS) {
+      chunks.push(Buffer.concat(loose));
+      loose = [];
+    }
     received += chunk.length;
   };
   source.on('data', onData);
   source.on('end', () => {
     if (isDone) return;
-    finish(null, whole?.subarray(0, received) ?? (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, received)));
+    finish(null, whole?.subarray(0, received) ?? joined([...chunks, ...loose], received));
   });
   source.on('error', (error) => finish(error));
   source.on('close', () => {
@@ -119,6 +125,9 @@ function collect(source: Readable, limit: number, length: number, done: Done): v
     finish(new MillraceError('MALFORMED_REQUEST', `the body ended after ${received} bytes, before it was complete`));
   });
 }
+
+const joined = (chunks: readonly Buffer[], bytes: number): Buffer =>
+  chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes);
 
 function tooLarge(limit: number, what = 'request body'): MillraceError {
   return new MillraceError('REQUEST_TOO_LARGE', `the ${what} exceeds the maximum allowed size of ${limit} bytes`, {

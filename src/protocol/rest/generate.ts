@@ -17,6 +17,7 @@ import { replyHeaders, requestHeaders } from './headers.ts';
 import type { RestParts } from './parts.ts';
 import { failures, GenerateRequest, GenerateResponse, jsonSchema, MODEL_PATHS, modelOf } from './schemas.ts';
 import { SingleResponse } from './single-response.ts';
+import { pathOf } from './root-path.ts';
 
 /**
  * `POST …/generate`: one request with exactly one response. `POST …/generate_stream`: each response a server-sent event,
@@ -82,7 +83,7 @@ function streamEvents(request: FastifyRequest, reply: FastifyReply, parts: RestP
     gzip: false,
     onFault: (error) => {
       if (error.reason === 'INTERNAL')
-        parts.logger.error({ err: error.cause ?? error, url: request.url }, 'stream failed');
+        parts.logger.error({ err: error.cause ?? error, path: pathOf(request) }, 'stream failed');
     },
   });
   const context = { interface: 'REST', cancellation: revocationOf(request) } as const;

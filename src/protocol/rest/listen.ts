@@ -37,7 +37,8 @@ export async function listenWith(
   what: string,
 ): Promise<RestListener> {
   try {
-    await app.listen({ host, port, backlog: LISTEN_BACKLOG });
+    // For "localhost" fastify listens twice, with a second server that we know nothing of.
+    await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port, backlog: LISTEN_BACKLOG });
   } catch (error) {
     await app.close();
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { didYouMean } from '../../base/nearest.ts';
 import { errorBody, type TransportReason } from './status.ts';
+import { pathOf } from './root-path.ts';
 
 /** The body of a refusal. */
 export type RefusalForm = (text: string, reason: TransportReason) => string;
@@ -65,7 +66,7 @@ export class RouteTable {
       const answered = answer(request, reply);
       if (answered instanceof Promise) return answered;
       if (answered !== undefined) return refuseMethod(request, reply, answered.allow.join(', '), this.#form);
-      const path = request.url.split('?', 1)[0] ?? '';
+      const path = pathOf(request);
       return reply
         .code(404)
         .header('content-type', 'application/json')
@@ -75,7 +76,7 @@ export class RouteTable {
 }
 
 function refuseMethod(request: FastifyRequest, reply: FastifyReply, allow: string, form: RefusalForm): FastifyReply {
-  const path = request.url.split('?', 1)[0] ?? '';
+  const path = pathOf(request);
   return reply
     .code(405)
     .headers({ allow, 'content-type': 'application/json' })

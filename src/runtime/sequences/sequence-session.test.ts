@@ -160,6 +160,21 @@ describe('slots', () => {
     expect(await waiting[2]).toBe(4);
   });
 
+  it('a long backlog that nobody waits for any more is passed over', async () => {
+    await open({ ...oldest, maxBacklog: 5000 });
+    let isWanted = true;
+    const first = [send(1, 1, 'S'), send(2, 1, 'S')];
+    const waiting = Array.from({ length: 4000 }, (_, i) => send(10 + i, 1, 'S', {}, () => isWanted));
+    const last = send(9000, 5, 'S');
+    isWanted = false;
+    model.free();
+    await Promise.all(first);
+    void send(1, 1, 'E');
+    const texts = new Set((await Promise.all(waiting)).map((text) => String(text).split(':')[0]));
+    expect([...texts]).toEqual(['CANCELLED']);
+    expect(await last).toBe(5);
+  });
+
   it('the backlog is bounded', async () => {
     await open({ ...oldest, maxBacklog: 1 });
     model.free();

@@ -172,7 +172,8 @@ export class SequenceSession implements ModelSession {
     const next = this.#table.remove(sequence);
     if (slot === undefined) return;
     if (next === undefined) runner.setTaken(slot, false);
-    else this.#pump(next);
+    // Later: where nobody wants the next one either, nor the one behind it, each would be a call within a call.
+    else queueMicrotask(() => this.#pump(next));
   }
 
   #rest(sequence: Sequence): void {

@@ -19,6 +19,7 @@ import { openForOne } from '../generate.ts';
 import type { RestParts } from '../parts.ts';
 import { failures, InferRequest, InferResponse, jsonSchema, MODEL_PATHS, modelOf } from '../schemas.ts';
 import { mlserverFailure } from './failure.ts';
+import { pathOf } from '../root-path.ts';
 
 /** Shorter answers are not worth compressing (starlette's `minimum_size`). */
 const MIN_GZIP_BYTES = 500;
@@ -136,7 +137,7 @@ function streamEvents(request: FastifyRequest, reply: FastifyReply, parts: Mlser
     gzip: parts.gzip && acceptsGzip(request.raw.headers['accept-encoding']),
     onFault: (error) => {
       if (error.reason === 'INTERNAL') {
-        parts.logger.error({ err: error.cause ?? error, url: request.url }, 'stream failed');
+        parts.logger.error({ err: error.cause ?? error, path: pathOf(request) }, 'stream failed');
       }
     },
   });

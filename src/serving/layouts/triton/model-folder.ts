@@ -73,8 +73,9 @@ export async function readModelFolder(
   const folder = override?.folder ?? join(root, name);
   const watched = override === undefined ? [folder, join(folder, 'config.pbtxt')] : [folder];
   /** All that there are, until it is known which are served. */
-  let versions = await versionFolders(folder);
+  let versions: string[] = [];
   try {
+    versions = await versionFolders(folder);
     const file = override === undefined ? await readConfigFile(folder, name) : readGivenConfig(override.config);
     const faults = configFaults(file, name);
     if (faults.length > 0) throw invalid(faults.join('; '));

@@ -1,3 +1,4 @@
+import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ScratchFolder } from '../../../../test/support/scratch-folder.ts';
@@ -43,6 +44,14 @@ describe('versions', () => {
       { name: 'm', version: '2', kind: 'model', reason: expect.stringContaining('torch.onnx.export') as string },
     ]);
   });
+});
+
+test('a link to nothing is no model, nor a version of one', async () => {
+  await using folder = await ScratchFolder.create();
+  await folder.copy(join(MODELS, 'dynamic.onnx'), 'm/1/model.onnx');
+  for (const link of ['gone', 'm/2']) await symlink('/nowhere', join(folder.path, link));
+  const { specs, broken } = await loadTritonRepository({ roots: [folder.path] });
+  expect([specs.map(({ name, version }) => [name, version]), broken]).toEqual([[['m', '1']], []]);
 });
 
 describe('what serves a model', () => {

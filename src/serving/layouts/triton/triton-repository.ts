@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { MillraceError } from '../../../base/errors.ts';
 import { fileFault } from '../../../base/file-fault.ts';
 import {
@@ -15,6 +15,7 @@ import {
 import { withOwnModels } from '../graph-entry.ts';
 import { ensembleSpecs } from './ensembles.ts';
 import { readModelFolder, type ModelFolder, type RepositoryContext } from './model-folder.ts';
+import { foldersAmong } from './versions.ts';
 
 export interface RepositoryOptions {
   /** Folders whose sub-folders are models. */
@@ -83,8 +84,7 @@ async function modelNames(root: string): Promise<string[]> {
     throw new MillraceError('CONFIG_INVALID', `model_repository: "${root}": ${fileFault(error)}`);
   }
   const candidates = names.filter((name) => !name.startsWith('.')).sort();
-  const isFolder = await Promise.all(candidates.map(async (name) => (await stat(join(root, name))).isDirectory()));
-  return candidates.filter((_, i) => isFolder[i]);
+  return foldersAmong(root, candidates);
 }
 
 function twice(name: string, roots: readonly string[]): ModelFolder {

@@ -5,8 +5,13 @@ import type { ModelConfig } from './model-config.ts';
 /** The numbered sub-folders, increasing; those that begin with 0 and other names are no versions. */
 export async function versionFolders(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => /^[1-9]\d*$/.test(name));
-  const isFolder = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).isDirectory()));
-  return names.filter((_, i) => isFolder[i]).sort((a, b) => Number(a) - Number(b));
+  return (await foldersAmong(folder, names)).sort((a, b) => Number(a) - Number(b));
+}
+
+/** Those of `names` in `parent` that are folders, in their order; a link to nothing is none, nor is what has just gone. */
+export async function foldersAmong(parent: string, names: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(names.map((name) => stat(join(parent, name)).catch(() => undefined)));
+  return names.filter((_, i) => found[i]?.isDirectory());
 }
 
 /** Which of the versions are served, and which are asked for and not there. */
