@@ -36,7 +36,11 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Imag
   const { default: sharp } = await import('sharp');
   sharp.concurrency(1);
   try {
-    const { data, info } = await sharp(bytes, { limitInputPixels: MAX_IMAGE_PIXELS, failOn: 'error', sequentialRead: true })
+    const { data, info } = await sharp(bytes, {
+      limitInputPixels: MAX_IMAGE_PIXELS,
+      failOn: 'error',
+      sequentialRead: true,
+    })
       .autoOrient()
       .toColourspace('srgb')
       .raw()
