@@ -9,7 +9,7 @@ import {
   singleServable,
 } from '../serving/layouts/ovms-config.ts';
 import { loadTritonRepository } from '../serving/layouts/triton/triton-repository.ts';
-import { streamManagerSettings } from './stream-manager-environment.ts';
+import { streamManagerSettings, unusedVariables } from './stream-manager-environment.ts';
 import { withVideoSourceVariables } from './video-source-environment.ts';
 import type { LoadedServables, Overrides } from '../serving/servable-spec.ts';
 
@@ -24,8 +24,9 @@ export async function loadSettings(
   const foreign = streamManagerSettings(environment);
   const first = resolveSettings({ foreign, flags, environment });
   const path = configPathOf(first.settings);
-  if (path === undefined) return first;
-  return resolveSettings({ foreign, flags, environment, file: { path, section: await readServerSection(path) } });
+  const file = path === undefined ? undefined : { path, section: await readServerSection(path) };
+  const resolved = file === undefined ? first : resolveSettings({ foreign, flags, environment, file });
+  return { ...resolved, warnings: [...resolved.warnings, ...unusedVariables(environment)] };
 }
 
 /** The configuration file's section `pipelines` over Roboflow's variables, not yet checked, and the folder that its paths start from. */

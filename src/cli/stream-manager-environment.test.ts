@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { resolveSettings } from '../config/resolve.ts';
-import { streamManagerSettings } from './stream-manager-environment.ts';
+import { streamManagerSettings, unusedVariables } from './stream-manager-environment.ts';
 
 function resolve(variables: Readonly<Record<string, string>>, flags: Readonly<Record<string, string>> = {}) {
   const foreign = streamManagerSettings(variables);
@@ -37,4 +37,12 @@ test('the other variables', () => {
 
 test('what is no number is told of by the name of the variable', () => {
   expect(() => resolve({ STREAM_MANAGER_PORT: 'x' })).toThrow('STREAM_MANAGER_PORT');
+});
+
+test('variables that change nothing are told of, with the reason', () => {
+  expect(unusedVariables({ STREAM_MANAGER_PORT: '7070', STREAM_MANAGER_MAX_RAM_MB: '' })).toEqual([]);
+  expect(unusedVariables({ STREAM_MANAGER_OPERATIONS_TIMEOUT: '5', STREAM_API_PRELOADED_PROCESSES: '2' })).toEqual([
+    expect.stringMatching(/^STREAM_MANAGER_OPERATIONS_TIMEOUT is not used: no request waits/),
+    expect.stringMatching(/^STREAM_API_PRELOADED_PROCESSES is not used: host processes run/),
+  ]);
 });

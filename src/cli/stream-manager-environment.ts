@@ -45,6 +45,23 @@ export function streamManagerSettings(variables: Variables): ReadonlyMap<OptionN
   return given;
 }
 
+/** Of Roboflow's variables those that ask for what is not here (sheet §2), and why. */
+const UNUSED: Readonly<Record<string, string>> = {
+  STREAM_MANAGER_OPERATIONS_TIMEOUT:
+    'no request waits for a pipeline without limit; --stream_manager_timeout_s has it for one request',
+  STREAM_API_PRELOADED_PROCESSES: 'host processes run before the first pipeline does; --hosts says how many',
+  STREAM_MANAGER_MAX_RAM_MB:
+    'pipelines share their hosts; limit their number (pipelines.max_pipelines) and the memory of the container',
+  STREAM_MANAGER_RAM_USAGE_QUEUE_SIZE: 'memory is not measured to decide of a pipeline',
+};
+
+/** What to tell of variables that are set and change nothing. */
+export function unusedVariables(variables: Variables): string[] {
+  return Object.entries(UNUSED).flatMap(([name, why]) =>
+    (variables[name] ?? '') === '' ? [] : [`${name} is not used: ${why}`],
+  );
+}
+
 /** What is no number stays a text, of which the option complains. */
 function number(text: string): number | string {
   const value = Number(text);

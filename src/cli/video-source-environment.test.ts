@@ -15,6 +15,7 @@ test("each of Roboflow's variables of video sources has its setting", () => {
     VIDEO_SOURCE_ADAPTIVE_BACKPRESSURE: 'True',
   };
   expect(sourcesOf(variables)).toEqual({
+    drop_frames_of_files: false,
     buffer_size: 64,
     adaptive: {
       adaptive_mode_stream_pace_tolerance: 0.5,
@@ -23,6 +24,20 @@ test("each of Roboflow's variables of video sources has its setting", () => {
       maximum_adaptive_frames_dropped_in_row: 8,
       backpressure: true,
     },
+  });
+});
+
+test('so has each of those of pipelines', () => {
+  const variables = {
+    INFERENCE_PIPELINE_PREDICTIONS_QUEUE_SIZE: '512',
+    INFERENCE_PIPELINE_RESTART_ATTEMPT_DELAY: '1',
+    ENABLE_FRAME_DROP_ON_VIDEO_FILE_RATE_LIMITING: 'true',
+    STREAM_MANAGER_MAX_ACTIVE_PIPELINES: '8',
+  };
+  expect(parsePipelinesConfig(withVideoSourceVariables(undefined, variables))).toMatchObject({
+    predictions_queue_size: 512,
+    max_pipelines: 8,
+    sources: { reconnect_delay_s: 1, drop_frames_of_files: true },
   });
 });
 

@@ -3,49 +3,59 @@ import { MillraceError } from '../base/errors.ts';
 type Variables = Readonly<Record<string, string | undefined>>;
 
 interface Variable {
-  readonly field: string;
-  readonly isAdaptive: boolean;
+  /** In the section `pipelines`. */
+  readonly path: readonly string[];
   readonly type: 'number' | 'whole number' | 'boolean';
 }
 
-/** Roboflow's variables of video sources (sheet §3), and what they are in `pipelines.sources`. */
+const SOURCES = ['sources'];
+const ADAPTIVE = ['sources', 'adaptive'];
+
+/** Roboflow's variables of pipelines and their sources (sheet §2, §3), and what they are in `pipelines`. */
 const VARIABLES: Readonly<Record<string, Variable>> = {
-  VIDEO_SOURCE_BUFFER_SIZE: { field: 'buffer_size', isAdaptive: false, type: 'whole number' },
-  VIDEO_SOURCE_ADAPTIVE_MODE_STREAM_PACE_TOLERANCE: adaptive('adaptive_mode_stream_pace_tolerance', 'number'),
-  VIDEO_SOURCE_ADAPTIVE_MODE_READER_PACE_TOLERANCE: adaptive('adaptive_mode_reader_pace_tolerance', 'number'),
-  VIDEO_SOURCE_MINIMUM_ADAPTIVE_MODE_SAMPLES: adaptive('minimum_adaptive_mode_samples', 'whole number'),
-  VIDEO_SOURCE_MAXIMUM_ADAPTIVE_FRAMES_DROPPED_IN_ROW: adaptive(
-    'maximum_adaptive_frames_dropped_in_row',
-    'whole number',
-  ),
-  VIDEO_SOURCE_ADAPTIVE_BACKPRESSURE: adaptive('backpressure', 'boolean'),
+  VIDEO_SOURCE_BUFFER_SIZE: { path: [...SOURCES, 'buffer_size'], type: 'whole number' },
+  VIDEO_SOURCE_ADAPTIVE_MODE_STREAM_PACE_TOLERANCE: {
+    path: [...ADAPTIVE, 'adaptive_mode_stream_pace_tolerance'],
+    type: 'number',
+  },
+  VIDEO_SOURCE_ADAPTIVE_MODE_READER_PACE_TOLERANCE: {
+    path: [...ADAPTIVE, 'adaptive_mode_reader_pace_tolerance'],
+    type: 'number',
+  },
+  VIDEO_SOURCE_MINIMUM_ADAPTIVE_MODE_SAMPLES: {
+    path: [...ADAPTIVE, 'minimum_adaptive_mode_samples'],
+    type: 'whole number',
+  },
+  VIDEO_SOURCE_MAXIMUM_ADAPTIVE_FRAMES_DROPPED_IN_ROW: {
+    path: [...ADAPTIVE, 'maximum_adaptive_frames_dropped_in_row'],
+    type: 'whole number',
+  },
+  VIDEO_SOURCE_ADAPTIVE_BACKPRESSURE: { path: [...ADAPTIVE, 'backpressure'], type: 'boolean' },
+  INFERENCE_PIPELINE_RESTART_ATTEMPT_DELAY: { path: [...SOURCES, 'reconnect_delay_s'], type: 'whole number' },
+  ENABLE_FRAME_DROP_ON_VIDEO_FILE_RATE_LIMITING: { path: [...SOURCES, 'drop_frames_of_files'], type: 'boolean' },
+  INFERENCE_PIPELINE_PREDICTIONS_QUEUE_SIZE: { path: ['predictions_queue_size'], type: 'whole number' },
+  STREAM_MANAGER_MAX_ACTIVE_PIPELINES: { path: ['max_pipelines'], type: 'whole number' },
 };
 
-function adaptive(field: string, type: Variable['type']): Variable {
-  return { field, isAdaptive: true, type };
-}
-
 /**
- * The section `pipelines` of the configuration with what Roboflow's variables ask for beneath its `sources`: what the file
- * says goes before them.
+ * The section `pipelines` of the configuration with what Roboflow's variables ask for beneath it: what the file says goes
+ * before them.
  * @throws MillraceError CONFIG_INVALID naming the variable
  */
 export function withVideoSourceVariables(section: unknown, variables: Variables): unknown {
-  const own: Record<string, unknown> = {};
-  const ofAdaptive: Record<string, unknown> = {};
-  for (const [name, variable] of Object.entries(VARIABLES)) {
-    const text = variables[name]?.trim();
-    if (text === undefined || text === '') continue;
-    (variable.isAdaptive ? ofAdaptive : own)[variable.field] = read(name, text, variable.type);
-  }
-  if (Object.keys({ ...own, ...ofAdaptive }).length === 0) return section;
-  const given = isObject(section) ? section : {};
-  const sources = given['sources'] ?? {};
-  // What is no object is complained of where the section is read.
-  if ((section !== undefined && !isObject(section)) || !isObject(sources)) return section;
-  const inner = sources['adaptive'] ?? {};
-  if (!isObject(inner)) return section;
-  return { ...given, sources: { ...own, ...sources, adaptive: { ...ofAdaptive, ...inner } } };
+  const given = Object.entries(VARIABLES).flatMap(([name, { path, type }]) => {
+    const text = variables[name]?.trim() ?? '';
+    return text === '' ? [] : [{ path, value: read(name, text, type) }];
+  });
+  return given.reduce((beneath, { path, value }) => put(beneath, path, value), section);
+}
+
+/** What is no object is complained of where the section is read, and stays as it is. */
+function put(section: unknown, [field = '', ...deeper]: readonly string[], value: number | boolean): unknown {
+  if (section !== undefined && !isObject(section)) return section;
+  const present = section?.[field];
+  if (deeper.length > 0) return { ...section, [field]: put(present, deeper, value) };
+  return present === undefined ? { ...section, [field]: value } : section;
 }
 
 function read(name: string, text: string, type: Variable['type']): number | boolean {

@@ -193,6 +193,11 @@ export class PipelineManager implements AsyncDisposable {
       : { servable: modelId, version: '', classNames: [] };
   }
 
+  /** Of pipelines made through Roboflow's API. */
+  get predictionsQueueSize(): number {
+    return this.#options.config.predictions_queue_size;
+  }
+
   hasServable(name: string): boolean {
     return this.#hosts.hasServable(name);
   }

@@ -1,6 +1,6 @@
 import { MillraceError } from '../base/errors.ts';
 import { epochMs, utcTime } from '../media/sinks/results/payload.ts';
-import { hideCredentials } from '../media/ffmpeg/redact.ts';
+import { hideCredentials, hideInAddress } from '../media/ffmpeg/redact.ts';
 import type { PipelineMessage } from './common/messages.ts';
 import { referencesOf, type ModelConfiguration, type PipelineRequest } from './common/pipeline-schema.ts';
 import {
@@ -334,11 +334,12 @@ export class Pipeline {
       const before = this.#report?.sources[index];
       return {
         source_id: index,
-        reference: hideCredentials(reference),
+        reference: hideInAddress(reference),
         state: isAgain ? 'RESTARTING' : 'NOT_STARTED',
         properties: before?.properties,
         filling: before?.filling,
         consumption: before?.consumption,
+        drops_by: before?.drops_by,
         buffer_size: before?.buffer_size ?? this.#pipeline.buffer_size ?? 2,
         counts: NO_COUNTS,
         last_frame_at_ms: before?.last_frame_at_ms,

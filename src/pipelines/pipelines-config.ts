@@ -38,6 +38,13 @@ const allow = strictObject({
 const sources = strictObject({
   buffer_size: z.int().min(1).max(1024).optional().meta({ description: 'Default: 2 frames where EAGER, else 8.' }),
   adaptive: adaptiveSchema.optional().meta({ description: 'Of ADAPTIVE_… strategies.' }),
+  reconnect_delay_s: z.number().min(0).max(86_400).optional().meta({
+    description: 'Between tries to connect. Default: a quarter of a second, doubled up to 5 s.',
+    unit: 'seconds',
+  }),
+  drop_frames_of_files: z.boolean().default(false).meta({
+    description: 'With `max_fps` files lose the frames between, by their times, in place of being slowed down.',
+  }),
 });
 
 /** The section `pipelines` of the configuration file. */
@@ -52,6 +59,9 @@ export const pipelinesConfigSchema = strictObject({
     .default([])
     .meta({ description: 'Pipelines that run from the start, as in POST /v1/pipelines; each with an id.' }),
   sources: sources.prefault({}).meta({ description: 'Buffers of sources, where a pipeline does not say.' }),
+  predictions_queue_size: z.int().min(1).max(100_000).default(256).meta({
+    description: "Results that wait for a sink of a pipeline made through Roboflow's API; more drop the oldest.",
+  }),
   max_pipelines: z.int().min(1).default(64).meta({ description: 'That run at once.' }),
   max_pipelines_per_token: z.int().min(1).optional().meta({ description: 'That run at once, of one token.' }),
   history_s: z

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { MillraceError } from '../base/errors.ts';
-import { hideCredentials, hideKeys } from '../media/ffmpeg/redact.ts';
+import { hideInAddress, hideKeys } from '../media/ffmpeg/redact.ts';
 import { referencesOf, type PipelineRequest, type SinkSpec } from './common/pipeline-schema.ts';
 import type { PipelinesConfig } from './pipelines-config.ts';
 
@@ -26,7 +26,7 @@ export class VideoPolicy {
 
   #checkReference(reference: string): void {
     const { schemes, hosts, folders } = this.#allow;
-    const label = hideCredentials(reference);
+    const label = hideInAddress(reference);
     const scheme = schemeOf(reference);
     if (!schemes.includes(scheme)) {
       throw refused('video_reference', label, `scheme ${scheme}; ${schemes.join(', ') || 'none'} allowed`);
@@ -52,7 +52,7 @@ export class VideoPolicy {
         return;
       case 'rtsp':
         if (!/^rtsps?:\/\//i.test(sink.target))
-          throw refused('sink rtsp', hideCredentials(sink.target), 'rtsp:// expected');
+          throw refused('sink rtsp', hideInAddress(sink.target), 'rtsp:// expected');
         return this.#checkHost('sink rtsp', sink.target, hosts);
       case 'json_lines':
       case 'video_file': {

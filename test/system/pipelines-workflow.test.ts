@@ -174,7 +174,14 @@ test('a filter, crops, a second model on them, a property and a picture', async 
     expect(crops).toHaveLength(squares.predictions.length);
     expect(again).toHaveLength(squares.predictions.length);
     const [crop] = crops;
-    expect(crop).toMatchObject({ type: 'base64', video_metadata: { video_identifier: '0', frame_number: i + 1 } });
+    const metadata = {
+      video_identifier: '0',
+      frame_number: i + 1,
+      fps: 15,
+      measured_fps: null,
+      comes_from_video_file: true,
+    };
+    expect(crop).toMatchObject({ type: 'base64', video_metadata: metadata });
     const size = jpegSize(Buffer.from(crop?.value ?? '', 'base64'));
     expect(size?.width).toBe(squares.predictions[0]?.width);
     expect(jpegSize(Buffer.from(picture.value, 'base64'))).toEqual({ width: 200, height: 150 });

@@ -199,6 +199,17 @@ test('max_fps: a file waits, a live source loses the excess', async () => {
   await Promise.all([file.run.close(), live.run.close()]);
 });
 
+test('max_fps with drop_frames_of_files: a file loses the frames between, by their times', async () => {
+  const program = { sources: { drop_frames_of_files: true } };
+  const { run, results, batches } = start({ videos: [{ frames: 9 }], pipeline: { max_fps: 12.5 }, program });
+  await run.finished;
+  const times = batches.map(([each]) => (each?.frame.timestampUs ?? 0) / 80_000);
+  expect(times).toEqual(times.map((_, i) => (times[0] ?? 0) + i));
+  expect(results).toHaveLength(5);
+  expect(run.report().sources[0]?.counts).toMatchObject({ inferred: 5, dropped_rate: 4 });
+  await run.close();
+});
+
 test('after the loss of a host frame numbers go on, and a paused pipeline is paused', async () => {
   const { run, opened, states } = start({ videos: [{}], program: { startFrames: [40], isHeld: true } });
   await until(() => opened.length === 1);

@@ -138,7 +138,9 @@ export class PipelineRun {
 
   async #isAdmitted(batch: readonly SourceFrame[]): Promise<boolean> {
     const hasLive = this.#sources.some(({ isLive }) => isLive === true);
-    const waitMs = this.#limiter.admit(hasLive ? 'drop' : 'wait');
+    const byTimes = !hasLive && this.#program.sources?.drop_frames_of_files === true;
+    const timeMs = (batch[0]?.frame.timestampUs ?? 0) / 1000;
+    const waitMs = byTimes ? this.#limiter.take(timeMs) : this.#limiter.admit(hasLive ? 'drop' : 'wait');
     if (waitMs !== undefined && waitMs > 0) {
       await delay(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
     }

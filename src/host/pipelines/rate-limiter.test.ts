@@ -24,6 +24,18 @@ test('those that are dropped leave at least 1/fps between the others', () => {
   expect(starts.length).toBeGreaterThanOrEqual(9);
 });
 
+test('by the times of a video: 15 frames a second thinned out to 10, to 5, and to none but the first', () => {
+  const taken = (perSecond: number | null): number[] => {
+    const { limiter: rate } = limiter(perSecond);
+    return Array.from({ length: 31 }, (_, i) => i).filter((i) => rate.take((i * 1000) / 15) === 0);
+  };
+  expect(taken(10).slice(0, 5)).toEqual([0, 2, 3, 5, 6]);
+  expect(taken(10)).toHaveLength(21);
+  expect(taken(5)).toEqual([0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30]);
+  expect(taken(0)).toEqual([0]);
+  expect(taken(null)).toHaveLength(31);
+});
+
 test('a rate of 0 or below stands for one in 100 s; null for none', () => {
   const { limiter: slow } = limiter(-3);
   expect([slow.admit('wait'), slow.admit('wait')]).toEqual([0, 100_000]);

@@ -3,6 +3,8 @@ export type RateMode = 'drop' | 'wait';
 
 /** A rate of 0 or below stands for this. */
 const LOWEST_FPS = 0.01;
+/** Times of videos are rounded. */
+const SLACK_MS = 1;
 
 /** Keeps the starts of batches apart. */
 export class RateLimiter {
@@ -10,6 +12,8 @@ export class RateLimiter {
   readonly #now: () => number;
   /** When the next batch may start. */
   #nextAtMs = -Infinity;
+  /** The time in its video from which the next batch is taken. */
+  #nextTimeMs = -Infinity;
 
   /** @param perSecond null: no limit */
   constructor(perSecond: number | null, now: () => number = () => performance.now()) {
@@ -20,6 +24,7 @@ export class RateLimiter {
   set rate(perSecond: number | null) {
     this.#intervalMs = intervalOf(perSecond);
     this.#nextAtMs = Math.min(this.#nextAtMs, this.#now() + this.#intervalMs);
+    this.#nextTimeMs = -Infinity;
   }
 
   /**
@@ -37,6 +42,17 @@ export class RateLimiter {
     const waitMs = this.#nextAtMs - now;
     this.#nextAtMs += this.#intervalMs;
     return waitMs;
+  }
+
+  /**
+   * The same by the times of a video, however fast it is read.
+   * @returns 0, or undefined: the batch at `timeMs` is dropped
+   */
+  take(timeMs: number): number | undefined {
+    if (timeMs < this.#nextTimeMs - SLACK_MS) return undefined;
+    const next = this.#nextTimeMs + this.#intervalMs;
+    this.#nextTimeMs = next > timeMs ? next : timeMs + this.#intervalMs;
+    return 0;
   }
 }
 

@@ -52,6 +52,21 @@ describe('adaptive strategies', () => {
   });
 });
 
+describe('a live source of which nothing is said is named as in Roboflow’s reports', () => {
+  test('and drops by the fullness of its buffer', () => {
+    const planned = plan({});
+    expect(planned.options.adaptive).toBeUndefined();
+    expect(planned.namesOf(true)).toMatchObject({ filling: 'ADAPTIVE_DROP_OLDEST', drops_by: 'fullness' });
+  });
+
+  test('and by paces, as theirs, where backpressure is false', () => {
+    const planned = plan({}, { adaptive: { backpressure: false } });
+    expect(planned.options.adaptive).toEqual(THEIRS);
+    expect(planned.namesOf(true)).toMatchObject({ filling: 'ADAPTIVE_DROP_OLDEST', drops_by: 'paces' });
+    expect(planned.namesOf(false)).toEqual({ filling: 'WAIT', consumption: 'LAZY', buffer_size: 4 });
+  });
+});
+
 test('the size of the buffer: of the pipeline, of the configuration, or by the consumption', () => {
   const sources = { buffer_size: 64 };
   expect(plan({ buffer_size: 5 }, sources).options.buffer?.capacity).toBe(5);
@@ -59,6 +74,7 @@ test('the size of the buffer: of the pipeline, of the configuration, or by the c
     filling: 'ADAPTIVE_DROP_OLDEST',
     consumption: 'EAGER',
     buffer_size: 64,
+    drops_by: 'fullness',
   });
   expect(plan({ source_buffer_consumption_strategy: 'LAZY' }).options.buffer?.capacity).toBe(8);
 });

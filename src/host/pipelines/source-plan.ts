@@ -15,6 +15,7 @@ export interface SourcePlan {
     readonly filling: string | undefined;
     readonly consumption: string | undefined;
     readonly buffer_size: number;
+    readonly drops_by?: 'paces' | 'fullness';
   };
 }
 
@@ -44,7 +45,7 @@ export function planSources(
     // Before it is connected, what its reference says; a video over HTTP may turn out to be a file.
     const seemsLive = !isFile(reference) || pipeline.realtime;
     const chosen = strategies(filling, consumption, seemsLive);
-    const adaptive = adaptiveLimits(filling, { ...sources.adaptive, ...pipeline.adaptive });
+    const adaptive = adaptiveLimits(filling, seemsLive, { ...sources.adaptive, ...pipeline.adaptive });
     const givenSize = pipeline.buffer_size ?? sources.buffer_size;
     const capacity = givenSize ?? (chosen.consumption === 'EAGER' ? EAGER_SIZE : LAZY_SIZE);
     const buffer: BufferPolicy = {
@@ -65,12 +66,15 @@ export function planSources(
         connectTimeoutMs: pipeline.connect_timeout_ms,
         stallTimeoutMs: pipeline.stall_timeout_ms,
         maxReconnects: pipeline.max_reconnects,
+        ...(sources.reconnect_delay_s !== undefined && { reconnectDelayMs: sources.reconnect_delay_s * 1000 }),
       },
       namesOf: (isLive) => {
         if (isLive === undefined) return { filling: undefined, consumption: undefined, buffer_size: capacity };
         const names = isGiven ? chosen : strategies(filling, consumption, isLive);
         const size = isGiven ? capacity : isLive ? EAGER_SIZE : 4;
-        return { ...names, buffer_size: size };
+        const isAdaptive = names.filling.startsWith('ADAPTIVE_');
+        const drops = adaptive === undefined || (!isLive && !isGiven) ? 'fullness' : 'paces';
+        return { ...names, buffer_size: size, ...(isAdaptive && { drops_by: drops }) };
       },
     };
   });
@@ -88,12 +92,18 @@ function strategies(
 }
 
 /**
- * Only who asks for `ADAPTIVE_…` gets it by paces. The strategy of live sources that say nothing has that name in Roboflow's
- * reports, and drops by the fullness of the buffer alone, as theirs with `VIDEO_SOURCE_ADAPTIVE_BACKPRESSURE`: by paces 16
- * frames of 17 are lost of a camera that declares more than it gives (sheet §3).
+ * Who asks for `ADAPTIVE_…` gets it by paces, unless `backpressure` is true. Live sources of which nothing is said have that
+ * name in Roboflow's reports too (sheet §3); by paces 16 frames of 17 are lost of a camera that declares more than it gives, so
+ * theirs is what `VIDEO_SOURCE_ADAPTIVE_BACKPRESSURE` makes of it, by the fullness of the buffer, unless `backpressure` is false.
  */
-function adaptiveLimits(filling: Filling | undefined, given: AdaptiveSettings): AdaptiveLimits | undefined {
-  if (filling?.startsWith('ADAPTIVE_') !== true || given.backpressure === true) return undefined;
+function adaptiveLimits(
+  filling: Filling | undefined,
+  seemsLive: boolean,
+  given: AdaptiveSettings,
+): AdaptiveLimits | undefined {
+  const { backpressure = filling === undefined } = given;
+  const isAdaptive = filling === undefined ? seemsLive : filling.startsWith('ADAPTIVE_');
+  if (!isAdaptive || backpressure) return undefined;
   return {
     streamPaceTolerance: given.adaptive_mode_stream_pace_tolerance ?? 0.1,
     readerPaceTolerance: given.adaptive_mode_reader_pace_tolerance ?? 5,

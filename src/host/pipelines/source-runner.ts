@@ -1,11 +1,12 @@
 import { MillraceError } from '../../base/errors.ts';
 import type { VideoFrame } from '../../media/frame.ts';
 import { openSource, type SourceOptions } from '../../media/sources/ffmpeg-source.ts';
-import { hideCredentials } from '../../media/ffmpeg/redact.ts';
+import { hideCredentials, hideInAddress } from '../../media/ffmpeg/redact.ts';
 import type { SourceEvent, VideoSource } from '../../media/sources/video-source.ts';
 import type { SourceCounts, SourceReport } from '../../pipelines/common/report.ts';
 import { SEVERITY } from '../../pipelines/common/report.ts';
 import type { SourceState } from '../../pipelines/common/states.ts';
+import { CapturePace } from './capture-pace.ts';
 import { Latencies } from './latencies.ts';
 import type { SourcePlan } from './source-plan.ts';
 
@@ -17,6 +18,16 @@ export interface SourceFrame {
   readonly frameId: number;
   /** ms since the epoch. */
   readonly capturedAtMs: number;
+  readonly video: SourceVideo;
+}
+
+/** What is known of a frame's video. */
+export interface SourceVideo {
+  readonly isLive: boolean;
+  /** Declared. */
+  readonly fps: number | undefined;
+  /** Of a live source: that came, over its last frames. */
+  readonly measuredFps: number | undefined;
 }
 
 /** Told of what happens to a source. */
@@ -42,6 +53,7 @@ export class SourceRunner {
   #nextRetryAtMs: number | undefined;
   #lastError: string | undefined;
   #muted = 0;
+  readonly #pace = new CapturePace();
   readonly tally = { inferred: 0, failed: 0, unanswered: 0, rate: 0, ended: 0 };
 
   constructor(id: number, plan: SourcePlan, onEvent: OnSourceEvent, open: OpenSource = openSource) {
@@ -112,7 +124,7 @@ export class SourceRunner {
     const properties = this.#source?.properties;
     return {
       source_id: this.id,
-      reference: hideCredentials(this.#plan.reference),
+      reference: hideInAddress(this.#plan.reference),
       state: this.#state,
       properties: properties && {
         width: properties.width,
@@ -172,7 +184,10 @@ export class SourceRunner {
   #stamped(frame: VideoFrame): SourceFrame {
     const capturedAtMs = performance.timeOrigin + frame.capturedAtMs;
     this.#lastFrameAtMs = capturedAtMs;
-    return { sourceId: this.id, frame, frameId: this.#plan.startFrame + frame.number, capturedAtMs };
+    const { isLive = false, fps } = this.#source?.properties ?? {};
+    const measuredFps = isLive ? this.#pace.of(frame) : undefined;
+    const video = { isLive, fps, measuredFps };
+    return { sourceId: this.id, frame, frameId: this.#plan.startFrame + frame.number, capturedAtMs, video };
   }
 
   /** A live source comes and goes; the steps between are those of Roboflow's reports (sheet §3). */

@@ -39,6 +39,8 @@ export interface SourceOptions {
   readonly stallTimeoutMs?: number | undefined;
   /** Tries in a row to connect a lost live source again. Default: without end. */
   readonly maxReconnects?: number | undefined;
+  /** Between tries to connect, 50 ms at least. Default: a quarter of a second, doubled up to 5 s. */
+  readonly reconnectDelayMs?: number | undefined;
   /** The first connection of a live source is tried again as well. Default false. */
   readonly retryFirst?: boolean | undefined;
   readonly onEvent?: ((event: SourceEvent) => void) | undefined;
@@ -58,7 +60,7 @@ const SPARE_FRAMES = 4;
  */
 export async function openSource(text: string, options: SourceOptions = {}): Promise<VideoSource> {
   const address = parseSourceAddress(text);
-  const backOff = new BackOff();
+  const backOff = new BackOff(undefined, options.reconnectDelayMs);
   for (;;) {
     try {
       const { probed, input } = await probeSource(address, options);
@@ -115,7 +117,7 @@ class FfmpegSource implements VideoSource {
   readonly #adaptive: AdaptiveDrop | undefined;
   readonly #policy: BufferPolicy;
   readonly #closing = new AbortController();
-  readonly #backOff = new BackOff();
+  readonly #backOff: BackOff;
   readonly #running: Promise<void>;
   #decoder: Decoder | undefined;
   #captured = 0;
@@ -135,11 +137,13 @@ class FfmpegSource implements VideoSource {
     const { codec, fps, durationMs, frames } = probed;
     this.properties = { label, isLive, width, height, codec, fps, durationMs, frames };
     this.#options = options;
+    this.#backOff = new BackOff(undefined, options.reconnectDelayMs);
     this.#format = formatOf(options.pixels ?? 'rgb24', width, height, probed.planes);
     this.#input = input;
     this.#policy = options.buffer ?? (isLive ? LIVE_BUFFER : FILE_BUFFER);
     this.#buffer = new FrameBuffer(this.#policy, () => this.#decoder?.resume());
-    this.#adaptive = options.adaptive && new AdaptiveDrop(options.adaptive, probed.fps);
+    const isAdaptive = isLive || options.buffer !== undefined;
+    this.#adaptive = options.adaptive && isAdaptive ? new AdaptiveDrop(options.adaptive, probed.fps) : undefined;
     const run = isFile ? this.#runFile() : this.#runLive(kind === 'generator');
     this.#running = run.catch((error: unknown) => this.#buffer.end(error as Error));
   }

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { MillraceError } from '../../base/errors.ts';
-import { hideCredentials, hideInUrl } from '../ffmpeg/redact.ts';
+import { hideInAddress } from '../ffmpeg/redact.ts';
 
 export type SourceKind = 'camera' | 'file' | 'rtsp' | 'http' | 'network' | 'generator';
 
@@ -27,7 +27,7 @@ export function parseSourceAddress(text: string): SourceAddress {
     throw new MillraceError('SOURCE_FAILED', 'no video source given: a camera, file or URL expected');
   if (/^\d+$/.test(text)) return camera(`/dev/video${text}`);
   if (/^\/dev\/video/.test(text)) return camera(text);
-  const label = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? hideInUrl(text) : hideCredentials(text);
+  const label = hideInAddress(text);
   if (/^rtsps?:\/\//i.test(text)) return { kind: 'rtsp', url: text, label };
   if (/^https?:\/\//i.test(text)) return { kind: 'http', url: text, label };
   if (NETWORK.test(text)) return { kind: 'network', url: text, label };

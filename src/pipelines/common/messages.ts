@@ -9,6 +9,8 @@ import type { DetectorInfo } from './detector-info.ts';
 export interface SourceDefaults {
   readonly buffer_size?: number | undefined;
   readonly adaptive?: AdaptiveSettings | undefined;
+  readonly reconnect_delay_s?: number | undefined;
+  readonly drop_frames_of_files?: boolean | undefined;
 }
 
 /** A model that a workflow runs besides the pipeline's own. */

@@ -30,7 +30,8 @@ export const adaptiveSchema = z.strictObject({
     .optional()
     .meta({ description: 'After so many one passes. Default 16.' }),
   backpressure: z.boolean().optional().meta({
-    description: 'Paces do not count: a frame is dropped only where the buffer is full. Default false.',
+    description:
+      'Paces do not count: a frame is dropped only where the buffer is full. Default: false for a strategy that is asked for, true for live sources without one.',
   }),
 });
 

@@ -56,6 +56,8 @@ export interface SourceReport {
   readonly filling: string | undefined;
   readonly consumption: string | undefined;
   readonly buffer_size: number;
+  /** What an adaptive strategy goes by. */
+  readonly drops_by?: 'paces' | 'fullness' | undefined;
   readonly counts: SourceCounts;
   /** When the last frame was captured: ms since the epoch. */
   readonly last_frame_at_ms: number | undefined;

@@ -83,7 +83,8 @@ export class RoboflowCommands {
   async #init(command: Readonly<Record<string, unknown>>, owner: Owner): Promise<string> {
     const id = randomUUID();
     try {
-      const pipeline = 'processing_configuration' in command ? parseB(command) : pipelineOfInitA(command);
+      const { predictionsQueueSize: size } = this.#manager;
+      const pipeline = 'processing_configuration' in command ? parseB(command, size) : pipelineOfInitA(command, size);
       await this.#manager.create(this.#checked(pipeline), { ...owner, keepsFailed: true }, id);
       return id;
     } catch (error) {
@@ -166,9 +167,9 @@ export function failed(requestId: string, error: unknown): Envelope {
   return { request_id: requestId, response: failureBody(failure), pipeline_id: pipelineId };
 }
 
-function parseB(command: Readonly<Record<string, unknown>>): PipelineRequest {
+function parseB(command: Readonly<Record<string, unknown>>, queueSize: number): PipelineRequest {
   const parsed = initBSchema.safeParse(command);
-  if (parsed.success) return pipelineOfInitB(parsed.data);
+  if (parsed.success) return pipelineOfInitB(parsed.data, queueSize);
   const [issue] = parsed.error.issues;
   const errorMessage = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
   throw new RoboflowFailure('invalid_payload', {

@@ -5,15 +5,14 @@ import { keyError, RoboflowFailure, valueError } from './failure.ts';
 
 type Payload = Readonly<Record<string, unknown>>;
 
-const QUEUE_SIZE = 256;
-
 /**
  * A pipeline from the `init` command of generation A. Fields are looked at in the order of the original, so that the same
  * one is complained of (sheet §2).
+ * @param queueSize of its sink
  * @throws RoboflowFailure
  */
-export function pipelineOfInitA(payload: Payload): PipelineRequest {
-  const sink = sinkOf(mapping(payload, 'sink_configuration'));
+export function pipelineOfInitA(payload: Payload, queueSize: number): PipelineRequest {
+  const sink = sinkOf(mapping(payload, 'sink_configuration'), queueSize);
   const filling = strategy(payload, 'source_buffer_filling_strategy', FILLING, 'BufferFillingStrategy');
   const consumption = strategy(payload, 'source_buffer_consumption_strategy', CONSUMPTION, 'BufferConsumptionStrategy');
   const model = mapping(payload, 'model_configuration');
@@ -57,7 +56,7 @@ function mapping(payload: Payload, key: string): Payload {
   return value as Payload;
 }
 
-function sinkOf(sink: Payload): SinkSpec {
+function sinkOf(sink: Payload, queueSize: number): SinkSpec {
   if (!('type' in sink)) throw keyError('type');
   if (sink['type'] !== 'udp_sink') throw notImplemented('Only `udp_socket` sink type is supported');
   for (const key of ['host', 'port']) if (!(key in sink)) throw keyError(key);
@@ -70,7 +69,7 @@ function sinkOf(sink: Payload): SinkSpec {
     port: number,
     plain: false,
     when_too_long: 'split',
-    queue_size: QUEUE_SIZE,
+    queue_size: queueSize,
   };
 }
 

@@ -38,14 +38,17 @@ export const initBSchema = z.object({
     .default({ type: 'MemorySinkConfiguration', results_buffer_size: 64 }),
   consumption_timeout: z.number().nullish(),
   api_key: z.string().nullish(),
-  predictions_queue_size: z.int().optional(),
-  decoding_buffer_size: z.int().min(1).max(1024).optional(),
+  predictions_queue_size: z.int().min(1).max(100_000).nullish(),
+  decoding_buffer_size: z.int().min(1).max(1024).nullish(),
 });
 
 export type InitB = z.infer<typeof initBSchema>;
 
-/** @throws RoboflowFailure */
-export function pipelineOfInitB(body: InitB): PipelineRequest {
+/**
+ * @param queueSize of its sink, where the body does not say
+ * @throws RoboflowFailure
+ */
+export function pipelineOfInitB(body: InitB, queueSize: number): PipelineRequest {
   const { video_configuration: video, processing_configuration: processing, sink_configuration: sink } = body;
   if (processing.workflow_specification === null || processing.workflow_specification === undefined) {
     if (processing.workspace_name && processing.workflow_id) {
@@ -67,6 +70,7 @@ export function pipelineOfInitB(body: InitB): PipelineRequest {
   } = processing;
   const workflow = planWorkflow(specification, parameters ?? {}, image);
   const { modelId, configuration } = mainStep(workflow);
+  const queue = body.predictions_queue_size ?? queueSize;
   const reference = referenceOf(video.video_reference);
   const filling = video.source_buffer_filling_strategy ?? undefined;
   const consumption = video.source_buffer_consumption_strategy ?? undefined;
@@ -81,7 +85,8 @@ export function pipelineOfInitB(body: InitB): PipelineRequest {
     source_buffer_consumption_strategy: consumption,
     batch_collection_timeout: video.batch_collection_timeout ?? undefined,
     video_source_properties: propertiesOf(video.video_source_properties, reference),
-    sinks: [{ type: 'memory', results_buffer_size: sink.results_buffer_size, queue_size: 256 }],
+    sinks: [{ type: 'memory', results_buffer_size: sink.results_buffer_size, queue_size: queue }],
+    buffer_size: body.decoding_buffer_size ?? undefined,
     consumption_timeout: body.consumption_timeout ?? undefined,
     realtime: false,
     persist: false,

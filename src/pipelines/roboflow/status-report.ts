@@ -68,6 +68,7 @@ export function ownReport(pipeline: Pipeline): object {
       filling: source.filling,
       consumption: source.consumption,
       buffer_size: source.buffer_size,
+      drops_by: source.drops_by,
       ...source.counts,
       last_frame_age: source.last_frame_at_ms === undefined ? null : seconds(now - source.last_frame_at_ms),
       last_frame_at: source.last_frame_at_ms === undefined ? null : new Date(source.last_frame_at_ms).toISOString(),

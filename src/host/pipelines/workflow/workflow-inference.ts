@@ -74,7 +74,7 @@ export class WorkflowInference implements FrameInference {
 
 /** An image as Roboflow's serialiser writes it (sheet §1b). */
 async function imageJson({ picture }: WorkflowImage, each: SourceFrame): Promise<object> {
-  const { frameId, sourceId, capturedAtMs } = each;
+  const { frameId, sourceId, capturedAtMs, video } = each;
   const jpeg = await encodeJpeg(picture, QUALITY);
   return {
     type: 'base64',
@@ -83,9 +83,9 @@ async function imageJson({ picture }: WorkflowImage, each: SourceFrame): Promise
       video_identifier: String(sourceId),
       frame_number: frameId,
       frame_timestamp: localTime(capturedAtMs),
-      fps: null,
-      measured_fps: null,
-      comes_from_video_file: null,
+      fps: video.fps ?? null,
+      measured_fps: video.measuredFps ?? null,
+      comes_from_video_file: !video.isLive,
     },
   };
 }
