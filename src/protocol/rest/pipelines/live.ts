@@ -15,19 +15,21 @@ const BOUNDARY = 'millrace-frame';
 export function streamEvents(pipeline: Pipeline, reply: FastifyReply): FastifyReply {
   const { raw } = begin(reply, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
   let missed = 0;
+  const hasRoom = (): boolean => {
+    if (raw.writableLength <= HIGH_WATER) return true;
+    missed++;
+    return false;
+  };
   const send = (event: string, data: object, id?: number): void => {
-    if (raw.writableLength > HIGH_WATER) {
-      missed++;
-      return;
-    }
     raw.write(`event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
   };
   const beat = setInterval(() => raw.write(': \n\n'), BEAT_MS);
-  for (const update of pipeline.updates) send('update', update);
+  for (const update of pipeline.updates) if (hasRoom()) send('update', update);
   send('report', ownReport(pipeline));
   const leave = pipeline.watch({
     onResults: ({ sequence, results }) => {
       for (const [index, result] of results.entries()) {
+        if (!hasRoom()) continue;
         const told = missed > 0 ? { missed } : {};
         missed = 0;
         send(
@@ -37,9 +39,15 @@ export function streamEvents(pipeline: Pipeline, reply: FastifyReply): FastifyRe
         );
       }
     },
-    onUpdate: (update) => send('update', update),
-    onReport: () => send('report', ownReport(pipeline)),
+    onUpdate: (update) => {
+      if (hasRoom()) send('update', update);
+    },
+    onReport: () => {
+      if (hasRoom()) send('report', ownReport(pipeline));
+    },
     onEnd: () => {
+      // What waits may take its reader longer than the next beat.
+      clearInterval(beat);
       raw.end(`event: end\ndata: ${JSON.stringify({ state: pipeline.state })}\n\n`);
     },
   });
@@ -94,6 +102,7 @@ export function streamPictures(pipeline: Pipeline, source: number, reply: Fastif
 /** Sends the headers; the rest is written by hand. */
 function begin(reply: FastifyReply, headers: Readonly<Record<string, string>>): { readonly raw: ServerResponse } {
   const { raw } = reply.hijack();
+  raw.on('error', () => {}); // `close` follows
   raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...headers, 'cache-control': 'no-store' });
   raw.flushHeaders();
   return { raw };
