@@ -20,6 +20,8 @@ test.each([
     'srt://10.0.0.7:9000?streamid=[redacted]&passphrase=[redacted]',
   ],
   ['https://s3/a.mp4?X-Amz-Signature=abc&x=1', 'https://s3/a.mp4?X-Amz-Signature=[redacted]&x=1'],
+  ['rtsp:/admin:secret@cam/live', 'rtsp:/[redacted]@cam/live'],
+  ['http://10.0.0.7:80/to/rtsp://u:p@cam', 'http://10.0.0.7:80/to/rtsp://[redacted]@cam'],
   ['file.mp4', 'file.mp4'],
   ['http://host/a?next=mail@x', 'http://host/a?next=mail@x'],
 ])('%s', (url, expected) => {
@@ -48,8 +50,20 @@ test.each([
 });
 
 test('takes time in proportion to the length of a hostile line', () => {
-  const hostile = ['a', '://', '://u:', '"cookie":[', '"cookie":"', 'Bearer ', '?token=', 'millrace_0123456789ab_'];
+  const hostile = [
+    'a',
+    '://',
+    '://u:',
+    '://u:1/',
+    '://u:@',
+    '"cookie":[',
+    '"cookie":"',
+    'Bearer ',
+    '?token=',
+    'millrace_0123456789ab_',
+  ];
   for (const piece of hostile) {
     expect(redactText(piece.repeat(1e6 / piece.length)).length, piece).toBeGreaterThan(0);
+    expect(redactUrl(piece.repeat(1e6 / piece.length)).length, piece).toBeGreaterThan(0);
   }
 }, 20_000);

@@ -1,4 +1,4 @@
-import { hideCredentials } from '../../media/ffmpeg/redact.ts';
+import { hideCredentials, hideInAddress } from '../../media/ffmpeg/redact.ts';
 import { JsonLinesResults } from '../../media/sinks/results/json-lines-results.ts';
 import { MqttResults } from '../../media/sinks/results/mqtt-results.ts';
 import { ResultQueue, type ResultDriver } from '../../media/sinks/results/result-queue.ts';
@@ -35,7 +35,7 @@ export function openSinks(specs: readonly SinkSpec[], onError: (sink: string, me
         });
       };
       pictures.push(
-        new PictureSink(spec.type, hideCredentials(spec.target), spec.source_id, spec.annotate, open, report),
+        new PictureSink(spec.type, hideInAddress(spec.target), spec.source_id, spec.annotate, open, report),
       );
       continue;
     }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { hideCredentials } from './redact.ts';
+import { hideCredentials, hideInAddress } from './redact.ts';
 import { readPipe, type PipeTarget } from './pipe-reader.ts';
 import { boundToParent, findProgram, type Program } from './program.ts';
 
@@ -45,6 +45,7 @@ export class MediaProcess implements AsyncDisposable {
 
   /** @throws MillraceError FFMPEG_MISSING */
   constructor({ program, args, hasInput = false, script, parentDeath = 'KILL', env, target }: MediaProcessOptions) {
+    const addresses = secretsOf(args, script);
     const [command, commandArgs] = boundToParent(findProgram(program), args, parentDeath);
     this.#child = spawn(command, commandArgs, {
       stdio: [hasInput || script !== undefined ? 'pipe' : 'ignore', 'pipe', 'pipe'],
@@ -60,7 +61,8 @@ export class MediaProcess implements AsyncDisposable {
       const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
         if (!this.#stdout.closed) return void this.#stdout.once('close', () => ended(code, signal));
         this.#hasEnded = true;
-        resolve({ code, signal, stderr: hideCredentials(this.#stderr.trim()) });
+        const said = addresses.reduce((text, each) => text.replaceAll(each, hideInAddress(each)), this.#stderr.trim());
+        resolve({ code, signal, stderr: hideCredentials(said) });
       };
       this.#child.once('close', ended);
       this.#child.once('error', (error) => {
@@ -126,4 +128,12 @@ export class MediaProcess implements AsyncDisposable {
     // From the start of a word: half an address does not show that it has a password.
     this.#stderr = end.slice(end.search(/\s|$/) + 1);
   }
+}
+
+/** Addresses with something to hide, which it may quote: only of one that is known can be said where it ends. */
+function secretsOf(args: readonly string[], script = ''): string[] {
+  const files = [...script.matchAll(/^file '(.*)'$/gm)].map(([, quoted = '']) =>
+    quoted.replaceAll(String.raw`'\''`, "'"),
+  );
+  return [...args, ...files].filter((each) => hideInAddress(each) !== each);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hideCredentials, hideKeys, withoutSecrets } from './redact.ts';
+import { hideCredentials, hideInAddress, hideKeys, withoutSecrets } from './redact.ts';
 
 test.each([
   ['a rtsp://me:p%40ss@host:554/x?u=a@b, http://h/a@b', 'a rtsp://***@host:554/x?u=a@b, http://h/a@b'],
@@ -11,6 +11,9 @@ test.each([
   ['"srt://cam:9000?passphrase=abc" failed', '"srt://cam:9000?passphrase=***" failed'],
   ["[rtsp] rtsp://me:it's@cam/live: 'no' from me@here", "[rtsp] rtsp://***@cam/live: 'no' from me@here"],
   ['/video/a@b:c.mp4', '/video/a@b:c.mp4'],
+  ['source rtsp:/admin:secret@cam/1: refused', 'source rtsp:/***@cam/1: refused'],
+  ["'http://a/x', 'rtsp://u:p@b/y'", "'http://a/x', 'rtsp://***@b/y'"],
+  ['at 12:30 :// and c:/video: none', 'at 12:30 :// and c:/video: none'],
 ])('%s', (text, shown) => {
   expect(hideCredentials(text)).toBe(shown);
 });
@@ -26,6 +29,19 @@ test.each([
 ])('an address of results: %s', (url, shown) => {
   expect(hideKeys(url)).toBe(shown);
 });
+
+test.each(['"', "'", '<', '>', ' '])('a password with %s in it', (char) => {
+  const url = `rtsp://admin:p${char}ss@cam/live`;
+  expect(hideInAddress(url)).toBe('rtsp://***@cam/live');
+  expect(hideKeys(url)).toBe('rtsp://***@cam/live');
+  expect(withoutSecrets([url])).toEqual(['rtsp://***@cam/live']);
+});
+
+test('takes time in proportion to the length of a hostile text', () => {
+  for (const piece of ['a.', '://', 'a://', "a://'", "a://@'", '://a:', ':/a@', 'a:/ ', 'a:/b:']) {
+    expect(hideCredentials(piece.repeat(1e6 / piece.length)).length, piece).toBeGreaterThan(0);
+  }
+}, 20_000);
 
 test('a body that is given back', () => {
   const body = {

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { MillraceError } from '../../base/errors.ts';
 import { findProgram } from '../ffmpeg/program.ts';
-import { hideCredentials } from '../ffmpeg/redact.ts';
+import { hideInAddress } from '../ffmpeg/redact.ts';
 import { FfmpegSink } from './ffmpeg-sink.ts';
 import type { PlayerProcess } from './player.ts';
 import { QueuedSink, type QueuePolicy } from './queued-sink.ts';
@@ -50,7 +50,7 @@ function driverOf(target: string, options: SinkOptions): SinkDriver {
     return new FfmpegSink({ ...common, label: 'screen', process: screenProcess, endedByItself });
   }
   findProgram('ffmpeg');
-  const label = hideCredentials(target);
+  const label = hideInAddress(target);
   if (/^rtsps?:\/\//i.test(target)) {
     const process = (): PlayerProcess => streamProcess(target, options.isPaced === true);
     return new FfmpegSink({ ...common, label, process, maxReconnects, retryFirst });

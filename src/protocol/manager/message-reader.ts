@@ -97,9 +97,27 @@ function utf32(body: Buffer, isLittle: boolean): string {
 
 /** NaN and the infinities become null; they are nowhere of use. Texts are left alone. */
 function withoutNaN(text: string): string {
-  return text.replaceAll(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (found) =>
-    found.startsWith('"') ? found : 'null',
-  );
+  const token = /"|-?\bInfinity\b|\bNaN\b/g;
+  let result = '';
+  let from = 0;
+  for (let found = token.exec(text); found !== null; found = token.exec(text)) {
+    if (found[0] === '"') {
+      token.lastIndex = endOfText(text, token.lastIndex);
+      continue;
+    }
+    result += `${text.slice(from, found.index)}null`;
+    from = token.lastIndex;
+  }
+  return result + text.slice(from);
+}
+
+/** Behind the quote that ends a text; the length where none does. */
+function endOfText(text: string, start: number): number {
+  for (let at = start; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '"') return at + 1;
+  }
+  return text.length;
 }
 
 function malformedHeader(errorMessage: string): RoboflowFailure {

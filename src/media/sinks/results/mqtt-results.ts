@@ -1,6 +1,6 @@
 import type { MqttClient } from 'mqtt';
 import { MillraceError } from '../../../base/errors.ts';
-import { hideCredentials } from '../../ffmpeg/redact.ts';
+import { hideInAddress } from '../../ffmpeg/redact.ts';
 import { resultJson } from './payload.ts';
 import type { ResultDriver } from './result-queue.ts';
 import type { ResultRecord } from './result-record.ts';
@@ -27,7 +27,7 @@ export class MqttResults implements ResultDriver {
 
   constructor(options: MqttOptions) {
     this.#options = options;
-    this.target = `${hideCredentials(options.url)} ${options.topic}`;
+    this.target = `${hideInAddress(options.url)} ${options.topic}`;
   }
 
   async write(record: ResultRecord): Promise<void> {

@@ -1,4 +1,4 @@
-import { hideCredentials, hideKeys } from '../../../media/ffmpeg/redact.ts';
+import { hideInAddress, hideKeys } from '../../../media/ffmpeg/redact.ts';
 import type { PipelineRequest, SinkSpec } from '../../../pipelines/common/pipeline-schema.ts';
 import type { Pipeline } from '../../../pipelines/pipeline.ts';
 import { ownReport } from '../../../pipelines/roboflow/status-report.ts';
@@ -35,7 +35,7 @@ export function pipelineLine(pipeline: Pipeline): object {
 export function redacted(request: PipelineRequest): object {
   const { video_reference: given, sinks } = request;
   const hide = (reference: string | number): string | number =>
-    typeof reference === 'string' ? hideCredentials(reference) : reference;
+    typeof reference === 'string' ? hideInAddress(reference) : reference;
   return {
     ...request,
     video_reference: Array.isArray(given) ? given.map(hide) : hide(given),
@@ -47,7 +47,7 @@ function redactedSink(sink: SinkSpec): object {
   const shown: Record<string, unknown> = { ...sink };
   for (const key of ['url', 'target', 'path']) {
     const value = shown[key];
-    if (typeof value === 'string') shown[key] = key === 'url' ? hideKeys(value) : hideCredentials(value);
+    if (typeof value === 'string') shown[key] = key === 'url' ? hideKeys(value) : hideInAddress(value);
   }
   if ('secret' in shown && shown['secret'] !== undefined) shown['secret'] = '***';
   if (sink.type === 'webhook' && sink.headers !== undefined) {
