@@ -12,7 +12,10 @@ export function ownHosts(spec: ServableSpec): OwnHosts | undefined {
   if (spec.kind === 'graph') return spec.isolation === 'own' ? { name, program: JAVASCRIPT, count: 1 } : undefined;
   const { language, python, instances, hostGroup: group } = spec;
   if (spec.isolation !== 'own' && language === 'javascript') return undefined;
-  return { name, program: language === 'python' ? { language, python } : JAVASCRIPT, count: instances, group };
+  // A process is its interpreter; where each of its servables imports from comes with the load.
+  const interpreter = python?.interpreter;
+  const program = language === 'python' ? { language, python: { interpreter, importPaths: [] } } : JAVASCRIPT;
+  return { name, program, count: instances, group };
 }
 
 /** A runtime alone in its host that does not even answer in time: its module, or its `load`, never returns. */

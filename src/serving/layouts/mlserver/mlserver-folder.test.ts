@@ -273,6 +273,14 @@ test('an environment has its interpreter run the model; of a tarball it is unpac
   const interpreter = await put('root/env/bin/python');
   await put('root/m/model-settings.json', { implementation: 'm.M', parameters: { environment_path: '../env' } });
   expect((await runtime()).python?.interpreter).toBe(interpreter);
+  // From the working folder, as in MLServer, and with what paths may have.
+  for (const path of ['../root/env', '~/env', '$PLACE/env', '${PLACE}/env']) {
+    await put('root/m/model-settings.json', { implementation: 'm.M', parameters: { environment_path: path } });
+    const place = join(folder.path, 'root');
+    expect((await runtime({ environment: { HOME: place, PLACE: place } })).python?.interpreter).toBe(interpreter);
+  }
+  await put('root/m/model-settings.json', { implementation: 'm.M', parameters: { environment_path: '$NONE/env' } });
+  expect(await fault()).toContain('parameters.environment_path: ');
   const { execFileSync } = await import('node:child_process');
   const tarball = join(folder.path, 'root/m/env.tar.gz');
   execFileSync('tar', ['-czf', tarball, '-C', join(folder.path, 'root/env'), '.']);

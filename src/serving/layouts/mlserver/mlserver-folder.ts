@@ -55,6 +55,7 @@ function contextOf(options: FolderOptions): FolderContext {
     instances: Math.max(1, server.parallel_workers ?? 1),
     environmentsFolder: resolve(workingFolder, server.environments_dir ?? '.envs'),
     hasPython: (environment['MILLRACE_PYTHON'] ?? '') !== '',
+    environment,
     cachesResponses: server.cache_enabled === true,
     runDeadlineMs,
   };

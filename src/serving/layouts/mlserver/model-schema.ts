@@ -27,15 +27,17 @@ export const parametersSchema = z.object({
       standard: 'none',
     }),
   environment_path: text.nullish().meta({
-    description: 'A Python environment; its `bin/python` runs the model.',
+    description:
+      'A Python environment; its `bin/python` runs the model. Relative to the working directory, else to the file; `~` and `$NAME` are filled in.',
     standard: 'none',
   }),
   environment_tarball: text.nullish().meta({
-    description: 'A packed Python environment (conda-pack); it is unpacked once to environments_dir.',
+    description:
+      'A packed Python environment (conda-pack), relative to the file; it is unpacked once to environments_dir, under its SHA-256.',
     standard: 'none',
   }),
   inference_pool_gid: text.nullish().meta({
-    description: 'Models with the same one, in the same language, share their host processes.',
+    description: 'Models with the same one, in the same language and Python environment, share their host processes.',
     standard: 'none: each model has its own',
   }),
   autogenerate_inference_pool_gid: flag.nullish().meta({
@@ -89,11 +91,12 @@ export const modelSchema = z.object({
   }),
   outputs: z.array(tensorSchema).optional().meta({ description: 'In its metadata.', standard: '[]' }),
   parallel_workers: whole.pipe(z.int().min(0)).nullish().meta({
-    description: "Instances of this model, where it should differ from the server's; 0 is 1.",
+    description:
+      "Instances of this model, where it should differ from the server's; 0 is 1. **Different:** MLServer goes by a 0 alone, and warns of all else.",
     standard: 'none',
   }),
   warm_workers: flag.optional().meta({
-    description: 'Nothing: instances are always started before the model is ready.',
+    description: 'Nothing, as in MLServer: instances are always started before the model is ready.',
     standard: 'false',
   }),
   max_batch_size: whole.pipe(z.int().min(0)).optional().meta({

@@ -8,7 +8,7 @@ import { findImplementation, type Implementation } from './implementation.ts';
 import { sourcesBelow } from './find-models.ts';
 import { parametersSchema } from './model-schema.ts';
 import type { ModelSettings } from './model-settings.ts';
-import { interpreterOf, unpackEnvironment } from './python-environment.ts';
+import { expandPath, interpreterOf, unpackEnvironment } from './python-environment.ts';
 
 /** Import included; a model that says otherwise has `millrace.load_timeout_ms`. */
 const LOAD_TIMEOUT_MS = 600_000;
@@ -24,6 +24,8 @@ export interface FolderContext {
   readonly environmentsFolder: string;
   /** `MILLRACE_PYTHON` is set. */
   readonly hasPython: boolean;
+  /** Variables that paths may name. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly cachesResponses: boolean;
   /** Of ONNX files; 0: none. */
   readonly runDeadlineMs: number;
@@ -90,11 +92,15 @@ async function onnxSpec(
 async function interpreterFor(
   { parameters }: ModelSettings,
   folder: string,
-  { environmentsFolder }: FolderContext,
+  { environmentsFolder, workingFolder, environment }: FolderContext,
 ): Promise<string | undefined> {
   const { environment_path: path, environment_tarball: tarball } = parameters;
   if (typeof path === 'string' && path !== '') {
-    return interpreterOf(resolve(folder, path)).catch(withField('parameters.environment_path'));
+    const expanded = expandPath(path, environment);
+    // MLServer knows the working folder alone.
+    return interpreterOf(resolve(workingFolder, expanded))
+      .catch(() => interpreterOf(resolve(folder, expanded)))
+      .catch(withField('parameters.environment_path'));
   }
   if (typeof tarball !== 'string' || tarball === '') return undefined;
   return unpackEnvironment(resolve(folder, tarball), environmentsFolder)

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -15,6 +16,16 @@ export async function interpreterOf(environment: string): Promise<string> {
   const interpreter = join(environment, 'bin', 'python');
   if ((await stat(interpreter).catch(() => undefined))?.isFile() === true) return interpreter;
   throw invalid(`"${environment}" given, a folder with bin/python expected`);
+}
+
+/** With `~` at its beginning and `$NAME` or `${NAME}` filled in, as a shell does; an unknown name stays (Python's `expandvars`). */
+export function expandPath(path: string, environment: Readonly<Record<string, string | undefined>>): string {
+  return path
+    .replace(/^~(?=\/|$)/, () => environment['HOME'] ?? homedir())
+    .replace(
+      /\$(?:(\w+)|\{([^{}]+)\})/g,
+      (whole, plain?: string, braced?: string) => environment[plain ?? braced ?? ''] ?? whole,
+    );
 }
 
 /**
