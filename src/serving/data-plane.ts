@@ -152,9 +152,11 @@ export interface DataPlane {
    * Re-reads the configuration and loads every version of the name, also one that is loaded: it serves until the new
    * generation is ready.
    * @param override what counts in the place of the model's files until it is loaded without one, or unloaded
+   * @param checkModel called, before anything is loaded, with each model of an ensemble's steps that `override` names, or that was
+   * unloaded and is now loaded too; it throws what keeps that from being done
    * @throws MillraceError when one of them cannot be loaded; what served before goes on. NOT_SUPPORTED: no overrides are taken
    */
-  load(name: string, override?: LoadOverride): Promise<void>;
+  load(name: string, override?: LoadOverride, checkModel?: (model: string) => void): Promise<void>;
   /**
    * Every version of the name takes no more calls until `load`; its sessions go on to their end.
    * @param checkModel the models of an ensemble's steps go too; it is called with each before anything is unloaded, and throws

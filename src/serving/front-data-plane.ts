@@ -143,8 +143,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     this.#repository.setLog(settings);
   }
 
-  load(name: string, override?: LoadOverride): Promise<void> {
-    return this.#wanted.load(name, override);
+  load(name: string, override?: LoadOverride, checkModel?: (model: string) => void): Promise<void> {
+    return this.#wanted.load(name, override, checkModel);
   }
 
   unload(name: string, checkModel?: (model: string) => void): Promise<void> {

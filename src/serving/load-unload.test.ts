@@ -100,4 +100,8 @@ test('an ensemble goes alone, or with its models where none of them is kept', as
   expect(started.states()).toEqual(['a 1 ready', 'b 1 ready', 'e 1 ready']);
   await started.plane.unload('e', () => {});
   expect(started.states()).toEqual(['a 1 unloaded', 'b 1 unloaded', 'e 1 unloaded']);
+  await expect(started.plane.load('e', undefined, refuseB)).rejects.toBe(refusal);
+  expect(started.states()).toEqual(['a 1 unloaded', 'b 1 unloaded', 'e 1 unloaded']);
+  await started.plane.load('e', undefined, () => {});
+  await started.plane.load('e', undefined, refuseB); // which is loaded already
 });

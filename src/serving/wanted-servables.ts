@@ -49,16 +49,18 @@ export class WantedServables implements AsyncDisposable {
   }
 
   /** As {@link DataPlane.load}. */
-  async load(name: string, given?: LoadOverride): Promise<void> {
+  async load(name: string, given?: LoadOverride, checkModel?: CheckModel): Promise<void> {
     if (given !== undefined && this.#options.takesOverrides !== true) throw overridesRefused();
-    if (given === undefined && !this.#overrides.all.has(name)) return this.#load(name);
-    const loaded = this.#overridden.then(() => this.#loadInstead(name, given));
+    if (given === undefined && !this.#overrides.all.has(name))
+      return this.#load(name, this.#checkLoad(false, checkModel));
+    const check = this.#checkLoad(given !== undefined, checkModel);
+    const loaded = this.#overridden.then(() => this.#loadInstead(name, given, check));
     this.#overridden = loaded.catch(() => {});
     return loaded;
   }
 
   /** As {@link DataPlane.unload}. */
-  async unload(name: string, checkModel?: (model: string) => void): Promise<void> {
+  async unload(name: string, checkModel?: CheckModel): Promise<void> {
     const dropped = await this.#next(async () => {
       const known = this.#repository.entries().map((entry) => entry.name);
       if (!known.includes(name)) throw unknownServable(name, known);
@@ -78,8 +80,15 @@ export class WantedServables implements AsyncDisposable {
     await this.#overrides[Symbol.asyncDispose]();
   }
 
-  async #load(name: string): Promise<void> {
-    await this.#next(() => this.#read(name));
+  /** Steps that were there and loaded need no leave, unless the client chose them itself. */
+  #checkLoad(isChosen: boolean, checkModel: CheckModel | undefined): CheckModel {
+    return (model) => {
+      if (isChosen || this.#unloaded.has(model)) checkModel?.(model);
+    };
+  }
+
+  async #load(name: string, checkModel: CheckModel): Promise<void> {
+    await this.#next(() => this.#read(name, checkModel));
     await this.#repository.settled(name);
     const statuses = this.#repository.versions(name)?.map((entry) => this.#repository.status(entry));
     const failure = statuses?.find(({ state, reason }) => state !== 'ready' || reason !== '');
@@ -93,13 +102,13 @@ export class WantedServables implements AsyncDisposable {
   }
 
   /** Loads it as `given` says, or as its files do; where that fails, what it was made of before counts again. */
-  async #loadInstead(name: string, given: LoadOverride | undefined): Promise<void> {
+  async #loadInstead(name: string, given: LoadOverride | undefined, checkModel: CheckModel): Promise<void> {
     const before = this.#overrides.all.get(name);
     const wasUnloaded = this.#unloaded.has(name);
     const override = given && (await this.#overrides.write(name, given));
     this.#overrides.set(name, override);
     try {
-      await this.#load(name);
+      await this.#load(name, checkModel);
     } catch (error) {
       await this.#next(() => {
         // It may have been unloaded meanwhile, which ends an override.
@@ -128,12 +137,14 @@ export class WantedServables implements AsyncDisposable {
   }
 
   /** @param load a name that is loaded though it was unloaded, or has not changed */
-  async #read(load?: string): Promise<boolean> {
+  async #read(load?: string, checkModel?: CheckModel): Promise<boolean> {
     const wanted = await this.#options.loadServables(this.#overrides.all);
     const names = new Set([...wanted.specs, ...wanted.broken].map(({ name }) => name));
     if (load !== undefined) {
       if (!names.has(load)) throw unknownServable(load, [...names]);
-      for (const each of [load, ...this.#modelsOf(load, wanted)]) this.#unloaded.delete(each);
+      const models = this.#modelsOf(load, wanted);
+      for (const model of models) checkModel?.(model);
+      for (const each of [load, ...models]) this.#unloaded.delete(each);
     }
     this.#leaveOthers(wanted, names, load);
     const { warnings: known } = this.#wanted;
@@ -153,6 +164,9 @@ export class WantedServables implements AsyncDisposable {
     }
   }
 }
+
+/** Throws what keeps a model from being loaded or unloaded with its ensemble. */
+type CheckModel = (model: string) => void;
 
 function overridesRefused(): MillraceError {
   return new MillraceError(

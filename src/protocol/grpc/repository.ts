@@ -29,16 +29,19 @@ export function repositoryMethods(messages: Messages, dataPlane: DataPlane): Met
       return { models: repositoryIndex(visible(grant, dataPlane.list()), ready) };
     },
   );
-  const load = messages.unary('inference.RepositoryModelLoad', async (request: RepositoryModelLoadRequest__Output) => {
-    refuseRepositoryName(request.repository_name);
-    const override = readLoadOverride(bytesFor(request.parameters));
-    try {
-      await dataPlane.load(request.model_name, override);
-    } catch (error) {
-      throw toLoadFailure(error, request.model_name);
-    }
-    return {};
-  });
+  const load = messages.unary(
+    'inference.RepositoryModelLoad',
+    async (request: RepositoryModelLoadRequest__Output, { grant }) => {
+      refuseRepositoryName(request.repository_name);
+      const override = readLoadOverride(bytesFor(request.parameters));
+      try {
+        await dataPlane.load(request.model_name, override, (model) => grant?.check(model));
+      } catch (error) {
+        throw toLoadFailure(error, request.model_name);
+      }
+      return {};
+    },
+  );
   const unload = messages.unary(
     'inference.RepositoryModelUnload',
     async (request: RepositoryModelUnloadRequest__Output, { grant }) => {

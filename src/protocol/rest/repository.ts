@@ -67,7 +67,7 @@ function loadRoutes(app: FastifyInstance, base: string, { dataPlane }: RestParts
       const { parameters } = readBodyAs(request, 'load request', LoadRequest, true);
       const override = readLoadOverride(parameters ?? {});
       try {
-        await dataPlane.load(model, override);
+        await dataPlane.load(model, override, (each) => request.grant?.check(each));
       } catch (error) {
         throw toLoadFailure(error, model);
       }
