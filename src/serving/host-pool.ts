@@ -1,5 +1,6 @@
 import type { Logger, LogSettings } from '../base/logger.ts';
 import type { HostClient } from '../ipc/host-client.ts';
+import type { HostHandler } from '../ipc/host-handler.ts';
 import type { Infer } from '../ipc/incoming-calls.ts';
 import type { LaunchedHost, Launcher } from '../ipc/launcher.ts';
 import type { MetricUpdate } from '../ipc/metric-update.ts';
@@ -11,11 +12,15 @@ export interface HostSlotEvents {
   /** A host, or its replacement, is up: load what belongs on this slot. */
   onUp(slot: HostSlot, client: HostClient): void;
   onDown(slot: HostSlot, reason: string, neverStarted: boolean): void;
+  /** Its last servable has let go of it: nothing comes from it any more. */
+  onGone(slot: HostSlot): void;
   onRun(loadId: number, timing: RunTiming): void;
   /** A runtime measured something itself. */
   onMetrics(slot: HostSlot, loadId: number, updates: readonly MetricUpdate[]): void;
   /** A graph of a host runs a model that is on another one. */
   onCall: Infer;
+  /** An ensemble of a host runs a step that answers more than once. */
+  onOpen: HostHandler['open'];
   /** A host has no use any more for a model of another one. */
   onReleased(slot: HostSlot, loadId: number): void;
 }
@@ -58,6 +63,7 @@ export class HostSlot implements AsyncDisposable {
         onRun: (loadId, timing) => events.onRun(loadId, timing),
         onMetrics: (loadId, updates) => events.onMetrics(this, loadId, updates),
         onCall: (...call) => events.onCall(...call),
+        onOpen: (...opening) => events.onOpen(...opening),
         onReleased: (loadId) => events.onReleased(this, loadId),
       },
       logger,
@@ -200,6 +206,7 @@ export class HostPool implements AsyncDisposable {
       else this.#groups.delete(key);
     }
     await slot[Symbol.asyncDispose]();
+    this.#events.onGone(slot);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

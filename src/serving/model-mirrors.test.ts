@@ -165,3 +165,13 @@ it('a generation is let go of with the last host that used it', async () => {
   started.hosts[1]?.end();
   await expect.poll(() => started.hosts[0]?.log).toContain('UNLOAD m');
 });
+
+it('a host of one graph uses no model any more when that graph has gone', async () => {
+  await using started = start({}, 1);
+  await started.serve(model(), graphSpec('own', { isolation: 'own' }));
+  await expect.poll(() => started.hosts[1]?.log).toEqual(['MIRROR m', 'LOAD own']);
+  await started.serve(model());
+  await expect.poll(() => started.hosts[1]?.hasEnded).toBe(true);
+  await started.serve();
+  await expect.poll(() => started.hosts[0]?.log).toContain('UNLOAD m');
+});

@@ -1,8 +1,12 @@
 import { MillraceError } from '../base/errors.ts';
 import type { HostClient } from '../ipc/host-client.ts';
+import type { HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import type { Infer } from '../ipc/incoming-calls.ts';
 import type { Deployment } from './deployment.ts';
+import type { InferenceRequest } from '../tensor/inference.ts';
 import type { HostSlot } from './host-pool.ts';
+import type { ServableSpec } from './servable-spec.ts';
+import { StepSession } from './step-session.ts';
 
 interface Mirrored {
   /** How the hosts know it. */
@@ -80,14 +84,7 @@ export class ModelMirrors {
   readonly infer: Infer = async (id, request, cancellation) => {
     const deployment = this.#mirrored.get(id)?.deployment;
     const host = deployment?.pickForCall();
-    if (deployment === undefined || host === undefined) {
-      const why = deployment?.reason ?? 'it was unloaded';
-      throw new MillraceError(
-        'SERVABLE_NOT_READY',
-        `model '${request.servable}' is not ready: ${why === '' ? 'no host has it now' : why}`,
-        { details: { servable: request.servable } },
-      );
-    }
+    if (deployment === undefined || host === undefined) throw notReady(request.servable, deployment);
     const queued = host.unaryCount + 1;
     const startedAt = performance.now();
     const isModel = deployment.spec.kind === 'model';
@@ -99,6 +96,20 @@ export class ModelMirrors {
     if (!isModel) this.#onStep(deployment.loadId, Math.round(tookMs * 1e6));
     return response;
   };
+
+  /** Opens a step that answers more than once, for an ensemble of another host. @throws MillraceError SERVABLE_NOT_READY */
+  open(id: number, first: InferenceRequest, output: SessionOutput): HostSession {
+    const deployment = this.#mirrored.get(id)?.deployment;
+    const host = deployment?.pickForSession();
+    if (deployment === undefined || host === undefined) throw notReady(first.servable, deployment);
+    const { loadId, spec } = deployment;
+    const startedAt = performance.now();
+    return new StepSession(
+      output,
+      (sink) => host.openSession(loadId, first, sink, spec.kind === 'runtime'),
+      () => this.#onStep(loadId, Math.round((performance.now() - startedAt) * 1e6)),
+    );
+  }
 
   #of(deployment: Deployment): Mirrored | undefined {
     for (const mirrored of this.#mirrored.values()) if (mirrored.deployment === deployment) return mirrored;
@@ -112,7 +123,7 @@ export class ModelMirrors {
     if (description === undefined) return;
     const { inputs, outputs, provider, decoupled } = description;
     users.add(slot);
-    const step = isStep ? { kind: spec.kind, decoupled } : undefined;
+    const step = isStep ? { kind: spec.kind, decoupled: decoupled || isToldDecoupled(spec) } : undefined;
     const mirror = { kind: 'remote', name: spec.name, version: spec.version, inputs, outputs, provider, step };
     // It can only fail with its host, which is heard of by `onDown`.
     client.loadServable(id, mirror).catch(() => {});
@@ -123,4 +134,19 @@ export class ModelMirrors {
     this.#mirrored.delete(id);
     onUnused();
   }
+}
+
+function notReady(servable: string, deployment: Deployment | undefined): MillraceError {
+  const why = deployment?.reason ?? 'it was unloaded';
+  return new MillraceError(
+    'SERVABLE_NOT_READY',
+    `model '${servable}' is not ready: ${why === '' ? 'no host has it now' : why}`,
+    { details: { servable } },
+  );
+}
+
+/** A graph may answer a request any number of times; only its configuration says whether it does. */
+function isToldDecoupled({ kind, config }: ServableSpec): boolean {
+  const told = config as { readonly model_transaction_policy?: { readonly decoupled?: boolean } } | undefined;
+  return kind === 'graph' && told?.model_transaction_policy?.decoupled === true;
 }

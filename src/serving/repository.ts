@@ -71,8 +71,10 @@ export class ModelRepository implements AsyncDisposable {
       {
         onUp: (slot, client) => this.#loadAll(slot, client),
         onCall: (...call) => this.#mirrors.infer(...call),
+        onOpen: (...opening) => this.#mirrors.open(...opening),
         onReleased: (slot, loadId) => this.#mirrors.released(slot, loadId),
         onDown: (slot, reason, neverStarted) => this.#down(slot, reason, neverStarted),
+        onGone: (slot) => this.#forget(slot),
         onRun: (loadId, timing) => {
           const entry = this.#byLoadId.get(loadId);
           if (entry !== undefined) this.#events.onRun(entry, timing);
@@ -361,9 +363,13 @@ export class ModelRepository implements AsyncDisposable {
     }
   }
 
-  #down(slot: HostSlot, reason: string, neverStarted: boolean): void {
+  #forget(slot: HostSlot): void {
     this.#events.onHostLost(slot);
     this.#mirrors.onDown(slot);
+  }
+
+  #down(slot: HostSlot, reason: string, neverStarted: boolean): void {
+    this.#forget(slot);
     for (const entry of this.entries()) {
       entry.current?.down(slot, reason, neverStarted);
       entry.next?.down(slot, reason, neverStarted);
