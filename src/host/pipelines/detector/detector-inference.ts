@@ -34,6 +34,8 @@ export class DetectorInference implements FrameInference {
   /** Frames in one run. */
   readonly #batch: number;
   #configuration: ModelConfiguration;
+  /** The input of a run that has ended well, for the next one. */
+  #spare: { readonly values: Float32Array; readonly pictures: string } | undefined;
   #isClosed = false;
 
   /** @throws MillraceError PIPELINE_INVALID for a model that is no detector */
@@ -73,7 +75,8 @@ export class DetectorInference implements FrameInference {
   async #run(batch: readonly SourceFrame[]): Promise<FrameResult[]> {
     const rows = Number.isFinite(this.#batch) ? this.#batch : batch.length;
     const size = 3 * this.#inputWidth * this.#inputHeight;
-    const values = new Float32Array(rows * size);
+    const pictures = batch.map(({ frame }) => `${frame.width}x${frame.height}`).join();
+    const values = this.#memory(rows * size, pictures);
     const placements = batch.map(({ sourceId, frame }, row) =>
       this.#preprocessor(sourceId).apply(
         frame,
@@ -87,7 +90,16 @@ export class DetectorInference implements FrameInference {
     const outputs = await this.#session.run([input], () => !this.#isClosed, {
       isRegular: Number.isFinite(this.#batch),
     });
+    this.#spare = { values, pictures };
     return batch.map((each, row) => this.#result(each, placements[row] as Placement, outputs, rows, row));
+  }
+
+  /** What pictures of other sizes have left would be seen beside smaller ones. */
+  #memory(length: number, pictures: string): Float32Array {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare?.values.length === length && spare.pictures === pictures) return spare.values;
+    return new Float32Array(length);
   }
 
   #result(each: SourceFrame, placement: Placement, outputs: readonly Tensor[], rows: number, row: number): FrameResult {

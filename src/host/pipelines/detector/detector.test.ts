@@ -3,6 +3,7 @@ import { decodeBoxes, familyOf, type Matrix } from './decode.ts';
 import type { Picture } from '../../../media/frame.ts';
 import { toRgb } from '../../../media/yuv.ts';
 import { equalize, grey, stretchContrast, type Rgb } from './pixels.ts';
+import { PlaneScaler, type Size } from './plane-scaler.ts';
 import { Scaler, YuvScaler } from './scaler.ts';
 import { Preprocessor, undo } from './preprocess.ts';
 
@@ -102,6 +103,67 @@ test('bicubic as OpenCV: an edge overshoots and is cut to a byte', () => {
   );
   // By hand from the weights of OpenCV's INTER_CUBIC, A = -0.75: -0.105, 0.879, 0.262, -0.035 at a quarter.
   expect([...scaled.data].filter((_, i) => i % 3 === 0)).toEqual([0, 0, 0, 45, 155, 221, 207, 200]);
+});
+
+/** Of one channel, by the definition: four or two pixels around each place, each way, edges repeated. */
+function scaledSlowly(data: Uint8Array, size: Size, target: Size, isCubic: boolean, halved: boolean): number[] {
+  const weight = (distance: number): number => {
+    const [d, a] = [Math.abs(distance), -0.75];
+    if (!isCubic) return Math.max(0, 1 - d);
+    if (d <= 1) return (a + 2) * d ** 3 - (a + 3) * d ** 2 + 1;
+    return d < 2 ? a * d ** 3 - 5 * a * d ** 2 + 8 * a * d - 4 * a : 0;
+  };
+  const stride = halved ? size.width / 2 : size.width;
+  const within = (at: number, end: number): number => Math.min(Math.max(at, 0), end - 1) >> (halved ? 1 : 0);
+  return Array.from({ length: target.width * target.height }, (_, i) => {
+    const x = (((i % target.width) + 0.5) * size.width) / target.width - 0.5;
+    const y = ((Math.floor(i / target.width) + 0.5) * size.height) / target.height - 0.5;
+    let value = 0;
+    for (let row = Math.floor(y) - 1; row < y + 2; row++) {
+      for (let column = Math.floor(x) - 1; column < x + 2; column++) {
+        const pixel = data[within(row, size.height) * stride + within(column, size.width)]!;
+        value += pixel * weight(column - x) * weight(row - y);
+      }
+    }
+    return value;
+  });
+}
+
+test.each([
+  ['down, cubic', 64, 64, true, false],
+  ['down, linear', 40, 30, false, false],
+  ['up, cubic', 200, 140, true, false],
+  ['to about the same, linear', 119, 82, false, false],
+  ['down by two, cubic', 60, 40, true, false],
+  ['chroma down, cubic', 64, 64, true, true],
+  ['chroma down, linear', 40, 30, false, true],
+  ['chroma up, linear', 200, 140, false, true],
+] as const)('a plane is scaled %s as by the definition', (_name, width, height, isCubic, halved) => {
+  const [size, target] = [
+    { width: 120, height: 80 },
+    { width, height },
+  ];
+  const offset = 5;
+  const data = Uint8Array.from({ length: 120 * 80 + offset }, (_, i) => (i * 7919 + (i >> 3) * 31) % 256);
+  const stride = halved ? 60 : 120;
+  const expected = scaledSlowly(data.subarray(offset), size, target, isCubic, halved);
+  const scaler = new PlaneScaler(size, target, isCubic, 1, halved);
+  for (let picture = 0; picture < 2; picture++) {
+    scaler.begin(data, offset, stride);
+    const rows = Array.from({ length: height }, (_, y) => [...scaler.row(y)]).flat();
+    expect(Math.max(...rows.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThan(0.01);
+  }
+});
+
+test('even areas keep their value exactly', () => {
+  const scaler = new PlaneScaler({ width: 33, height: 21 }, { width: 10, height: 13 }, true, 1);
+  scaler.begin(new Uint8Array(33 * 21).fill(255), 0, 33);
+  for (let y = 0; y < 13; y++) expect(new Set(scaler.row(y))).toEqual(new Set([255]));
+});
+
+test('a picture of one pixel is scaled up', () => {
+  const scaled = new Scaler({ width: 1, height: 1 }, { width: 3, height: 2 }, true).apply(picture(1, 1, () => 77));
+  expect([...scaled.data]).toEqual(Array.from({ length: 18 }, () => 77));
 });
 
 test('grey, contrast stretching and histogram equalisation', () => {

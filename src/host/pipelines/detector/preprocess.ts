@@ -4,7 +4,8 @@ import type { Preprocessing } from '../../../pipelines/common/detector-info.ts';
 import type { Box } from '../boxes.ts';
 import { roundHalfEven } from '../boxes.ts';
 import { cut, equalize, grey, stretchContrast, type Rgb } from './pixels.ts';
-import { Scaler, YuvScaler, type Size } from './scaler.ts';
+import type { Size } from './plane-scaler.ts';
+import { Scaler, YuvScaler } from './scaler.ts';
 
 /** Where a frame's pixels lie in a model's input. */
 export interface Placement {
@@ -48,7 +49,7 @@ export class Preprocessor {
 
   /**
    * @param frame RGB, or planes where `takesPlanes`
-   * @param values [3, inputHeight, inputWidth], zeros; written in place
+   * @param values [3, inputHeight, inputWidth], zeros or what an earlier frame of the same size left; written in place
    * @returns how the frame lies in it
    */
   apply(frame: Picture, values: Float32Array, inputWidth: number, inputHeight: number): Placement {
@@ -161,6 +162,9 @@ function fillPlanes(
   }
 }
 
+/** Of 255, by byte. */
+const SHARE = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
+
 function toPlanes(
   { width, height, data }: Rgb,
   values: Float32Array,
@@ -173,9 +177,9 @@ function toPlanes(
   for (let y = 0, at = 0; y < height; y++) {
     let to = (top + y) * inputWidth + left;
     for (let x = 0; x < width; x++, to++, at += 3) {
-      values[to] = data[at]! / 255;
-      values[to + plane] = data[at + 1]! / 255;
-      values[to + 2 * plane] = data[at + 2]! / 255;
+      values[to] = SHARE[data[at]!]!;
+      values[to + plane] = SHARE[data[at + 1]!]!;
+      values[to + 2 * plane] = SHARE[data[at + 2]!]!;
     }
   }
 }
