@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { describeBackend } from '../../../test/contracts/backend.ts';
 import { Closer } from '../../base/closer.ts';
 import { MillraceError } from '../../base/errors.ts';
@@ -206,6 +206,8 @@ describe('OnnxBackend with a faked runtime', () => {
   });
 
   it('announces regular runs only until one was short, unless there is a deadline', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     const events: string[] = [];
     const fake: OrtSession = {
       inputMetadata: [],
@@ -224,10 +226,17 @@ describe('OnnxBackend with a faked runtime', () => {
     for (const session of [free, limited]) {
       for (let i = 0; i < 2; i++) await session.run([], undefined, { isRegular: true });
     }
-    expect(events).toEqual(['started 0', 'ended', 'ended', 'started 9', 'ended', 'started 9', 'ended']);
+    expect(events).toEqual(['started 0', 'ended', 'started 9', 'ended', 'started 9', 'ended']);
+    events.length = 0;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(events, 'the end of the second brief one is told of later').toEqual(['ended']);
     events.length = 0;
     await free.run([]);
     expect(events).toEqual(['started 0', 'ended']);
+    await free.run([], undefined, { isRegular: true });
+    await free.run([], undefined, { isRegular: true });
+    await free[Symbol.asyncDispose]();
+    expect(events, 'what was not told of yet is told of at the end').toEqual(['started 0', 'ended', 'ended', 'ended']);
   });
 
   it('gives the memory back when a loaded model turns out not to be servable', async () => {

@@ -1,4 +1,5 @@
 import { messageOf, MillraceError } from '../../base/errors.ts';
+import type { RunTiming } from '../../ipc/run-timing.ts';
 import type { Tensor, TensorSpec } from '../../tensor/tensor.ts';
 import type {
   BackendSession,
@@ -23,6 +24,8 @@ export interface OnnxSessionParts {
 
 /** A regular run that takes longer than this is told of the next time. */
 const BRIEF_MS = 100;
+/** Ends of brief regular runs are told of together, after so long: each would wake the front. */
+const TOLD_MS = 250;
 
 /** A loaded ONNX model. Closing waits for the runs asked for before it. */
 export class OnnxSession implements BackendSession {
@@ -35,6 +38,9 @@ export class OnnxSession implements BackendSession {
   readonly #runDeadlineMs: number;
   /** Of the last run that was told to be regular. */
   #regularMs = Infinity;
+  /** Brief regular runs that nobody was told of. */
+  #untold: RunTiming[] = [];
+  #telling: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
   /** @throws Error where an input or output is of a kind that we cannot serve */
@@ -71,7 +77,10 @@ export class OnnxSession implements BackendSession {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed ??= this.#parts.queue.run(() => this.#parts.session.release());
+    this.#closed ??= this.#parts.queue.run(() => {
+      this.#tell();
+      return this.#parts.session.release();
+    });
     return this.#closed;
   }
 
@@ -103,15 +112,29 @@ export class OnnxSession implements BackendSession {
       throw this.#failure(messageOf(error), error);
     } finally {
       if (isRegular) this.#regularMs = ended - started;
-      monitor.runEnded({
+      const timing: RunTiming = {
         batchSize: inferences,
         requests,
         queueNs: queueNs + requests * toNs(started - ready),
         inputNs: toNs(ready - asked),
         inferNs: toNs(ended - started),
         outputNs: toNs(performance.now() - ended),
-      });
+      };
+      if (isBrief) this.#tellLater(timing);
+      else monitor.runEnded(timing);
     }
+  }
+
+  /** In the queue, so that it is not taken for the end of another run, whose beginning was told of. */
+  #tellLater(timing: RunTiming): void {
+    this.#untold.push(timing);
+    this.#telling ??= setTimeout(() => void this.#parts.queue.run(async () => this.#tell()), TOLD_MS).unref();
+  }
+
+  #tell(): void {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    for (const timing of this.#untold.splice(0)) this.#parts.monitor.runEnded(timing);
   }
 
   #outputs(fetches: Fetches): Tensor[] {
