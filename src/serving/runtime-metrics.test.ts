@@ -69,3 +69,11 @@ test('a name of ours, another type, other labels and too many series are refused
   ]);
   expect(await lines('my_counter')).toHaveLength(999);
 });
+
+test('names that are made up without end are not registered without end', () => {
+  const { metrics, warnings } = start();
+  for (let i = 0; i < 1100; i++) metrics.apply(entry, one, [update('gauge', [1], { name: `made_up_${i}` })]);
+  for (let i = 0; i < 100; i++)
+    metrics.apply({ ...entry, name: 'n' }, one, [update('gauge', [1], { name: `more_${i}` })]);
+  expect(warnings).toContain('runtimes have 1000 metrics, and get no more');
+});

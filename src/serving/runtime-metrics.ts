@@ -9,6 +9,8 @@ type Owner = Pick<Entry, 'name' | 'version' | 'kind'>;
 
 /** Series that the metrics of one servable may have in all; what is beyond is dropped and logged once. */
 const MAX_SERIES = 1000;
+/** Names of metrics that all runtimes may have together: they stay until the server ends. */
+const MAX_METRICS = 1000;
 /** Prometheus's own, for hosts that send none. */
 const DEFAULT_BOUNDS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -101,6 +103,10 @@ export class RuntimeMetrics {
   #metric(update: MetricUpdate): Metric | undefined {
     const { type, name, help, labels, bounds = DEFAULT_BOUNDS } = update;
     if (!this.#metrics.has(name)) {
+      if (this.#metrics.size >= MAX_METRICS) {
+        this.#complain(`runtimes have ${MAX_METRICS} metrics, and get no more`);
+        return undefined;
+      }
       const labelNames = ['model_name', 'model_version', ...Object.keys(labels ?? {})];
       this.#metrics.set(name, this.#register(type, name, help, labelNames, bounds));
     }

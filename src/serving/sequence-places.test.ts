@@ -173,3 +173,22 @@ it('where the host keeps no book of sequences, any request with an id begins one
   await expect(send(1n)).rejects.toThrow('its host was lost, and its state with it');
   expect(await send(1n)).toBe('b'); // it was told, and goes on
 });
+
+it('nothing begins once the servable has gone, though late requests still come', async () => {
+  places.clear();
+  expect(await send(1n, 'S')).toBe('a');
+  expect([count, places.count, vi.getTimerCount()]).toEqual([0, 0, 0]);
+});
+
+it('a refusal of an old request does not end the sequence that has begun anew behind it', async () => {
+  await send(1n, 'S');
+  let refuse: (error: MillraceError) => void = () => {};
+  const old = places.infer(request(1n, ''), hosts, () => new Promise((_, reject) => (refuse = reject)));
+  let answerStart: (response: InferenceResponse) => void = () => {};
+  const anew = places.infer(request(1n, 'S'), hosts, () => new Promise((resolve) => (answerStart = resolve)));
+  refuse(new MillraceError('INVALID_PARAMETER', 'unknown', { details: { sequence: '1' } }));
+  await expect(old).rejects.toThrow('unknown');
+  answerStart(answer);
+  await anew;
+  expect(places.continues(request(1n, ''))).toBe(true);
+});

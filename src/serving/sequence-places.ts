@@ -25,6 +25,8 @@ interface Place<Host> {
   underWay: number;
   lastUsed: number;
   hasEnded: boolean;
+  /** Requests that began it, or began it anew. */
+  starts: number;
   /** The last large request; what comes behind it waits until it is answered. */
   large: Promise<unknown> | undefined;
 }
@@ -48,6 +50,7 @@ export class SequencePlaces<Host extends SequenceHost> {
   /** How many of them are where. */
   readonly #perHost = new Map<Host, number>();
   #timer: NodeJS.Timeout | undefined;
+  #isCleared = false;
   #count = 0;
 
   /** @param onCount the number of sequences that live has changed by so many */
@@ -76,9 +79,11 @@ export class SequencePlaces<Host extends SequenceHost> {
     const { id } = step;
     const known = id === undefined ? undefined : this.#known(id, step);
     const begins = known === undefined && this.#mayBegin(step);
-    if (id === undefined || (known === undefined && !begins)) return await send(hosts[0]);
+    if (id === undefined || this.#isCleared || (known === undefined && !begins)) return await send(hosts[0]);
     const place = known ?? this.#begin(id, hosts);
     if (step.isStart || step.isEnd) place.hasEnded = step.isEnd;
+    if (step.isStart) place.starts++;
+    const { starts } = place;
     place.underWay++;
     const answer = place.large === undefined ? send(place.host) : place.large.then(() => send(place.host));
     if (bytesOf(request) > ORDERED_BYTES) holdBack(place, answer);
@@ -88,7 +93,7 @@ export class SequencePlaces<Host extends SequenceHost> {
       const { reason, details } = MillraceError.from(error);
       // Its host does not know it, or did not let it begin. After a run that failed it goes on.
       const isUnknown = details['sequence'] !== undefined || (known === undefined && !RUN_FAILED.includes(reason));
-      if (isUnknown) place.hasEnded = true;
+      if (isUnknown && place.starts === starts) place.hasEnded = true;
       throw error;
     } finally {
       place.underWay--;
@@ -116,8 +121,9 @@ export class SequencePlaces<Host extends SequenceHost> {
     this.#recount();
   }
 
-  /** Nothing lives here any more. */
+  /** Nothing lives here any more, and nothing begins. */
   clear(): void {
+    this.#isCleared = true;
     clearTimeout(this.#timer);
     this.#places.clear();
     this.#perHost.clear();
@@ -146,7 +152,7 @@ export class SequencePlaces<Host extends SequenceHost> {
       throw new MillraceError('LIMIT_REACHED', text, { details: { servable: this.#model, expected: MAX_PLACES } });
     }
     const host = this.#emptiest(hosts);
-    const place = { host, underWay: 0, lastUsed: 0, hasEnded: false, large: undefined };
+    const place = { host, underWay: 0, lastUsed: 0, hasEnded: false, starts: 0, large: undefined };
     this.#places.set(id, place);
     this.#perHost.set(host, this.#countOf(host) + 1);
     this.#recount();

@@ -3,11 +3,13 @@ import { fittedShape, type InputMetadata } from '../../perf/requests.ts';
 import type { Parameters, ParameterValue } from '../../tensor/parameters.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
-/** Request parameters as typed, each `name:value:type`. @param fault makes the error that says what was expected */
+/** Request parameters as typed, each `name:value` or `name:value:type`. @param fault makes the error that says what was expected */
 export function parametersOf(texts: readonly string[], fault: (problem: string) => Error): Parameters {
   const entries = texts.map((text) => {
-    const [name = '', value = '', type = 'string'] = text.split(':');
-    return [name, parameterOf(value, type, (problem) => fault(`${text}: ${problem}`))] as const;
+    const [name = '', ...rest] = text.split(':');
+    const type = rest.length > 1 ? rest.pop() : undefined;
+    const value = rest.join(':'); // which may have colons itself
+    return [name, parameterOf(value, type ?? 'string', (problem) => fault(`${text}: ${problem}`))] as const;
   });
   return Object.fromEntries(entries);
 }
