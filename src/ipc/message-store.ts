@@ -6,7 +6,7 @@ const FOLDER = '/dev/shm';
 const UNIT_BYTES = 64 * 1024;
 /** Of one direction, at most; and at most this share of what the folder holds, which others use too (64 MiB in a container). */
 const MAX_STORE_BYTES = 16 * 2 ** 20;
-const STORE_SHARE = 1 / 32;
+const STORE_SHARE = 1 / 64;
 const MIN_STORE_BYTES = 2 ** 20;
 /** Shorter messages cost less in the socket, and longer ones would keep the event loop for a millisecond and more. */
 const MIN_MESSAGE_BYTES = 32 * 1024;

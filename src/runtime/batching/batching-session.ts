@@ -108,17 +108,17 @@ export class BatchingSession implements ModelSession {
       members = this.#queue.take();
       if (members.length === 0) return undefined;
       this.#isBusy = true;
-      this.#gathering?.runStarts(members.length);
+      this.#gathering?.runStarts();
       startedAt = now;
       return joined(members, now);
     };
     this.#session.runNext(choose).then(
       (outputs) => {
-        this.#ended(members?.length ?? 0, startedAt);
+        this.#ended(members ?? [], startedAt);
         this.#answer(members ?? [], outputs ?? []);
       },
       (error: unknown) => {
-        this.#ended(members?.length ?? 0, startedAt);
+        this.#ended(members ?? [], startedAt);
         const failure = MillraceError.from(error);
         if (members === undefined) this.#queue.clear(failure); // it takes no more runs
         for (const member of members ?? []) member.reject(failure);
@@ -127,12 +127,14 @@ export class BatchingSession implements ModelSession {
   }
 
   /** Looks again once what came during the run has been read: the run has blocked the thread. */
-  #ended(requests: number, startedAt: number): void {
-    if (requests === 0) return;
+  #ended(members: readonly Waiting[], startedAt: number): void {
+    if (members.length === 0) return;
     this.#freeSince = performance.now();
     setImmediate(() => {
       this.#isBusy = false;
-      this.#gathering?.runEnded(performance.now(), requests, this.#freeSince - startedAt, this.#queue.size);
+      const rows = sum(members.map((member) => member.rows));
+      const durationMs = this.#freeSince - startedAt;
+      this.#gathering?.runEnded(performance.now(), members.length, rows, durationMs, this.#queue.size);
       this.#look();
     });
   }

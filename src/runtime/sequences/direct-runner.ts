@@ -108,7 +108,7 @@ export class DirectRunner implements SlotRunner {
       startedAt = performance.now();
       rows = this.#take();
       const members = rows.filter((row) => row !== undefined);
-      this.#gathering?.runStarts(members.length);
+      this.#gathering?.runStarts();
       this.#look(); // for what is left
       return members.length === 0 ? undefined : this.#joined(rows, members, startedAt);
     };
@@ -135,7 +135,7 @@ export class DirectRunner implements SlotRunner {
     setImmediate(() => {
       this.#isReading = false;
       const waiting = this.#pending.filter((each) => each !== undefined).length;
-      if (requests > 0) this.#gathering?.runEnded(performance.now(), requests, durationMs, waiting);
+      if (requests > 0) this.#gathering?.runEnded(performance.now(), requests, rows.length, durationMs, waiting);
       this.#look();
     });
   }
