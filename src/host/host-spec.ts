@@ -100,10 +100,22 @@ export interface ConfiguredTensor extends TensorSpec {
   readonly reshape?: readonly number[] | undefined;
 }
 
+/** One inference of an ensemble: the stream that carries each of the model's tensors. */
+export interface EnsembleStep {
+  readonly model: string;
+  /** "" is the highest. */
+  readonly version: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, string>>;
+  /** Of a step that gives any number of responses: how many may be under way at once; 0, undefined: `MAX_ROWS`. */
+  readonly maxInflight?: number | undefined;
+}
+
 export interface EnsembleLoad extends Load {
   readonly kind: 'ensemble';
-  /** A graph as protobuf text. */
+  /** The same as a graph, in protobuf text, to be looked at. */
   readonly graphText: string;
+  readonly steps: readonly EnsembleStep[];
   /** Its stream for each tensor of requests and responses. */
   readonly streams: Readonly<Record<string, string>>;
   readonly signature: ModelSignature;

@@ -11,7 +11,7 @@ import { KeptFiles } from '../shared-memory/kept-files.ts';
 import type { ModelService } from '../runtime/model-service.ts';
 import type { ModelSession, RunMonitor } from '../runtime/model-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { loadEnsemble } from './ensemble-servable.ts';
+import { loadEnsemble } from './ensemble/ensemble-servable.ts';
 import { GraphMeter } from './graph/graph-meter.ts';
 import { loadGraph } from './graph/graph-servable.ts';
 import type { GraphLoad, HostSpec, ModelLoad, RuntimeLoad } from './host-spec.ts';

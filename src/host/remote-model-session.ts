@@ -2,13 +2,16 @@ import { Cancellation } from '../base/cancellation.ts';
 import { MillraceError } from '../base/errors.ts';
 import type { ModelSession, RunCaller } from '../runtime/model-session.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
+import type { SessionPort, SessionSink } from '../ipc/session.ts';
 import type { Parameters } from '../tensor/parameters.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import type { RemoteModelLoad, StepTraits } from './host-spec.ts';
+import { answersOf } from './step-answers.ts';
 
 /** The way to a model of another host, through the front. */
 export interface RemoteModels {
   infer(loadId: number, request: InferenceRequest, cancellation: Cancellation): Promise<InferenceResponse>;
+  openSession(loadId: number, first: InferenceRequest, sink: SessionSink): SessionPort;
   /** Nothing here uses it any more. */
   released(loadId: number): void;
 }
@@ -62,11 +65,23 @@ export class RemoteModelSession implements ModelSession {
     }
   }
 
+  stream(inputs: readonly Tensor[], caller: RunCaller = {}): AsyncIterable<readonly Tensor[]> {
+    const { name: servable, version } = this;
+    const { parameters, headers } = wholeOf(caller);
+    const said = parameters && Object.fromEntries(Object.entries(parameters).filter(([name]) => name !== EMPTY_FINAL));
+    const request = { servable, version, id: caller.requestId ?? '', inputs, outputs: [], parameters: said, headers };
+    const open = (sink: SessionSink): SessionPort => this.#models.openSession(this.#loadId, request, sink);
+    return answersOf(request, open, caller.signal?.());
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#models.released(this.#loadId);
     return Promise.resolve();
   }
 }
+
+/** Asked of the ensemble, not of its steps. */
+const EMPTY_FINAL = 'triton_enable_empty_final_response';
 
 function parametersOf({ priority, timeoutUs }: RunCaller): Parameters | undefined {
   if (priority === undefined && timeoutUs === undefined) return undefined;

@@ -15,8 +15,8 @@ export const HEADER_BYTES = 12;
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
 
 /**
- * Channels up from here are opened by the host: INFER, RESPONSE, END and ABORT go the other way round there, for models that
- * are on another host.
+ * Channels up from here are opened by the host, and all messages of calls and sessions go the other way round there: INFER for
+ * models that are on another host, OPEN for steps of ensembles that answer more than once.
  */
 export const FIRST_HOST_CHANNEL = 0x8000_0000;
 

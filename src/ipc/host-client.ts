@@ -5,15 +5,17 @@ import { MillraceError } from '../base/errors.ts';
 import type { LogSettings } from '../base/logger.ts';
 import { TransientMap } from '../base/transient-map.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { openBody, readError, readResponse, readResponseTiming, writeRequest } from './codec.ts';
+import { openBody, readError, readRequest, readResponse, readResponseTiming, writeRequest } from './codec.ts';
 import { Connection, fromStream } from './connection.ts';
 import { FIRST_HOST_CHANNEL, MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
+import type { HostHandler } from './host-handler.ts';
 import { IncomingCalls, type Infer } from './incoming-calls.ts';
 import type { MessageStores } from './message-store.ts';
 import { OutgoingCalls } from './outgoing-calls.ts';
 import { readProgress } from './progress-tally.ts';
 import { RemoteSession } from './remote-session.ts';
+import { SessionChannel } from './session-channel.ts';
 import type { MetricUpdate } from './metric-update.ts';
 import type { RunTiming } from './run-timing.ts';
 import type { ResponseTiming, SessionLimits, SessionPort, SessionSink } from './session.ts';
@@ -33,6 +35,8 @@ export interface HostEvents {
   onMetrics(loadId: number, updates: readonly MetricUpdate[]): void;
   /** A graph of the host runs a model that is on another one. */
   onCall?: Infer;
+  /** An ensemble of the host runs a step that answers more than once. @throws MillraceError when it cannot be opened */
+  onOpen?: HostHandler['open'];
   /** The host has no use any more for a model that is on another one, which it was told to unload. */
   onReleased?(loadId: number): void;
   /** A fault in `onCall` that is not the host's to hear. */
@@ -48,6 +52,8 @@ export class HostClient {
   readonly #calls: OutgoingCalls;
   /** Of models that are on other hosts. */
   readonly #hostsCalls: IncomingCalls;
+  /** On steps of the host's ensembles. */
+  readonly #hostsSessions = new TransientMap<number, SessionChannel>();
   readonly #sessions = new TransientMap<number, RemoteSession>();
   /** Answers in JSON, by channel: welcome and loads. */
   readonly #replies = new Map<number, Waiting<unknown>>();
@@ -216,8 +222,19 @@ export class HostClient {
         return this.#receiveEnd(channel, head);
       case MESSAGE.INFER:
         return void this.#hostsCalls.answer(channel, body, head, tensorsAt);
-      case MESSAGE.ABORT:
-        return this.#hostsCalls.cancel(channel, readError(head));
+      case MESSAGE.OPEN:
+        return this.#openForHost(channel, body, head, tensorsAt);
+      case MESSAGE.PUSH:
+        return this.#hostsSessions.get(channel)?.push(readRequest(body, head, tensorsAt));
+      case MESSAGE.HALF_CLOSE:
+        return this.#hostsSessions.get(channel)?.halfClose();
+      case MESSAGE.CREDIT:
+        return this.#hostsSessions.get(channel)?.credit(head.varint(), head.varint());
+      case MESSAGE.ABORT: {
+        const error = readError(head);
+        this.#hostsCalls.cancel(channel, error);
+        return this.#hostsSessions.get(channel)?.abort(error);
+      }
       case MESSAGE.RELEASED:
         return this.#events.onReleased?.(head.varint());
       case MESSAGE.RUN_STARTED:
@@ -235,6 +252,24 @@ export class HostClient {
       default:
         return;
     }
+  }
+
+  #openForHost(channel: number, body: Buffer, head: HeadReader, tensorsAt: number): void {
+    const loadId = head.varint();
+    const limits = { maxMessages: head.varint(), maxBytes: head.varint() };
+    const first = readRequest(body, head, tensorsAt);
+    const session = new SessionChannel(
+      this.#connection,
+      channel,
+      limits,
+      (fault) => this.#events.onFault?.(fault),
+      () => this.#hostsSessions.delete(channel),
+    );
+    this.#hostsSessions.set(channel, session);
+    session.start(() => {
+      if (this.#events.onOpen === undefined) throw nobodyAnswers();
+      return this.#events.onOpen(loadId, first, session);
+    });
   }
 
   #receiveResponse(channel: number, timing: ResponseTiming | undefined, response: InferenceResponse): void {
@@ -262,6 +297,7 @@ export class HostClient {
     );
     this.#calls.lose(error);
     this.#hostsCalls.cancelAll(error);
+    for (const session of this.#hostsSessions.values()) session.abort(error);
     for (const waiting of queued) waiting.reject(error);
     this.#replies.clear();
     for (const session of this.#sessions.values()) session.end(error);

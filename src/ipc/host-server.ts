@@ -4,7 +4,7 @@ import type { LogSettings } from '../base/logger.ts';
 import type { Cancellation } from '../base/cancellation.ts';
 import { TransientMap } from '../base/transient-map.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
-import { openBody, readError, readRequest, readResponse, readResponseTiming } from './codec.ts';
+import { openBody, readError, readRequest, readResponse, readResponseTiming, writeRequest } from './codec.ts';
 import { Connection, type OpenStream } from './connection.ts';
 import { FIRST_HOST_CHANNEL, MESSAGE, PROTOCOL_VERSION } from './frame.ts';
 import type { HeadReader } from './head.ts';
@@ -13,11 +13,17 @@ import { endChannel, IncomingCalls } from './incoming-calls.ts';
 import type { MessageStores } from './message-store.ts';
 import type { MetricUpdate } from './metric-update.ts';
 import { OutgoingCalls } from './outgoing-calls.ts';
+import { readProgress } from './progress-tally.ts';
 import type { RunTiming } from './run-timing.ts';
+import { RemoteSession } from './remote-session.ts';
 import { SessionChannel } from './session-channel.ts';
+import type { SessionPort, SessionSink } from './session.ts';
 
 /** Runs of models on other hosts that may be under way at once; more wait in the host, and their graphs with them. */
 const OWN_CALLS = { maxMessages: 256, maxBytes: 64 * 2 ** 20 };
+
+/** Responses of one step of an ensemble that may be under way to it. */
+const OWN_SESSION = { maxMessages: 64, maxBytes: 64 * 2 ** 20 };
 
 export interface HostServerParts {
   /** Of every error that is not ours to send, for the log. */
@@ -37,6 +43,8 @@ export class HostServer {
   readonly #calls: IncomingCalls;
   /** Of models that are on other hosts. */
   readonly #ownCalls: OutgoingCalls;
+  /** On steps of ensembles, which are on whatever host. */
+  readonly #ownSessions = new TransientMap<number, RemoteSession>();
   #nextOwnChannel = FIRST_HOST_CHANNEL;
   readonly #sessions = new TransientMap<number, SessionChannel>();
 
@@ -93,6 +101,21 @@ export class HostServer {
     return this.#ownCalls.infer(loadId, request, cancellation);
   }
 
+  /** Opens a session on a step of an ensemble, as `HostClient.openSession`. */
+  openSession(loadId: number, first: InferenceRequest, sink: SessionSink): SessionPort {
+    const channel = this.#newOwnChannel();
+    const parts = { connection: this.#connection, channel, limits: OWN_SESSION, pool: undefined, isPaced: false };
+    const session = new RemoteSession(parts, sink, () => this.#ownSessions.delete(channel));
+    this.#ownSessions.set(channel, session);
+    this.#connection.send(MESSAGE.OPEN, channel, (writer) => {
+      writer.varint(loadId);
+      writer.varint(OWN_SESSION.maxMessages);
+      writer.varint(OWN_SESSION.maxBytes);
+      return writeRequest(writer, { ...first, inputs: [] });
+    });
+    return session;
+  }
+
   /** Nothing here uses a model of another host any more. */
   released(loadId: number): void {
     this.#connection.send(MESSAGE.RELEASED, 0, (writer) => writer.varint(loadId));
@@ -101,7 +124,7 @@ export class HostServer {
   #newOwnChannel(): number {
     do {
       this.#nextOwnChannel = this.#nextOwnChannel >= 0xffff_fff0 ? FIRST_HOST_CHANNEL : this.#nextOwnChannel + 1;
-    } while (this.#ownCalls.has(this.#nextOwnChannel));
+    } while (this.#ownCalls.has(this.#nextOwnChannel) || this.#ownSessions.has(this.#nextOwnChannel));
     return this.#nextOwnChannel;
   }
 
@@ -125,11 +148,21 @@ export class HostServer {
       case MESSAGE.ABORT:
         this.#calls.cancel(channel, readError(head));
         return this.#sessions.get(channel)?.abort(readError(openBody(body).head));
-      case MESSAGE.RESPONSE:
-        readResponseTiming(head);
-        return void this.#ownCalls.respond(channel, readResponse(body, head, tensorsAt));
-      case MESSAGE.END:
-        return void this.#ownCalls.fail(channel, head.byte() === 0 ? undefined : readError(head));
+      case MESSAGE.RESPONSE: {
+        const timing = readResponseTiming(head);
+        const response = readResponse(body, head, tensorsAt);
+        if (!this.#ownCalls.respond(channel, response)) this.#ownSessions.get(channel)?.respond(response, timing);
+        return;
+      }
+      case MESSAGE.END: {
+        const error = head.byte() === 0 ? undefined : readError(head);
+        if (!this.#ownCalls.fail(channel, error)) this.#ownSessions.get(channel)?.end(error);
+        return;
+      }
+      case MESSAGE.TAKEN:
+        return this.#ownSessions.get(channel)?.take(readProgress(head));
+      case MESSAGE.REQUEST_ERROR:
+        return this.#ownSessions.get(channel)?.refuse(head.string(), readError(head));
       case MESSAGE.PING:
         return this.#connection.send(MESSAGE.PONG, 0);
       case MESSAGE.LOG:
@@ -193,5 +226,6 @@ export class HostServer {
     this.#calls.cancelAll(error);
     this.#ownCalls.lose(error);
     for (const session of this.#sessions.values()) session.abort(error);
+    for (const session of this.#ownSessions.values()) session.end(error);
   }
 }

@@ -2,6 +2,7 @@ import type { BufferPool } from '../base/buffer-pool.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { HostClient } from './host-client.ts';
+import type { HostHandler } from './host-handler.ts';
 import type { Infer } from './incoming-calls.ts';
 import type { LaunchedHost, Launcher } from './launcher.ts';
 import type { MetricUpdate } from './metric-update.ts';
@@ -46,6 +47,8 @@ export interface SupervisorEvents {
   onMetrics?(loadId: number, updates: readonly MetricUpdate[]): void;
   /** As of `HostEvents`. */
   onCall?: Infer;
+  /** As of `HostEvents`. */
+  onOpen?: HostHandler['open'];
   /** As of `HostEvents`. */
   onReleased?(loadId: number): void;
   /**
@@ -115,6 +118,7 @@ export class Supervisor implements AsyncDisposable {
       },
       onMetrics: (loadId: number, updates: readonly MetricUpdate[]) => this.#events.onMetrics?.(loadId, updates),
       ...(this.#events.onCall && { onCall: this.#events.onCall }),
+      ...(this.#events.onOpen && { onOpen: this.#events.onOpen }),
       onReleased: (loadId: number) => this.#events.onReleased?.(loadId),
       onFault: (error: unknown) => this.#logger.error({ error: messageOf(error) }, 'fault in a call of a host'),
     };

@@ -24,6 +24,11 @@ export interface ModelSession extends AsyncDisposable {
    *   QUEUE_FULL and QUEUE_TIMEOUT of a model that batches, HOST_LOST of one that is elsewhere
    */
   run(inputs: readonly Tensor[], isWanted?: () => boolean, caller?: RunCaller): Promise<Tensor[]>;
+  /**
+   * Of a step that is decoupled: its responses to one request, none made long before it is asked for. Who stops asking ends it.
+   * @throws MillraceError as `run`, after the responses that came before
+   */
+  stream?(inputs: readonly Tensor[], caller?: RunCaller): AsyncIterable<readonly Tensor[]>;
 }
 
 /** Who waits for a run; a session looks at what concerns it. */

@@ -131,11 +131,24 @@ export interface ConfiguredTensor extends TensorSpec {
   readonly reshape?: readonly number[] | undefined;
 }
 
+/** One inference of an ensemble: the stream that carries each of the model's tensors. */
+export interface EnsembleStep {
+  readonly model: string;
+  /** "" is the highest. */
+  readonly version: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, string>>;
+  /** Of a step that gives any number of responses: how many may be under way at once; 0, undefined: the host's own limit. */
+  readonly maxInflight?: number | undefined;
+}
+
 /** Models joined by tensors that they exchange; a stream on one is as on a model. */
 export interface EnsembleSpec extends SpecBase {
   readonly kind: 'ensemble';
-  /** What runs, as protobuf text: a graph whose streams carry the ensemble's tensors. */
+  /** As protobuf text: a graph whose streams carry the ensemble's tensors. */
   readonly graphText: string;
+  /** What runs. */
+  readonly steps: readonly EnsembleStep[];
   /** The graph's stream of each tensor that requests and responses name. */
   readonly streams: Readonly<Record<string, string>>;
   readonly signature: ModelSignature;

@@ -34,6 +34,7 @@ export const ensembleSpec = (name: string, models: readonly string[]): EnsembleS
   ...base(name),
   kind: 'ensemble',
   graphText: '',
+  steps: [],
   streams: {},
   signature: { maxBatchSize: 0, inputs: [], outputs: [] },
   models: models.map((model) => ({ name: model, version: '' })),

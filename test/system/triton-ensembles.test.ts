@@ -41,14 +41,6 @@ const PASS = `
   node { calculator: "PassThroughCalculator" input_stream: "input" output_stream: "output" }
 `;
 
-const WORDS = `
-  export default class {
-    async *predictStream(requests) {
-      for await (const { inputs } of requests) yield { outputs: inputs };
-    }
-  }
-`;
-
 type Maps = readonly [Readonly<Record<string, string>>, Readonly<Record<string, string>>];
 
 function step(model: string, [inputs, outputs]: Maps): string {
@@ -92,7 +84,6 @@ beforeAll(async () => {
   );
   await folder.put('more/1/more.py', MORE);
   await folder.put('pass/1/graph.pbtxt', PASS);
-  await folder.put('words/1/model.js', WORDS);
   await folder.copy(join(ROOT, 'test/fixtures/models/add.onnx'), 'add/1/model.onnx');
   await folder.put(
     'mixed/config.pbtxt',
@@ -108,7 +99,6 @@ beforeAll(async () => {
     'nested/config.pbtxt',
     ensemble('Z', ['mixed', [{ X: 'X' }, { Z: 'once' }]], ['mixed', [{ X: 'once' }, { Z: 'Z' }]]),
   );
-  await folder.put('many/config.pbtxt', ensemble('Z', ['words', [{ x: 'X' }, { x: 'Z' }]]));
   await folder.put('wrong/config.pbtxt', ensemble('Z', ['gain', [{ Q: 'X' }, { output: 'Z' }]]));
   server = await startServer({
     flags: ['--model-repository', folder.path, '--hosts', '2', '--file_system_poll_wait_seconds', '0.1'],

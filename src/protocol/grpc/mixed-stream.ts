@@ -76,8 +76,8 @@ export class MixedStream implements Conversation {
   #keyOf({ servable, version }: InferEnvelope): string {
     if (this.#parts.has(servable)) return servable;
     try {
-      const { kind, answersEach } = this.#dataPlane.metadata(servable, version);
-      if (kind === 'runtime' && answersEach !== true) return servable;
+      const { kind, answersEach, decoupled } = this.#dataPlane.metadata(servable, version);
+      if (decoupled || (kind === 'runtime' && answersEach !== true)) return servable;
       if (kind === 'graph' && !this.#parts.has(MODELS)) throw graphAmongModels(servable);
     } catch (error) {
       if (!this.#parts.has(MODELS)) throw error;

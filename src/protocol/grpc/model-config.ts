@@ -33,6 +33,6 @@ function modelConfig(dataPlane: DataPlane, name: string, version: string): Model
     })),
     model_transaction_policy: { decoupled: metadata.decoupled },
   };
-  const { config: own, decoupled } = metadata;
-  return { config: own === undefined ? generated : ownConfig(own, decoupled, generated) };
+  const { config: own } = metadata;
+  return { config: own === undefined ? generated : ownConfig(own, metadata, generated) };
 }

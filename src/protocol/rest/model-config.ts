@@ -7,9 +7,9 @@ import { BACKENDS, configDatatype, ownConfig } from '../wire/model-config.ts';
  * metadata tells, and the defaults for the rest.
  */
 export function modelConfig(metadata: ServableMetadata): object {
-  const { decoupled, config: own } = metadata;
+  const { config: own } = metadata;
   const generated = generatedConfig(metadata);
-  return own === undefined ? generated : ownConfig(own, decoupled, generated);
+  return own === undefined ? generated : ownConfig(own, metadata, generated);
 }
 
 function generatedConfig({ name, platform, kind, decoupled, inputs, outputs }: ServableMetadata) {

@@ -6,6 +6,8 @@ export interface EnsembleStep {
   /** Tensors of the ensemble by the model's names. */
   readonly inputs: Readonly<Record<string, string>>;
   readonly outputs: Readonly<Record<string, string>>;
+  /** Its responses that may be under way at once, of one that gives any number; 0: the server's own limit. */
+  readonly maxInflight?: number | undefined;
 }
 
 /** What requests and responses name, and the tensor that it is. */
@@ -19,6 +21,8 @@ export interface EnsembleGraph {
   readonly text: string;
   readonly streams: Readonly<Record<string, string>>;
   readonly models: readonly { readonly name: string; readonly version: string }[];
+  /** With the graph's streams in the place of the ensemble's tensors. */
+  readonly steps: readonly EnsembleStep[];
 }
 
 /** The graph that an ensemble stands for: an inference node for each of its steps, whose streams are the tensors. */
@@ -49,7 +53,14 @@ export function ensembleGraph(
     ...[...models.values()].map(sessionNode),
     ...steps.map((step) => inferenceNode(step, sessions.indexOf(key(step)), stream)),
   ].join('\n');
-  return { text: `${text}\n`, streams: Object.fromEntries(ports), models: [...models.values()] };
+  const streamsOf = (tensors: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, stream(tensor)]));
+  return {
+    text: `${text}\n`,
+    streams: Object.fromEntries(ports),
+    models: [...models.values()],
+    steps: steps.map((step) => ({ ...step, inputs: streamsOf(step.inputs), outputs: streamsOf(step.outputs) })),
+  };
 }
 
 function sessionNode({ name, version }: { readonly name: string; readonly version: string }, i: number): string {

@@ -73,6 +73,7 @@ export async function readPipelineEntry(entry: PipelineEntry, models: readonly M
     name: entry.name,
     version: '1',
     graphText: graph.text,
+    steps: graph.steps,
     streams: graph.streams,
     models: graph.models,
     signature: {

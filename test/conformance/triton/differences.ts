@@ -10,6 +10,8 @@ const IN_THE_MIDDLE = 'this Triton maps from the start of a page only; positione
 const GOES_ON_COUNTING =
   'counters go on over an unload, as those of the metrics do; Triton counts from the last load on';
 const REASON_ALWAYS = '`reason` is there also where it is empty';
+const NO_SEQUENCE =
+  "Triton's ensembles answer with `sequence_id` 0, `sequence_start` and `sequence_end`, of no sequence; ours says nothing of any";
 const NO_NUMBER =
   'a number that cannot be held is refused; Triton takes what its first digits, or its lowest bits, say';
 
@@ -114,5 +116,11 @@ export const DIFFERENCES: Readonly<Record<string, string>> = {
   'trace, rate, a fraction': NO_NUMBER,
   'log, after two settings, one wrong':
     'all settings of a request are changed, or none; Triton changes those before the wrong one',
+  'ensemble of a decoupled step, three words': NO_SEQUENCE,
+  'ensemble of a decoupled step, the final response asked for': NO_SEQUENCE,
+  'ensemble of a decoupled step, generate': NO_SEQUENCE,
+  'ensemble of a decoupled step, generate of two': 'Triton sends the error with status 200',
+  'ensemble of a decoupled step, generate_stream': NO_SEQUENCE,
+  'ensemble of two decoupled steps in a row': NO_SEQUENCE,
   'log, nothing said': 'a setting without a value stays as it is: tritonclient sends None so',
 };

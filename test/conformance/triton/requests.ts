@@ -1,5 +1,6 @@
 import { FORMS, get, post, rpc, type Case, type CaseRequest, type CaseTensor } from './case.ts';
 import { CONTROL_CASES } from './control-requests.ts';
+import { ENSEMBLE_CASES } from './ensemble-requests.ts';
 import { REGION_CASES } from './region-requests.ts';
 import { SEQUENCE_CASES } from './sequence-requests.ts';
 import { COUNTED_CASES, SETTING_CASES } from './setting-requests.ts';
@@ -288,4 +289,5 @@ export const CASES: readonly Case[] = [
   ...SEQUENCE_CASES,
   ...REGION_CASES,
   ...SETTING_CASES,
+  ...ENSEMBLE_CASES,
 ];

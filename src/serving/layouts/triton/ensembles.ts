@@ -34,7 +34,7 @@ async function ensembleSpec(model: ModelVersion, folders: readonly ModelFolder[]
   const fault = stepFault(config, name, (step, wanted) => knownStep(findVersion(folders, step, wanted)));
   if (fault !== undefined) throw new Error(`${file.place('ensemble_scheduling.step')}: ${fault}`);
   const own = ({ name: each }: { readonly name: string }) => ({ name: each, tensor: each });
-  const steps = flatSteps(config.ensemble_scheduling?.step ?? [], folders, 0);
+  const steps = flatSteps(config, folders, 0);
   const { classes, files: labelFiles } = await readLabels(model);
   const graph = ensembleGraph(config.input.map(own), config.output.map(own), steps);
   const spec = {
@@ -42,6 +42,7 @@ async function ensembleSpec(model: ModelVersion, folders: readonly ModelFolder[]
     name,
     version,
     graphText: graph.text,
+    steps: graph.steps,
     streams: graph.streams,
     models: graph.models,
     signature: signatureOf(config),
@@ -60,17 +61,23 @@ const MAX_DEPTH = 32;
  * Steps without ensembles: those of an ensemble within take its place, and its tensors the names that the outer one gives them.
  * @throws Error for ensembles that contain each other
  */
-function flatSteps(steps: readonly ConfigStep[], folders: readonly ModelFolder[], depth: number): EnsembleStep[] {
+function flatSteps(
+  { ensemble_scheduling: given }: ModelConfig,
+  folders: readonly ModelFolder[],
+  depth: number,
+): EnsembleStep[] {
   if (depth > MAX_DEPTH) throw new Error('the ensemble contains itself');
+  const steps: readonly ConfigStep[] = given?.step ?? [];
+  const maxInflight = given?.max_inflight_requests ?? 0;
   return steps.flatMap((step, i) => {
     const { model_name: model, input_map: inputs, output_map: outputs } = step;
     const version = stepVersion(step.model_version);
     const inner = ensembleOf(folders, model, version);
-    if (inner === undefined) return [{ model, version, inputs, outputs }];
+    if (inner === undefined) return [{ model, version, inputs, outputs, maxInflight }];
     const outer = (tensor: string): string => inputs[tensor] ?? outputs[tensor] ?? JSON.stringify([depth, i, tensor]);
     const renamed = (map: Readonly<Record<string, string>>) =>
       Object.fromEntries(Object.entries(map).map(([name, tensor]) => [name, outer(tensor)]));
-    return flatSteps(inner.ensemble_scheduling?.step ?? [], folders, depth + 1).map((each) => ({
+    return flatSteps(inner, folders, depth + 1).map((each) => ({
       ...each,
       inputs: renamed(each.inputs),
       outputs: renamed(each.outputs),

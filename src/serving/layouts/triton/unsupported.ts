@@ -66,7 +66,7 @@ function refuseTensors({ input, output }: ModelConfig, refuse: Tell): void {
 }
 
 function refuseOfModels(config: ModelConfig, server: Server, refuse: Tell): void {
-  if (config.model_transaction_policy?.decoupled === true) {
+  if (server === 'onnx' && config.model_transaction_policy?.decoupled === true) {
     refuse('model_transaction_policy.decoupled', 'a model answers each request once; write a runtime or a graph');
   }
   if (config.sequence_batching !== undefined) refuseOfSequences(config, server, refuse);
@@ -114,12 +114,6 @@ function warnOfWholes(config: ModelConfig, server: Server, warn: Tell): void {
   }
   if (server === 'graph' && config.input.length + config.output.length > 0) {
     warn('input', "the graph's own inputs and outputs are told and checked; these are not looked at");
-  }
-  if (server === 'ensemble' && (config.ensemble_scheduling?.max_inflight_requests ?? 0) > 0) {
-    warn(
-      'ensemble_scheduling.max_inflight_requests',
-      'no step answers more than once, so nothing piles up; it changes nothing',
-    );
   }
   if (server === 'onnx') {
     const unknown = Object.keys(config.parameters).filter(

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { Cancellation } from '../base/cancellation.ts';
-import { MillraceError } from '../base/errors.ts';
-import type { ModelSession } from '../runtime/model-session.ts';
-import { ensembleGraph, type EnsembleStep } from '../serving/layouts/ensemble-graph.ts';
-import { tensorOf, typedData, type Tensor } from '../tensor/tensor.ts';
+import { Cancellation } from '../../base/cancellation.ts';
+import { MillraceError } from '../../base/errors.ts';
+import type { ModelSession } from '../../runtime/model-session.ts';
+import { ensembleGraph, type EnsembleStep } from '../../serving/layouts/ensemble-graph.ts';
+import { tensorOf, typedData, type Tensor } from '../../tensor/tensor.ts';
 import { loadEnsemble } from './ensemble-servable.ts';
 
 const row = (name: string, ...values: number[]): Tensor =>
@@ -48,6 +48,7 @@ function ensemble(steps: readonly EnsembleStep[], outputs: readonly string[], ma
     name: 'e',
     version: '1',
     graphText: graph.text,
+    steps: graph.steps,
     streams: graph.streams,
     models: graph.models,
     signature: { maxBatchSize, inputs: [spec('the X')], outputs: outputs.map(spec) },
