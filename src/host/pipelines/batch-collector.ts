@@ -6,7 +6,6 @@ export interface FrameGiver {
 }
 
 interface Asked {
-  readonly promise: Promise<void>;
   settled: { readonly frame: SourceFrame | undefined } | undefined;
 }
 
@@ -20,6 +19,7 @@ export class BatchCollector {
   readonly #asked: (Asked | undefined)[];
   readonly #isOver: boolean[];
   #lastBatchAtMs = performance.now();
+  #wake = (): void => {};
 
   constructor(sources: readonly FrameGiver[], timeoutMs: number | undefined) {
     this.#sources = sources;
@@ -45,20 +45,34 @@ export class BatchCollector {
   #ask(): Asked[] {
     return this.#sources.flatMap((source, index) => {
       if (this.#isOver[index]) return [];
-      return [(this.#asked[index] ??= ask(source))];
+      return [(this.#asked[index] ??= this.#askOf(source))];
     });
   }
 
   async #wait(asked: readonly Asked[]): Promise<void> {
-    const all = Promise.all(asked.map(({ promise }) => promise));
-    if (this.#timeoutMs === undefined) return void (await all);
-    const leftMs = Math.max(0, this.#lastBatchAtMs + this.#timeoutMs - performance.now());
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, leftMs)));
-    await Promise.race([all, limit]);
-    clearTimeout(timer);
+    const hasCome = ({ settled }: Asked): boolean => settled !== undefined;
+    let isLate = false;
+    const late = (): void => {
+      isLate = true;
+      this.#wake();
+    };
+    const leftMs = Math.max(0, this.#lastBatchAtMs + (this.#timeoutMs ?? 0) - performance.now());
+    const timer = this.#timeoutMs === undefined ? undefined : setTimeout(late, leftMs);
     // After the limit the first one that comes is a batch.
-    if (!asked.some(({ settled }) => settled !== undefined)) await Promise.race(asked.map(({ promise }) => promise));
+    while (!(asked.every(hasCome) || (isLate && asked.some(hasCome)))) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    clearTimeout(timer);
+  }
+
+  /** Its answer wakes who waits: reactions on a promise of a source that is silent would gather, one for each batch. */
+  #askOf(source: FrameGiver): Asked {
+    const asked: Asked = { settled: undefined };
+    void source.next().then((frame) => {
+      asked.settled = { frame };
+      this.#wake();
+    });
+    return asked;
   }
 
   #gather(): SourceFrame[] {
@@ -72,14 +86,4 @@ export class BatchCollector {
     }
     return batch;
   }
-}
-
-function ask(source: FrameGiver): Asked {
-  const asked: Asked = {
-    settled: undefined,
-    promise: source.next().then((frame) => {
-      asked.settled = { frame };
-    }),
-  };
-  return asked;
 }

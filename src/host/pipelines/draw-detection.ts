@@ -15,9 +15,10 @@ const COLOURS: readonly Colour[] = [
 ];
 const WHITE: Colour = [255, 255, 255];
 
-/** One of `colours`, of ours by default, over and over, by any whole number. */
+/** One of `colours`, of ours by default, over and over, by any number; what is none counts as 0. */
 export function colourOf(index: number, colours: readonly Colour[] = COLOURS): Colour {
-  return colours[((index % colours.length) + colours.length) % colours.length] as Colour;
+  const whole = Number.isFinite(index) ? Math.round(index) : 0;
+  return colours[((whole % colours.length) + colours.length) % colours.length] as Colour;
 }
 
 export function drawBox(canvas: Canvas, prediction: Prediction, thickness: number, colour: Colour): void {

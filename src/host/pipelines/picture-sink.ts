@@ -59,8 +59,8 @@ export class PictureSink implements AsyncDisposable {
     } catch (error) {
       return this.#fail(error);
     }
-    const picture = this.#isAnnotated && result !== undefined ? annotated(frame, result.predictions) : frame;
     try {
+      const picture = this.#isAnnotated && result !== undefined ? annotated(frame, result.predictions) : frame;
       await sink.write({ ...picture, timestampUs: frame.timestampUs });
     } catch (error) {
       if (this.#sink === sink) this.#fail(error);

@@ -19,6 +19,9 @@ interface Setup {
   readonly pipeline?: object;
   readonly infer?: (frame: SourceFrame) => FrameResult | undefined;
   readonly program?: object;
+  /** Of each source: it is open when that resolves. */
+  readonly openings?: readonly Promise<void>[];
+  readonly onResults?: () => void;
 }
 
 const resultOf = ({ sourceId, frameId, frame }: SourceFrame): FrameResult => ({
@@ -30,7 +33,7 @@ const resultOf = ({ sourceId, frameId, frame }: SourceFrame): FrameResult => ({
   predictions: [],
 });
 
-function start({ videos, pipeline = {}, infer = resultOf, program = {} }: Setup) {
+function start({ videos, pipeline = {}, infer = resultOf, program = {}, openings = [], onResults }: Setup) {
   const opened: FakeVideo[] = [];
   const results: FrameResult[] = [];
   const updates: StatusUpdate[] = [];
@@ -65,12 +68,16 @@ function start({ videos, pipeline = {}, infer = resultOf, program = {} }: Setup)
     inference,
     {
       onUpdate: (update) => updates.push(update),
-      onResults: (_, found) => results.push(...found),
+      onResults: (_, found) => {
+        onResults?.();
+        results.push(...found);
+      },
       onFrame: () => {},
     },
     async (reference, options) => {
-      const given = videos[Number(/\d+/.exec(reference)?.[0])] as FakeVideoOptions | Error;
-      await Promise.resolve();
+      const index = Number(/\d+/.exec(reference)?.[0]);
+      const given = videos[index] as FakeVideoOptions | Error;
+      await openings[index];
       if (given instanceof Error) throw given;
       const video = new FakeVideo(given, options);
       opened.push(video);
@@ -187,6 +194,16 @@ test('frames that a servable says nothing of are counted, not waited for', async
   await run.close();
 });
 
+test('frames without an answer are no throughput', async () => {
+  const { run } = start({
+    videos: [{ frames: 20 }],
+    infer: (frame) => (frame.frameId === 1 ? resultOf(frame) : undefined),
+  });
+  await run.finished;
+  expect(run.report().throughput).toBe(0);
+  await run.close();
+});
+
 test('max_fps: a file waits, a live source loses the excess', async () => {
   const file = start({ videos: [{ frames: 4 }], pipeline: { max_fps: 200 } });
   await file.run.finished;
@@ -217,6 +234,37 @@ test('after the loss of a host frame numbers go on, and a paused pipeline is pau
   run.operate('resume');
   opened[0]?.give(1);
   await until(() => run.report().sources[0]?.counts.inferred === 1);
+  await run.close();
+});
+
+test('a pipeline that is held again gives no frame of a source that connects later than the others', async () => {
+  let open = (): void => {};
+  const openings = [Promise.resolve(), new Promise<void>((resolve) => (open = resolve))];
+  const { run, results, opened, states } = start({ videos: [{}, {}], program: { isHeld: true }, openings });
+  await until(() => states()[0] === 'MUTED');
+  expect(states()[1]).toBe('INITIALISING');
+  open();
+  await until(() => opened.length === 2);
+  for (const video of opened) video.give(2);
+  await until(() => states()[1] === 'MUTED');
+  expect(results).toEqual([]);
+  run.operate('resume');
+  await until(() => results.length === 4);
+  await run.close();
+});
+
+test('a fault of our own ends the run with its sources closed', async () => {
+  const onResults = (): void => {
+    throw new Error('broken');
+  };
+  const { run, opened, states } = start({
+    videos: [{ frames: 3 }, {}],
+    pipeline: { batch_collection_timeout: 0 },
+    onResults,
+  });
+  await expect(run.finished).rejects.toThrow('broken');
+  expect(opened.map(({ isClosed }) => isClosed)).toEqual([true, true]);
+  expect(states()).toEqual(['ENDED', 'ENDED']);
   await run.close();
 });
 

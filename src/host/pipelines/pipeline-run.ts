@@ -56,19 +56,14 @@ export class PipelineRun {
     this.#sinks = openSinks(program.pipeline.sinks, (sink, message) =>
       this.#tellOf(new MillraceError('SINK_FAILED', message), 'INFERENCE_RESULTS_DISPATCHING_ERROR', sink),
     );
-    for (const source of this.#sources) source.start();
-    if (program.isHeld) void this.#holdWhenRunning();
+    // A pipeline that was held when its host was lost is held again.
+    for (const source of this.#sources) source.start(program.isHeld);
     this.#running = this.#run();
   }
 
-  /** Resolves when every source has ended and what waits in sinks is written. */
+  /** Resolves when every source has ended and what waits in sinks is written. Rejects only at a fault of our own; it is over then too. */
   get finished(): Promise<void> {
     return this.#running;
-  }
-
-  /** Every source is over, so that nothing more will come. */
-  get isOver(): boolean {
-    return this.#sources.every(({ state }) => state === 'ENDED' || state === 'ERROR');
   }
 
   /** @throws MillraceError PIPELINE_STATE where the states do not allow it */
@@ -91,11 +86,6 @@ export class PipelineRun {
     return answer.answer;
   }
 
-  /** The text of the refusal of something that is so already; Roboflow's clients are told so. */
-  refusal(operation: Operation): string {
-    return notAllowedText(operation, this.#sources[0]?.state ?? 'ENDED');
-  }
-
   configure(configuration: ModelConfiguration | undefined, maxFps: number | null | undefined): void {
     if (configuration !== undefined) this.#inference.configure(configuration);
     if (maxFps !== undefined) this.#limiter.rate = rateOf(maxFps, this.#sources.length);
@@ -110,18 +100,37 @@ export class PipelineRun {
     };
   }
 
-  /** Ends it in any state: sources first, then what waits in sinks is written, for some seconds. Idempotent. */
+  /** Ends it in any state: sources first, then what waits in sinks is written, for some seconds. Idempotent, never rejects. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
   }
 
   async #close(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all(this.#sources.map((source) => source.close()));
-    await this.#running;
+    await this.#closeSources();
+    await this.#running.catch(() => {}); // `finished` tells of it
+  }
+
+  async #closeSources(): Promise<void> {
+    await Promise.allSettled(this.#sources.map((source) => source.close()));
   }
 
   async #run(): Promise<void> {
+    try {
+      await this.#runFrames();
+    } finally {
+      await this.#closeSources();
+      this.#inference.close();
+      const { results, pictures } = this.#sinks;
+      await Promise.allSettled([
+        ...results.map((sink) => sink.finish(FINISH_MS)),
+        ...pictures.map((sink) => sink.finish()),
+      ]);
+      await Promise.allSettled([...results, ...pictures].map((sink) => sink[Symbol.asyncDispose]()));
+    }
+  }
+
+  async #runFrames(): Promise<void> {
     const timeout = this.#program.pipeline.batch_collection_timeout;
     const collector = new BatchCollector(this.#sources, timeout === undefined ? undefined : timeout * 1000);
     this.#tell(SEVERITY.INFO, 'INFERENCE_THREAD_STARTED', {}, 'inference_pipeline');
@@ -130,10 +139,6 @@ export class PipelineRun {
       this.#release(batch);
     }
     this.#tell(SEVERITY.INFO, 'INFERENCE_THREAD_FINISHED', {}, 'inference_pipeline');
-    this.#inference.close();
-    const { results, pictures } = this.#sinks;
-    await Promise.all([...results.map((sink) => sink.finish(FINISH_MS)), ...pictures.map((sink) => sink.finish())]);
-    await Promise.all([...results, ...pictures].map((sink) => sink[Symbol.asyncDispose]()));
   }
 
   async #isAdmitted(batch: readonly SourceFrame[]): Promise<boolean> {
@@ -167,9 +172,13 @@ export class PipelineRun {
     for (const [index, each] of batch.entries()) {
       const source = this.#sources[each.sourceId] as SourceRunner;
       const { capturedAtMs } = each.frame;
-      source.tally[results[index] === undefined ? 'unanswered' : 'inferred']++;
       source.latencies.add(startedAtMs - capturedAtMs, nowMs - startedAtMs, nowMs - capturedAtMs);
-      this.#throughput.tick(nowMs);
+      if (results[index] === undefined) {
+        source.tally.unanswered++;
+      } else {
+        source.tally.inferred++;
+        this.#throughput.tick(nowMs);
+      }
     }
     await this.#dispatch(batch, results);
   }
@@ -194,18 +203,6 @@ export class PipelineRun {
   #release(batch: readonly SourceFrame[]): void {
     if (this.#inference.keepsFrames) return;
     for (const { frame } of batch) if (frame.format === 'yuv420p') frame.release?.();
-  }
-
-  /** A pipeline that was held when its host was lost is held again. */
-  async #holdWhenRunning(): Promise<void> {
-    while (!this.#stopping.signal.aborted && this.#sources.every(({ state }) => state === 'INITIALISING')) {
-      await delay(20);
-    }
-    try {
-      this.operate('mute');
-    } catch {
-      // It has ended meanwhile.
-    }
   }
 
   #count(batch: readonly SourceFrame[], what: 'rate' | 'ended' | 'failed'): void {

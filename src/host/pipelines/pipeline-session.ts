@@ -44,7 +44,10 @@ export class PipelineSession implements HostSession, PipelineListener {
     this.#reporting = setInterval(() => this.#report(), REPORT_MS);
     // The beginning of the run tells of its states before this is done.
     queueMicrotask(() => this.#report());
-    void this.#run.finished.then(() => this.#finish());
+    this.#run.finished.then(
+      () => this.#finish(undefined),
+      (error: unknown) => this.#finish(MillraceError.from(error)),
+    );
   }
 
   push(request: InferenceRequest): void {
@@ -105,15 +108,17 @@ export class PipelineSession implements HostSession, PipelineListener {
     if (now - this.#lastFrameAtMs < FRAME_MS) return;
     this.#lastFrameAtMs = now;
     this.#isEncoding = true;
-    const frame = toRgb(each.frame);
-    const picture = result === undefined ? frame : annotated(frame, result.predictions);
-    encodeJpeg(picture)
-      .then((data) => {
-        const jpeg: Tensor = { name: 'jpeg', datatype: 'UINT8', shape: [data.length], data };
-        this.#send({ type: 'frame', source_id: each.sourceId, frame_id: each.frameId }, [jpeg]);
-      })
+    this.#sendPicture(each, result)
       .catch(() => {}) // a picture less
       .finally(() => (this.#isEncoding = false));
+  }
+
+  /** The frame is looked at before this returns: its memory may be used again then. */
+  async #sendPicture(each: SourceFrame, result: FrameResult | undefined): Promise<void> {
+    const frame = toRgb(each.frame);
+    const data = await encodeJpeg(result === undefined ? frame : annotated(frame, result.predictions));
+    const jpeg: Tensor = { name: 'jpeg', datatype: 'UINT8', shape: [data.length], data };
+    this.#send({ type: 'frame', source_id: each.sourceId, frame_id: each.frameId }, [jpeg]);
   }
 
   #obey(command: PipelineCommand): 'done' | 'already' | undefined {
@@ -146,12 +151,13 @@ export class PipelineSession implements HostSession, PipelineListener {
     this.#output.respond({ servable, version: '', id, parameters, outputs });
   }
 
-  #finish(): void {
+  /** @param error what the run broke at, which is no fault of its sources, servable or sinks */
+  #finish(error: MillraceError | undefined): void {
     if (this.#isOver) return;
     for (const { message, outputs } of this.#waiting.splice(0)) this.#send(message, outputs);
     this.#report();
     this.#isOver = true;
     clearInterval(this.#reporting);
-    this.#output.end(undefined);
+    this.#output.end(error);
   }
 }

@@ -7,7 +7,10 @@ const ROW = 6;
 /** Outputs that are larger are told of by shape only. */
 const MAX_ELEMENTS = 4096;
 
-/** Detections are FP32 [n, 6]: x1, y1, x2, y2 in pixels of the frame, score, class; the first output of that shape. */
+/**
+ * Detections are FP32 [n, 6]: x1, y1, x2, y2 in pixels of the frame, score, class; the first output of that shape. Classes
+ * are rounded to whole numbers, NaN and the infinities to 0.
+ */
 export function detectionsOf(outputs: readonly Tensor[]): { detections: Box[]; rest: Tensor[] } {
   const found = outputs.find(({ datatype, shape }) => datatype === 'FP32' && shape.length === 2 && shape[1] === ROW);
   const rest = outputs.filter((output) => output !== found);
@@ -15,7 +18,7 @@ export function detectionsOf(outputs: readonly Tensor[]): { detections: Box[]; r
   const values = typedData(found) as Float32Array;
   const detections = Array.from({ length: found.shape[0] ?? 0 }, (_, row) => {
     const [x1 = 0, y1 = 0, x2 = 0, y2 = 0, score = 0, classId = 0] = values.subarray(row * ROW, (row + 1) * ROW);
-    return { x1, y1, x2, y2, score, classId };
+    return { x1, y1, x2, y2, score, classId: Number.isFinite(classId) ? Math.round(classId) : 0 };
   });
   return { detections, rest };
 }

@@ -72,10 +72,10 @@ export class SourceRunner {
     return this.#source?.properties.isLive;
   }
 
-  /** Begins to connect; failures show in its state. */
-  start(): void {
+  /** Begins to connect; failures show in its state. @param isHeld it is muted before its first frame */
+  start(isHeld: boolean): void {
     this.#become('INITIALISING');
-    this.#opening = this.#connect();
+    this.#opening = this.#connect(isHeld);
   }
 
   /** The next frame; undefined when there will be none. Never rejects. One call at a time. */
@@ -143,7 +143,7 @@ export class SourceRunner {
     };
   }
 
-  async #connect(): Promise<void> {
+  async #connect(isHeld: boolean): Promise<void> {
     const { reference, options } = this.#plan;
     try {
       const source = await this.#open(reference, {
@@ -155,6 +155,7 @@ export class SourceRunner {
       this.#source = source;
       if (this.#closing.signal.aborted) return;
       if (this.#state !== 'RUNNING') this.#become('RUNNING');
+      if (isHeld) this.hold('MUTED');
       this.#nextRetryAtMs = undefined;
       this.#onEvent(SEVERITY.INFO, 'VIDEO_CONSUMPTION_STARTED', { source_id: this.id });
     } catch (error) {
