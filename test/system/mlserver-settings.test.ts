@@ -84,7 +84,7 @@ describe('a folder of models with one worker each', () => {
     await cp(await folder.put('only_packed.txt', 'NAME = "packed"'), join(String(site).trim(), 'only_packed.py'));
     execFileSync('tar', ['-czf', join(folder.path, 'packed.tar.gz'), '-C', packed, '.']);
     await folder.remove('to-pack');
-    const env = { MLSERVER_ENVIRONMENTS_DIR: join(folder.path, 'envs'), MILLRACE_PYTHON: python };
+    const env = { MLSERVER_ENVIRONMENTS_DIR: join(folder.path, '.envs'), MILLRACE_PYTHON: python };
     server = await startServer({ folder: folder.path, env });
   }, 120_000);
   afterAll(async () => {
@@ -121,7 +121,7 @@ describe('a folder of models with one worker each', () => {
   it('runs models in an environment that was packed, unpacked once', async () => {
     const [packed, twin] = [await ask(server, 'packed'), await ask(server, 'twin')];
     expect([packed.packed, twin.packed]).toEqual(['packed', 'packed']);
-    expect(packed.prefix).toMatch(/\/envs\/[0-9a-f]{64}$/);
+    expect(packed.prefix).toMatch(/\/\.envs\/[0-9a-f]{64}$/);
     expect(twin.prefix).toBe(packed.prefix);
     expect((await ask(server, 'called')).packed).toBe('none');
   });
