@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LOGIN_FAULT, loginOf } from '../../media/sinks/results/login.ts';
 import type { WorkflowPlan } from './workflow/plan.ts';
 
 /** One schema for everything that describes a pipeline: the API, the configuration, what is kept on disk, and OpenAPI. */
@@ -7,6 +8,35 @@ const port = z.int().min(1).max(65_535);
 const reference = z
   .union([z.string().min(1), z.int().min(0)])
   .meta({ description: 'A file, URL, or number of a camera, as the server sees it.' });
+
+/** An address of results, whose user and password can be decoded. */
+function sinkUrl(protocol: RegExp) {
+  return z.url({ protocol }).refine(hasLogin, { error: LOGIN_FAULT });
+}
+
+function hasLogin(url: string): boolean {
+  if (!URL.canParse(url)) return true; // which is told of already
+  try {
+    loginOf(new URL(url));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What HTTP allows (RFC 9110, 5.1 and 5.5). */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** A fault names the header and not its value, which may be a secret. */
+const headers = z.record(z.string(), z.string()).superRefine((given, context) => {
+  for (const [name, value] of Object.entries(given)) {
+    const isName = HEADER_NAME.test(name);
+    if (isName && HEADER_VALUE.test(value)) continue;
+    const fault = isName ? 'has characters that no header can have' : 'is no name of a header';
+    context.addIssue({ code: 'custom', message: `${JSON.stringify(name)} ${fault}` });
+  }
+});
 
 const properties = z.record(z.string(), z.union([z.number(), z.string()]));
 
@@ -87,9 +117,9 @@ const jsonLinesSink = z
 const webhookSink = z
   .strictObject({
     type: z.literal('webhook'),
-    url: z.url({ protocol: /^https?$/ }),
+    url: sinkUrl(/^https?$/),
     secret: z.string().min(1).optional().meta({ description: 'Signs bodies: X-Millrace-Signature: sha256=<HMAC>.' }),
-    headers: z.record(z.string(), z.string()).optional(),
+    headers: headers.optional(),
     retries: z.int().min(0).max(20).default(3),
     timeout_ms: z.int().min(1).max(600_000).default(5000),
     only_detections: z.boolean().default(false).meta({ description: 'Nothing is sent of frames without detections.' }),
@@ -100,7 +130,7 @@ const webhookSink = z
 const mqttSink = z
   .strictObject({
     type: z.literal('mqtt'),
-    url: z.url({ protocol: /^(mqtts?|wss?)$/ }).meta({ description: 'mqtt://user:password@host:1883' }),
+    url: sinkUrl(/^(mqtts?|wss?)$/).meta({ description: 'mqtt://user:password@host:1883' }),
     topic: z.string().min(1),
     qos: z.union([z.literal(0), z.literal(1), z.literal(2)]).default(0),
     retain: z.boolean().default(false),
@@ -111,7 +141,7 @@ const mqttSink = z
 const websocketSink = z
   .strictObject({
     type: z.literal('websocket'),
-    url: z.url({ protocol: /^wss?$/ }),
+    url: sinkUrl(/^wss?$/),
     queue_size: queueSize,
   })
   .meta({ description: 'One message per frame to a WebSocket server, connected again when it is lost.' });

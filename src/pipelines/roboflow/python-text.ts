@@ -1,3 +1,5 @@
+import { asciiJson } from '../../media/sinks/results/payload.ts';
+
 /** A JSON value as Python's `repr` shows it. */
 export function pythonRepr(value: unknown): string {
   if (value === null || value === undefined) return 'None';
@@ -34,11 +36,4 @@ export function pythonJson(value: unknown, spaced: boolean): string {
     return `{${entries.map(([key, one]) => `${asciiJson(key)}${colon}${write(one)}`).join(comma)}}`;
   };
   return write(value);
-}
-
-function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(
-    /[\u0080-\uffff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

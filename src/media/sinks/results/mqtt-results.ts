@@ -1,5 +1,5 @@
 import type { MqttClient } from 'mqtt';
-import { MillraceError } from '../../../base/errors.ts';
+import { MillraceError, messageOf } from '../../../base/errors.ts';
 import { hideInAddress } from '../../ffmpeg/redact.ts';
 import { resultJson } from './payload.ts';
 import type { ResultDriver } from './result-queue.ts';
@@ -32,13 +32,23 @@ export class MqttResults implements ResultDriver {
 
   async write(record: ResultRecord): Promise<void> {
     const { topic, qos, retain } = this.#options;
-    const client = await (this.#client ??= this.#connect());
+    const client = await this.#opened();
     if (!client.connected) await this.#connected(client);
     await this.#within(client.publishAsync(topic, JSON.stringify(resultJson(record)), { qos, retain }));
   }
 
   async close(): Promise<void> {
-    await (await this.#client)?.endAsync(true);
+    const client = await this.#client?.catch(() => undefined);
+    await client?.endAsync(true);
+  }
+
+  async #opened(): Promise<MqttClient> {
+    try {
+      return await (this.#client ??= this.#connect());
+    } catch (error) {
+      this.#client = undefined;
+      throw this.#failure(messageOf(error));
+    }
   }
 
   async #connect(): Promise<MqttClient> {

@@ -6,21 +6,31 @@ import type { Prediction, ResultRecord } from './result-record.ts';
  * @param part of several that a long result was split into
  */
 export function resultText(record: ResultRecord, options: PayloadOptions = {}): string {
+  const { head, foot } = resultFrame(record, options.now);
+  return head + record.result.predictions.map(predictionText).join(', ') + foot(options);
+}
+
+/** What stands before the predictions, and behind them. */
+export function resultFrame(
+  record: ResultRecord,
+  now = epochMs(),
+): { readonly head: string; readonly foot: (options: PayloadOptions) => string } {
   const { result } = record;
-  const { predictions = result.predictions, plain = false, now = epochMs() } = options;
   const image = `{"width": ${result.width}, "height": ${result.height}}`;
-  const found = predictions.map(predictionText).join(', ');
   const metadata =
     `{"source_id": ${result.source_id}, "frame_id": ${result.frame_id}, ` +
     `"frame_decoding_time": "${localTime(result.captured_at_ms)}", "emission_time": "${localTime(now)}"}`;
   const outputs = result.outputs === undefined ? '' : `, "outputs": ${asciiJson(result.outputs)}`;
-  const own = plain ? '' : `, "millrace": ${ownText(record, options)}`;
-  return `{"image": ${image}, "predictions": [${found}], "inference_metadata": ${metadata}${outputs}${own}}`;
+  return {
+    head: `{"image": ${image}, "predictions": [`,
+    foot: (options) => {
+      const own = options.plain === true ? '' : `, "millrace": ${ownText(record, options)}`;
+      return `], "inference_metadata": ${metadata}${outputs}${own}}`;
+    },
+  };
 }
 
 export interface PayloadOptions {
-  /** Instead of all of them. */
-  readonly predictions?: readonly Prediction[];
   /** Without our own field. */
   readonly plain?: boolean;
   readonly part?: { readonly index: number; readonly count: number };

@@ -78,6 +78,48 @@ test('what is longer than a datagram is split, nothing lost, or cut with a flag'
   expect(predictions.length + millrace.truncated).toBe(1000);
 });
 
+test('what cannot be split or cut to the length of a datagram fails at once', () => {
+  const long = record(1, 300);
+  const frame = (count: number): ResultRecord => {
+    const outputs = { embedding: Array.from({ length: count }, (_, i) => i + 0.123456789012345) };
+    return { ...long, result: { ...long.result, outputs } };
+  };
+  for (const whenTooLong of ['split', 'truncate'] as const) {
+    expect(() => datagrams(frame(4096), { plain: false, whenTooLong })).toThrow(/needs \d+ bytes .* another sink/);
+  }
+  const parts = datagrams(frame(3200), { plain: false, whenTooLong: 'split' });
+  expect(parts.length).toBeGreaterThan(5);
+  expect(parts.every(({ length }) => length <= 65_507)).toBe(true);
+  const found = parts.flatMap((text) => (JSON.parse(text) as { predictions: object[] }).predictions);
+  expect(found).toEqual(long.result.predictions);
+});
+
+test('a user or password that cannot be decoded fails by itself and leaves nothing to close', async () => {
+  const mqtt = new MqttResults({ url: 'mqtt://us%er:secret@127.0.0.1:1', topic: 'x', qos: 0, retain: false });
+  for (let i = 0; i < 2; i++) await expect(mqtt.write(record())).rejects.toMatchObject({ reason: 'SINK_FAILED' });
+  await mqtt.close();
+  const options = { secret: undefined, headers: {}, retries: 0, timeoutMs: 1000, onlyDetections: false };
+  const webhook = () => new WebhookResults({ url: 'http://us%er:secret@127.0.0.1:1/', ...options });
+  expect(webhook).toThrow('written as %25');
+  expect(webhook).not.toThrow('secret');
+});
+
+test('a webhook without an answer is given up, in time and when it is closed', async () => {
+  const server = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const options = { secret: undefined, headers: {}, retries: 0, onlyDetections: false };
+  const url = `http://127.0.0.1:${port(server)}/`;
+  await expect(new WebhookResults({ ...options, url, timeoutMs: 50 }).write(record())).rejects.toThrow('within 50 ms');
+  const sink = new WebhookResults({ ...options, url, timeoutMs: 600_000 });
+  const asked = once(server, 'request');
+  const writing = expect(sink.write(record())).rejects.toThrow('aborted');
+  await asked;
+  await sink.close();
+  await writing;
+  server.closeAllConnections();
+  server.close();
+});
+
 test('UDP: each result arrives; a host that does not resolve fails each, and only that', async () => {
   const receiver = createSocket('udp4').bind(0, '127.0.0.1');
   await once(receiver, 'listening');

@@ -2,9 +2,9 @@ import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIPv4 } from 'node:net';
 import { MillraceError, messageOf } from '../../../base/errors.ts';
-import { resultText, type PayloadOptions } from './payload.ts';
+import { predictionText, resultFrame } from './payload.ts';
 import type { ResultDriver } from './result-queue.ts';
-import type { Prediction, ResultRecord } from './result-record.ts';
+import type { ResultRecord } from './result-record.ts';
 
 export interface UdpResultsOptions {
   readonly host: string;
@@ -17,6 +17,7 @@ export interface UdpResultsOptions {
 /** Payload of an IPv4 datagram. */
 const MAX_BYTES = 65_507;
 const SEND_BUFFER = 65_536;
+const SEPARATOR = ', ';
 /** How long a name's address is trusted. */
 const RESOLVED_MS = 10_000;
 
@@ -91,37 +92,49 @@ export class UdpResults implements ResultDriver {
   }
 }
 
-/** The texts of a result, none longer than a datagram. */
+/**
+ * The texts of a result, none longer than a datagram; all but its predictions is in each.
+ * @throws MillraceError SINK_FAILED where that and one prediction are too long
+ */
 export function datagrams(record: ResultRecord, options: Pick<UdpResultsOptions, 'plain' | 'whenTooLong'>): string[] {
-  const { plain } = options;
-  const whole = resultText(record, { plain });
+  const { head, foot } = resultFrame(record);
+  const found = record.result.predictions.map(predictionText);
+  const whole = head + found.join(SEPARATOR) + foot(options);
   // ASCII only: a character is a byte.
   if (whole.length <= MAX_BYTES) return [whole];
-  const { predictions } = record.result;
-  const textOf = (found: readonly Prediction[], more: PayloadOptions): string =>
-    resultText(record, { ...more, plain: false, predictions: found });
+  const most = found.length;
   if (options.whenTooLong === 'truncate') {
-    let count = predictions.length;
-    for (let text = whole; text.length > MAX_BYTES && count > 0;) {
-      count = Math.floor(count * Math.min(0.95, MAX_BYTES / text.length));
-      text = textOf(predictions.slice(0, count), { truncated: predictions.length - count });
-    }
-    return fitting([textOf(predictions.slice(0, count), { truncated: predictions.length - count })], record);
+    const room = MAX_BYTES - head.length - foot({ truncated: most }).length;
+    if (room < 0) throw tooLong(record, MAX_BYTES - room);
+    const kept = fitting(found, 0, room);
+    return [head + found.slice(0, kept).join(SEPARATOR) + foot({ truncated: most - kept })];
   }
-  for (let count = Math.ceil(whole.length / MAX_BYTES); ; count++) {
-    const size = Math.ceil(predictions.length / count);
-    const parts = Array.from({ length: count }, (_, index) =>
-      textOf(predictions.slice(index * size, (index + 1) * size), { part: { index, count } }),
-    );
-    if (size <= 1 || parts.every((text) => text.length <= MAX_BYTES)) return fitting(parts, record);
+  const room = MAX_BYTES - head.length - foot({ part: { index: most, count: most } }).length;
+  const longest = found.reduce((length, text) => Math.max(length, text.length), 0);
+  if (most === 0 || longest > room) throw tooLong(record, MAX_BYTES - room + longest);
+  const parts: string[] = [];
+  for (let at = 0; at < most;) {
+    const end = fitting(found, at, room);
+    parts.push(found.slice(at, end).join(SEPARATOR));
+    at = end;
   }
+  return parts.map((text, index) => head + text + foot({ part: { index, count: parts.length } }));
 }
 
-function fitting(texts: string[], { result }: ResultRecord): string[] {
-  const longest = Math.max(...texts.map((text) => text.length));
-  if (longest <= MAX_BYTES) return texts;
-  throw new MillraceError(
+/** Behind the last of `texts` that fits, from `start` on. */
+function fitting(texts: readonly string[], start: number, room: number): number {
+  let end = start;
+  let length = -SEPARATOR.length;
+  for (; end < texts.length; end++) {
+    length += SEPARATOR.length + (texts[end] as string).length;
+    if (length > room) break;
+  }
+  return end;
+}
+
+function tooLong({ result }: ResultRecord, bytes: number): MillraceError {
+  return new MillraceError(
     'SINK_FAILED',
-    `sink udp: frame ${result.frame_id} needs ${longest} bytes in one datagram, ${MAX_BYTES} are possible; send its outputs through another sink`,
+    `sink udp: frame ${result.frame_id} needs ${bytes} bytes in one datagram, ${MAX_BYTES} are possible; send its outputs through another sink`,
   );
 }

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MillraceError, messageOf } from '../../../base/errors.ts';
 import { hideKeys } from '../../ffmpeg/redact.ts';
+import { LOGIN_FAULT, loginOf } from './login.ts';
 import { resultJson } from './payload.ts';
 import type { ResultDriver } from './result-queue.ts';
 import type { ResultRecord } from './result-record.ts';
@@ -31,15 +32,16 @@ export class WebhookResults implements ResultDriver {
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #closing = new AbortController();
+  #posting: AbortController | undefined;
 
+  /** @throws MillraceError SINK_FAILED for a user or password that cannot be decoded */
   constructor(options: WebhookOptions) {
     this.#options = options;
     this.target = hideKeys(options.url);
     const url = new URL(options.url);
-    const { username, password } = url;
     // fetch refuses URLs with credentials.
-    const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    this.#headers = username === '' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+    const login = this.#loginOf(url);
+    this.#headers = login === undefined ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
     url.username = url.password = '';
     this.#url = url.href;
   }
@@ -61,7 +63,17 @@ export class WebhookResults implements ResultDriver {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#posting?.abort();
     return Promise.resolve();
+  }
+
+  #loginOf(url: URL): string | undefined {
+    try {
+      const login = loginOf(url);
+      return login && `${login.user}:${login.password}`;
+    } catch {
+      throw new MillraceError('SINK_FAILED', `sink webhook: ${this.target}: ${LOGIN_FAULT}`);
+    }
   }
 
   async #post(body: string, id: string): Promise<{ text: string; mayPass: boolean } | undefined> {
@@ -70,6 +82,10 @@ export class WebhookResults implements ResultDriver {
       secret === undefined
         ? {}
         : { 'x-millrace-signature': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}` };
+    // One of its own for each: signals made of a long-lived one gather at that.
+    const posting = (this.#posting = new AbortController());
+    if (this.#closing.signal.aborted) posting.abort();
+    const timer = setTimeout(() => posting.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     try {
       const response = await fetch(this.#url, {
         method: 'POST',
@@ -82,7 +98,7 @@ export class WebhookResults implements ResultDriver {
           ...headers,
         },
         redirect: 'manual',
-        signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeoutMs)]),
+        signal: posting.signal,
       });
       await response.body?.cancel();
       if (response.ok) return undefined;
@@ -91,6 +107,8 @@ export class WebhookResults implements ResultDriver {
     } catch (error) {
       const { cause } = error as { readonly cause?: unknown };
       return { text: messageOf(cause ?? error), mayPass: true };
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
