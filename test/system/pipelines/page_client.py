@@ -62,7 +62,7 @@ def initialise_pipeline(
 
 URL = sys.argv[1]
 video, sink_port = sys.argv[2], int(sys.argv[3])
-started = initialise_pipeline(video, "detect", "YOUR-API-KEY", "127.0.0.1", sink_port, max_fps=30)
+started = initialise_pipeline(video, "detect", "YOUR-API-KEY", "127.0.0.1", sink_port, max_fps=10)  # a clip lasts longer than what is asked
 pipeline_id = started["context"]["pipeline_id"]
 
 
