@@ -187,6 +187,7 @@ describe('a server whose runtimes have routes of their own', () => {
     expect(body).toContain('"datatype"');
     expect(body).not.toContain('$ref');
 
+    expect((await paths('/docs/json'))['/ts/counts']).toBeDefined();
     const ofModel = await paths('/v2/models/ts/docs/dataplane.json');
     expect(Object.keys(ofModel)).toContain('/ts/explain/{what}');
     expect(Object.keys(ofModel)).not.toContain('/py/state');
@@ -267,6 +268,14 @@ it('lets in who may infer with that servable, counts the call, and hides the tok
   expect((await ask('other'))[0]).toBe(403);
   expect((await ask('manager'))[0]).toBe(403);
   expect(JSON.parse(String((await ask('root', '/ts/headers'))[1]))).not.toHaveProperty('authorization');
+  // Nor does whoever may not use it hear of its routes.
+  for (const [token, isTold] of [
+    ['user', true],
+    ['other', false],
+  ] as const) {
+    const described = await ask(token, '/openapi.json');
+    expect([described[0], String(described[1]).includes('/ts/text')]).toEqual([200, isTold]);
+  }
 });
 
 /** As `using` wants it. */
