@@ -190,3 +190,70 @@ test.each([
 ])('%j cannot be taken by %j', (value, given, message) => {
   expect(() => run(value, given)).toThrow(message);
 });
+
+describe('classes get other names', () => {
+  const rename = (more: object, parameters = {}): [string, number][] => {
+    const given = [{ type: 'DetectionsRename', ...more }];
+    return (run(DETECTIONS, given, parameters) as Detections).predictions.map((each) => [each.class, each.class_id]);
+  };
+
+  test('all of them: their ids are the places of the new names', () => {
+    const class_map = { dog: 'animal', cat: 'pet', cow: 'beast' };
+    expect(rename({ class_map })).toEqual([
+      ['pet', 2],
+      ['animal', 0],
+      ['pet', 2],
+    ]);
+    expect(() => rename({ class_map: { dog: 'animal' } })).toThrow('strict class_map (dog) expected');
+  });
+
+  test('some: others keep their ids, new names have ids of their own', () => {
+    const class_map = { cat: 'tiger' };
+    expect(rename({ class_map, strict: false })).toEqual([
+      ['tiger', 1024],
+      ['dog', 3],
+      ['tiger', 1024],
+    ]);
+    expect(rename({ class_map: { dog: 'cat' }, strict: false, new_classes_id_offset: 7 })).toEqual([
+      ['cat', 3],
+      ['cat', 3],
+      ['cat', 3],
+    ]);
+  });
+
+  test('by parameters', () => {
+    const given = { class_map: 'names', strict: 'all' };
+    expect(rename(given, { names: { cat: 'a', dog: 'b' }, all: true }).map(([name]) => name)).toEqual(['a', 'b', 'a']);
+    expect(() => rename(given, { names: 5, all: true })).toThrow('5 given, names by names expected');
+    expect(() => rename(given, { all: true })).toThrow('undefined symbol `names`');
+  });
+});
+
+test.each([
+  ['int', '42', 42],
+  ['int', ' -7 ', -7],
+  ['int', 3.9, 3],
+  ['int', true, 1],
+  ['float', '2.5e1', 25],
+  ['float', false, 0],
+])('a number: %s of %j', (cast_to, value, read) => {
+  expect(run(value, [{ type: 'ToNumber', cast_to }])).toBe(read);
+});
+
+test.each([
+  ['int', '3.7', 'a whole number expected'],
+  ['int', 'x', 'a whole number expected'],
+  ['float', '0x10', 'a number expected'],
+  ['float', [1], 'a number expected'],
+])('no number: %s of %j', (cast_to, value, expected) => {
+  expect(() => run(value, [{ type: 'ToNumber', cast_to }])).toThrow(expected);
+});
+
+test('a part of a text, and a number by chance', () => {
+  expect(run('abcdef', [{ type: 'StringSubSequence' }])).toBe('abcde');
+  expect(run('abcdef', [{ type: 'StringSubSequence', start: 1, end: 3 }])).toBe('bc');
+  for (let i = 0; i < 20; i++) {
+    const given = run(null, [{ type: 'RandomNumber', min_value: 2, max_value: 3 }]) as number;
+    expect(given >= 2 && given < 3).toBe(true);
+  }
+});

@@ -11,6 +11,7 @@ import {
   type StatementGroup,
   type UnaryOperator,
 } from './operations.ts';
+import { renamed } from './rename-detections.ts';
 import { cornersOf, Detection, Detections, detectionsJson, WorkflowImage } from './values.ts';
 
 type Parameters = Readonly<Record<string, unknown>>;
@@ -31,6 +32,12 @@ function apply(operation: Operation, value: unknown, parameters: Parameters): un
       return text(type, value).toLowerCase();
     case 'StringToUpperCase':
       return text(type, value).toUpperCase();
+    case 'StringSubSequence':
+      return text(type, value).slice(operation.start, operation.end);
+    case 'ToNumber':
+      return toNumber(type, operation.cast_to, value);
+    case 'RandomNumber':
+      return operation.min_value + Math.random() * (operation.max_value - operation.min_value);
     case 'ToString':
       return typeof value === 'string' ? value : JSON.stringify(value);
     case 'ToBoolean':
@@ -70,6 +77,7 @@ function apply(operation: Operation, value: unknown, parameters: Parameters): un
     case 'SortDetections':
     case 'DetectionsOffset':
     case 'DetectionsShift':
+    case 'DetectionsRename':
     case 'DetectionsToDictionary':
     case 'DetectionsFilter':
       return ofDetections(operation, detections(type, value), parameters);
@@ -85,6 +93,7 @@ type OfDetections = Extract<
       | 'SortDetections'
       | 'DetectionsOffset'
       | 'DetectionsShift'
+      | 'DetectionsRename'
       | 'DetectionsToDictionary'
       | 'DetectionsFilter';
   }
@@ -113,6 +122,8 @@ function ofDetections(operation: OfDetections, found: Detections, parameters: Pa
       return found.with(
         predictions.map((each) => ({ ...each, x: each.x + operation.shift_x, y: each.y + operation.shift_y })),
       );
+    case 'DetectionsRename':
+      return found.with(rename(operation, predictions, parameters));
     case 'DetectionsToDictionary':
       return detectionsJson(found, true, { width: found.width, height: found.height, id: found.place.parentId });
     case 'DetectionsFilter':
@@ -122,6 +133,24 @@ function ofDetections(operation: OfDetections, found: Detections, parameters: Pa
         ),
       );
   }
+}
+
+function rename(
+  operation: Extract<OfDetections, { type: 'DetectionsRename' }>,
+  predictions: readonly Prediction[],
+  parameters: Parameters,
+): readonly Prediction[] {
+  const { type, class_map: map, strict, new_classes_id_offset: firstNewId } = operation;
+  const given = typeof map === 'string' ? named(map, parameters) : map;
+  const isStrict = typeof strict === 'string' ? named(strict, parameters) : strict;
+  const entries = given !== null && typeof given === 'object' ? Object.entries(given) : [];
+  const isMap = given !== null && typeof given === 'object' && !Array.isArray(given);
+  if (!isMap || !entries.every(([, name]) => typeof name === 'string')) throw wrong(type, given, 'names by names');
+  if (typeof isStrict !== 'boolean') throw wrong(type, isStrict, 'true or false');
+  const result = renamed(predictions, { names: new Map(entries as [string, string][]), isStrict, firstNewId });
+  if (result !== undefined) return result;
+  const classes = [...new Set(predictions.map((each) => each.class))];
+  throw wrong(type, classes, `classes of the strict class_map (${entries.map(([name]) => name).join(', ')})`);
 }
 
 /** Whether a group of statements holds. */
@@ -302,6 +331,20 @@ function isSame(a: unknown, b: unknown): boolean {
 function number(type: string, value: unknown): number {
   if (typeof value === 'number') return value;
   throw wrong(type, value, 'a number');
+}
+
+const WHOLE = /^\s*[+-]?\d+\s*$/;
+const DECIMAL = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
+
+/** As Python's `int` and `float` read texts, numbers and truths. */
+function toNumber(type: string, castTo: 'int' | 'float', value: unknown): number {
+  const isReadable =
+    typeof value === 'number' ||
+    typeof value === 'boolean' ||
+    (typeof value === 'string' && (castTo === 'int' ? WHOLE : DECIMAL).test(value));
+  const read = isReadable ? Number(value) : NaN;
+  if (Number.isNaN(read)) throw wrong(type, value, castTo === 'int' ? 'a whole number' : 'a number');
+  return castTo === 'int' ? Math.trunc(read) : read;
 }
 
 function text(type: string, value: unknown): string {

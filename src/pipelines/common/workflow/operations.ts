@@ -28,7 +28,14 @@ const table = z.record(z.string(), z.unknown());
 const simple = [
   z.object({ type: z.literal('StringToLowerCase') }),
   z.object({ type: z.literal('StringToUpperCase') }),
+  z.object({ type: z.literal('StringSubSequence'), start: z.int().default(0), end: z.int().default(-1) }),
   z.object({ type: z.literal('ToString') }),
+  z.object({ type: z.literal('ToNumber'), cast_to: z.enum(['int', 'float']) }),
+  z.object({
+    type: z.literal('RandomNumber'),
+    min_value: z.number().default(0),
+    max_value: z.number().default(1),
+  }),
   z.object({ type: z.literal('ToBoolean') }),
   z.object({ type: z.literal('LookupTable'), lookup_table: table }),
   z.object({ type: z.literal('SequenceMap'), lookup_table: table }),
@@ -55,6 +62,13 @@ const simple = [
   z.object({ type: z.literal('SortDetections'), mode: z.enum(SORT_MODES), ascending: z.boolean().default(true) }),
   z.object({ type: z.literal('DetectionsOffset'), offset_x: z.int(), offset_y: z.int() }),
   z.object({ type: z.literal('DetectionsShift'), shift_x: z.int(), shift_y: z.int() }),
+  z.object({
+    type: z.literal('DetectionsRename'),
+    /** Names by names, or the parameter that has them. */
+    class_map: z.union([z.record(z.string(), z.string()), z.string()]),
+    strict: z.union([z.boolean(), z.string()]).default(true),
+    new_classes_id_offset: z.int().default(1024),
+  }),
   z.object({ type: z.literal('DetectionsToDictionary') }),
   z.object({
     type: z.literal('ExtractImageProperty'),

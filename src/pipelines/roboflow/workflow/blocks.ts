@@ -168,6 +168,11 @@ function coloursOf(step: RawStep, reader: WorkflowReader): DrawStep['colours'] {
 function operationsOf(step: RawStep): readonly Operation[] {
   const { operations: given } = step.fields;
   for (const type of operationTypes(given)) {
+    if (type === 'StringMatches') {
+      throw syntax(
+        `${where(step)}: operation StringMatches is not run: a regular expression can hold up its host; use the comparators (String) startsWith, endsWith and contains`,
+      );
+    }
     if (!OPERATION_TYPES.includes(type)) {
       throw syntax(`${where(step)}: operation ${type} is not there; ${OPERATION_TYPES.join(', ')} expected`);
     }

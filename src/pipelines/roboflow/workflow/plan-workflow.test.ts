@@ -239,8 +239,13 @@ describe('what is refused names the step and the type of its block', () => {
     ],
     [
       'an operation that is not there',
-      [MODEL, filterOf([{ type: 'DetectionsRename' }])],
-      'step "filter" (DetectionsFilter): operation DetectionsRename is not there',
+      [MODEL, filterOf([{ type: 'PickDetectionsByParentClass' }])],
+      'step "filter" (DetectionsFilter): operation PickDetectionsByParentClass is not there',
+    ],
+    [
+      'a regular expression',
+      [MODEL, filterOf([{ type: 'StringMatches', regex: '(a+)+' }])],
+      'operation StringMatches is not run: a regular expression can hold up its host',
     ],
     ['operations that are no list', [MODEL, filterOf(5)], 'step "filter" (DetectionsFilter): operations: 5 given'],
     ['an operation without its field', [MODEL, filterOf([{ type: 'Multiply' }])], 'operations[0].other: missing'],
