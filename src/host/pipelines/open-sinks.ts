@@ -6,6 +6,7 @@ import type { ResultSink } from '../../media/sinks/results/result-record.ts';
 import { UdpResults } from '../../media/sinks/results/udp-results.ts';
 import { WebhookResults } from '../../media/sinks/results/webhook-results.ts';
 import { WebsocketResults } from '../../media/sinks/results/websocket-results.ts';
+import { unusedPath } from '../../media/sinks/unused-path.ts';
 import { openSink } from '../../media/sinks/open-sink.ts';
 import type { SinkSpec } from '../../pipelines/common/pipeline-schema.ts';
 import type { SinkReport } from '../../pipelines/common/report.ts';
@@ -27,7 +28,7 @@ export function openSinks(specs: readonly SinkSpec[], onError: (sink: string, me
       // A file made of a file has every frame; anything else is never waited for.
       const open: OpenPictures = (isLive, onLost) => {
         const whenFull = isLive || spec.type === 'rtsp' ? 'drop_oldest' : 'wait';
-        return openSink(spec.target, {
+        return openSink(spec.type === 'video_file' ? unusedPath(spec.target) : spec.target, {
           queue: { capacity: spec.queue_size, whenFull },
           retryFirst: spec.type === 'rtsp',
           isPaced: !isLive,

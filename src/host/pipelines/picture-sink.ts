@@ -16,7 +16,8 @@ export type OpenPictures = (isLive: boolean, onLost: (error: Error) => void) => 
 /** A video file or RTSP stream of one source, with what was found drawn into it. */
 export class PictureSink implements AsyncDisposable {
   readonly type: string;
-  readonly target: string;
+  /** Once it is open, the file's name. */
+  #target: string;
   readonly #sourceId: number;
   readonly #isAnnotated: boolean;
   readonly #open: OpenPictures;
@@ -39,7 +40,7 @@ export class PictureSink implements AsyncDisposable {
     onError: (message: string) => void,
   ) {
     this.type = type;
-    this.target = target;
+    this.#target = target;
     this.#sourceId = sourceId;
     this.#isAnnotated = isAnnotated;
     this.#open = open;
@@ -56,6 +57,7 @@ export class PictureSink implements AsyncDisposable {
     let sink: VideoSink;
     try {
       sink = this.#sink ??= this.#open(isLive, (error) => this.#tell(messageOf(error)));
+      this.#target = sink.label;
     } catch (error) {
       return this.#fail(error);
     }
@@ -71,7 +73,7 @@ export class PictureSink implements AsyncDisposable {
     const counts = this.#sink?.counts;
     return {
       type: this.type,
-      target: this.target,
+      target: this.#target,
       delivered: this.#written + (counts?.written ?? 0),
       failed: this.#failed,
       dropped: this.#dropped + this.#lost + (counts?.droppedFull ?? 0) + (counts?.droppedLost ?? 0),

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { hideCredentials, hideInAddress } from './redact.ts';
 import { readPipe, type PipeTarget } from './pipe-reader.ts';
 import { boundToParent, findProgram, type Program } from './program.ts';
@@ -37,6 +37,7 @@ const GRACE_MS = 3_000;
 export class MediaProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #stdout: Readable;
+  readonly #stdin: Writable;
   #stderr = '';
   #stderrLines = 0;
   #hasEnded = false;
@@ -52,11 +53,13 @@ export class MediaProcess implements AsyncDisposable {
       detached: true,
       env: { ...process.env, ...env },
     });
-    const stdout = this.#child.stdout as Readable;
+    // Where files or processes have run out there are no pipes; it has ended then, and says why.
+    const { stdin, stdout = Readable.from([]) } = this.#child as { stdin?: Writable | null; stdout?: Readable };
+    this.#stdin = stdin ?? new Writable({ write: (_chunk, _encoding, done) => done() });
     this.#stdout = target === undefined ? stdout : readPipe(stdout, target);
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#heard(text));
-    this.#child.stdin?.on('error', () => {}); // it ended without reading all; its exit says why
-    if (script !== undefined) this.#child.stdin?.end(script);
+    this.#stdin.on('error', () => {}); // it ended without reading all; its exit says why
+    if (script !== undefined) this.#stdin.end(script);
     this.exit = new Promise((resolve) => {
       const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
         if (!this.#stdout.closed) return void this.#stdout.once('close', () => ended(code, signal));
@@ -87,7 +90,7 @@ export class MediaProcess implements AsyncDisposable {
 
   /** Only with `hasInput`. */
   get stdin(): Writable {
-    return this.#child.stdin as Writable;
+    return this.#stdin;
   }
 
   /** Lines of complaint so far: ffmpeg tells of damaged data there and nowhere else. */
@@ -102,7 +105,7 @@ export class MediaProcess implements AsyncDisposable {
   /** SIGTERM, SIGKILL when it has not ended by then; what it still writes is dropped. Idempotent. */
   async stop(graceMs = GRACE_MS): Promise<Exit> {
     this.#stdout.destroy();
-    this.#child.stdin?.destroy();
+    this.#stdin.destroy();
     this.#signal('SIGTERM');
     const timer = setTimeout(() => this.kill(), graceMs);
     try {

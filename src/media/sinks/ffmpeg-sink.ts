@@ -1,4 +1,4 @@
-import type { MillraceError } from '../../base/errors.ts';
+import { MillraceError } from '../../base/errors.ts';
 import { BackOff } from '../sources/back-off.ts';
 import { Player, type PlayerProcess } from './player.ts';
 import type { SinkDriver, SinkEvent, SinkFrame } from './video-sink.ts';
@@ -28,6 +28,10 @@ export class FfmpegSink implements SinkDriver {
   #isAborted = false;
   #wasConnected = false;
   #retryAtMs = 0;
+  /** It was opened to take the place of one that was lost, and has not shown that it is connected. */
+  #isAnew = false;
+  /** Of players that were lost while their child ran on. */
+  #ending: Promise<unknown> = Promise.resolve();
   droppedLost = 0;
   reconnections = 0;
 
@@ -49,37 +53,42 @@ export class FfmpegSink implements SinkDriver {
       this.#player ??= this.#open(frame);
       await this.#player.write(frame);
     } catch (error) {
-      await this.#lost(error as MillraceError);
+      this.#lost(MillraceError.from(error));
       return;
     }
     if (!this.#player.isConnected) return;
+    if (this.#isAnew) this.reconnections++;
+    this.#isAnew = false;
     this.#wasConnected = true;
     this.#backOff.succeeded();
   }
 
   async finish(): Promise<void> {
     await this.#player?.finish();
+    await this.#ending;
   }
 
   async abort(): Promise<void> {
     this.#isAborted = true;
     await this.#player?.abort();
+    await this.#ending;
   }
 
   #open(frame: SinkFrame): Player {
     const { label, process, stallMs } = this.#options;
-    if (this.#retryAtMs > 0) this.reconnections++;
+    this.#isAnew = this.#retryAtMs > 0;
     return new Player({ ...process(frame), label, stallMs, finishMs: FINISH_MS }, frame);
   }
 
-  async #lost(error: MillraceError): Promise<void> {
+  /** @throws what came, where it is not to be tried again */
+  #lost(error: MillraceError): void {
     const { maxReconnects, retryFirst, onEvent, endedByItself } = this.#options;
     if (this.#isAborted) return;
-    const hadPlayer = this.#player !== undefined;
-    this.#wasConnected ||= this.#player?.isConnected === true;
+    const player = this.#player;
+    this.#wasConnected ||= player?.isConnected === true;
     this.#player = undefined;
-    this.droppedLost++;
-    if (endedByItself !== undefined && hadPlayer && isGoodEnd(error)) throw endedByItself();
+    if (player?.hasEnded === false) this.#ending = Promise.all([this.#ending, player.abort()]);
+    if (endedByItself !== undefined && player !== undefined && isGoodEnd(error)) throw endedByItself();
     const { cause } = error.details;
     const isPassing =
       error.reason === 'SINK_FAILED' && cause !== undefined && cause !== 'unauthorized' && cause !== 'full';
@@ -87,6 +96,7 @@ export class FfmpegSink implements SinkDriver {
     if (!mayRetry) throw error;
     const retryMs = this.#backOff.next();
     this.#retryAtMs = performance.now() + retryMs;
+    this.droppedLost++;
     onEvent({ type: 'lost', error, retryMs });
   }
 }

@@ -24,6 +24,7 @@ export class Player {
   readonly #shape: Omit<Picture, 'data'>;
   #lastUs = -1;
   #isStuck = false;
+  #wake = (): void => {};
   /** It reports a frame in its output (`-progress pipe:1`), so that has been opened. */
   isConnected = false;
 
@@ -37,6 +38,7 @@ export class Player {
       if (/^frame=\s*[1-9]/m.test(text)) this.isConnected = true;
     });
     this.#child.stdin.write(nutHead(this.#shape));
+    void this.#child.exit.then(() => this.#wake());
   }
 
   get hasEnded(): boolean {
@@ -60,8 +62,12 @@ export class Player {
       this.#isStuck = true;
       this.#child.kill();
     }, this.#options.stallMs);
-    const drained = new Promise((resolve) => stdin.once('drain', resolve));
-    await Promise.race([drained, this.#child.exit]);
+    // Not a race with the exit: what waits for that would gather, one for each frame.
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (this.#child.hasEnded) resolve();
+      else stdin.once('drain', resolve);
+    });
     clearTimeout(timer);
     if (this.#child.hasEnded) throw this.fault(await this.#child.exit);
   }

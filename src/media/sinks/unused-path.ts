@@ -1,0 +1,22 @@
+import { closeSync, openSync } from 'node:fs';
+import { join, parse } from 'node:path';
+
+const MOST = 10_000;
+
+/**
+ * The path of a file that is there for its writer alone, from now on: `path`, or with a number before its extension
+ * (`gate-2.mp4`) where that is taken. Where no file can be made it is `path`: its writer says why.
+ */
+export function unusedPath(path: string): string {
+  const { dir, name, ext } = parse(path);
+  for (let number = 1; number <= MOST; number++) {
+    const candidate = number === 1 ? path : join(dir, `${name}-${number}${ext}`);
+    try {
+      closeSync(openSync(candidate, 'wx'));
+      return candidate;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return path;
+    }
+  }
+  return path;
+}
