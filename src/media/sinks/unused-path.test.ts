@@ -13,7 +13,9 @@ test('a path that is taken gets a number, and is taken by who asks', async () =>
   expect(unusedPath(path('gate.mp4'))).toBe(path('gate-4.mp4'));
   expect(unusedPath(path('new.mkv'))).toBe(path('new.mkv'));
   await mkdir(path('folder'));
-  expect(unusedPath(path('folder'))).toBe(path('folder-2'));
+  expect(unusedPath(path('folder'))).toBe(path('folder'));
+  await symlink('/dev/full', path('full.mp4'));
+  expect(unusedPath(path('full.mp4'))).toBe(path('full.mp4'));
   expect(unusedPath(path('none/gate.mp4'))).toBe(path('none/gate.mp4'));
   expect(await readdir(folder.path)).not.toContain('elsewhere');
 });
