@@ -13,6 +13,7 @@ import { OPERATION_TABLE, OPERATIONS, operateOnAll, type Operation, type SourceS
 import { PipelineManager } from './pipeline-manager.ts';
 import { PipelineStore } from './pipeline-store.ts';
 import { parsePipelinesConfig } from './pipelines-config.ts';
+import { ResultRing } from './result-ring.ts';
 
 const closing: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -144,6 +145,16 @@ test('results wait in the ring, the oldest going first when it is full', async (
   expect(pipeline.consume()?.results[0]?.frame_id).toBe(3);
   expect(pipeline.consume()).toBeUndefined();
   expect(pipeline.ring?.counts).toEqual({ waiting: 0, lost: 1, taken: 2 });
+});
+
+test('results in the ring are bounded by their bytes too', () => {
+  const ring = new ResultRing(64);
+  const result = { source_id: 0, frame_id: 1, captured_at_ms: 0, width: 8, height: 8, predictions: [] };
+  for (let sequence = 1; sequence <= 40; sequence++) {
+    ring.put({ sequence, results: [{ ...result, outputs: { image: 'x'.repeat(2 ** 20) } }] });
+  }
+  expect(ring.counts.waiting).toBeLessThan(33);
+  expect(ring.counts.waiting + ring.counts.lost).toBe(40);
 });
 
 test('a pipeline whose results nobody reads ends after its consumption_timeout', async () => {

@@ -1,7 +1,9 @@
 import { encodeJpeg } from './encode-jpeg.ts';
 import { MillraceError } from '../../base/errors.ts';
 import type { HostSession, SessionOutput } from '../../ipc/host-handler.ts';
+import { NewestQueue } from '../../media/sinks/results/newest-queue.ts';
 import type { FrameResult } from '../../media/sinks/results/result-record.ts';
+import { MAX_WAITING_BYTES, resultBytes } from '../../media/sinks/results/result-size.ts';
 import type { PipelineCommand, PipelineMessage, PipelineProgram } from '../../pipelines/common/messages.ts';
 import type { StatusUpdate } from '../../pipelines/common/report.ts';
 import { JsonParameter } from '../../tensor/parameters.ts';
@@ -29,8 +31,8 @@ export class PipelineSession implements HostSession, PipelineListener {
   #lastReport = '';
   #wantsResults: boolean;
   #wantsFrames = false;
-  /** Messages that the front has no room for. */
-  #waiting: { readonly message: PipelineMessage; readonly outputs: readonly Tensor[] }[] = [];
+  /** Results that the front has no room for. */
+  readonly #waiting = new NewestQueue<PipelineMessage>(MAX_WAITING, MAX_WAITING_BYTES);
   #isReportDue = false;
   #isEncoding = false;
   #lastFrameAtMs = -Infinity;
@@ -78,9 +80,9 @@ export class PipelineSession implements HostSession, PipelineListener {
 
   onRoom(): void {
     while (!this.#output.isFull) {
-      const next = this.#waiting.shift();
+      const next = this.#waiting.take();
       if (next === undefined) break;
-      this.#send(next.message, next.outputs);
+      this.#send(next);
     }
   }
 
@@ -98,8 +100,8 @@ export class PipelineSession implements HostSession, PipelineListener {
     if (!this.#wantsResults) return;
     const message: PipelineMessage = { type: 'results', sequence, results };
     if (!this.#output.isFull && this.#waiting.length === 0) return this.#send(message);
-    if (this.#waiting.length >= MAX_WAITING) this.#waiting.shift();
-    this.#waiting.push({ message, outputs: [] });
+    const bytes = results.reduce((sum, result) => sum + resultBytes(result), 0);
+    this.#waiting.put(message, bytes);
   }
 
   onFrame(each: SourceFrame, result: FrameResult | undefined): void {
@@ -154,7 +156,7 @@ export class PipelineSession implements HostSession, PipelineListener {
   /** @param error what the run broke at, which is no fault of its sources, servable or sinks */
   #finish(error: MillraceError | undefined): void {
     if (this.#isOver) return;
-    for (const { message, outputs } of this.#waiting.splice(0)) this.#send(message, outputs);
+    for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) this.#send(next);
     this.#report();
     this.#isOver = true;
     clearInterval(this.#reporting);

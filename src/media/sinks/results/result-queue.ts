@@ -1,4 +1,6 @@
 import { messageOf } from '../../../base/errors.ts';
+import { NewestQueue } from './newest-queue.ts';
+import { MAX_WAITING_BYTES, resultBytes } from './result-size.ts';
 import type { ResultRecord, ResultSink, ResultSinkCounts } from './result-record.ts';
 
 /** What a kind of sink implements; {@link ResultQueue} calls `write` once at a time. */
@@ -12,12 +14,11 @@ export interface ResultDriver {
   close(): Promise<void>;
 }
 
-/** The queue before a sink: what is slow or broken costs its own results, and nobody else's. */
+/** The queue before a sink, bounded by number and bytes: what is slow or broken costs its own results, and nobody else's. */
 export class ResultQueue implements ResultSink {
   readonly #driver: ResultDriver;
-  readonly #capacity: number;
   readonly #onError: (message: string) => void;
-  readonly #waiting: ResultRecord[] = [];
+  readonly #waiting: NewestQueue<ResultRecord>;
   #pumping: Promise<void> | undefined;
   #isClosed = false;
   #delivered = 0;
@@ -28,7 +29,7 @@ export class ResultQueue implements ResultSink {
   /** @param onError told of each failure that is another than the one before */
   constructor(driver: ResultDriver, capacity: number, onError: (message: string) => void = () => {}) {
     this.#driver = driver;
-    this.#capacity = capacity;
+    this.#waiting = new NewestQueue(capacity, MAX_WAITING_BYTES);
     this.#onError = onError;
   }
 
@@ -47,11 +48,7 @@ export class ResultQueue implements ResultSink {
 
   deliver(record: ResultRecord): void {
     if (this.#isClosed) return;
-    if (this.#waiting.length >= this.#capacity) {
-      this.#waiting.shift();
-      this.#dropped++;
-    }
-    this.#waiting.push(record);
+    this.#dropped += this.#waiting.put(record, resultBytes(record.result));
     this.#pumping ??= this.#pump();
   }
 
@@ -64,14 +61,13 @@ export class ResultQueue implements ResultSink {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    this.#dropped += this.#waiting.length;
-    this.#waiting.length = 0;
+    this.#dropped += this.#waiting.clear();
     await this.#driver.close();
     await this.#pumping;
   }
 
   async #pump(): Promise<void> {
-    for (let record = this.#waiting.shift(); record !== undefined; record = this.#waiting.shift()) {
+    for (let record = this.#waiting.take(); record !== undefined; record = this.#waiting.take()) {
       try {
         await this.#driver.write(record);
         this.#delivered++;

@@ -12,8 +12,10 @@ import { ScratchFolder } from '../../../../test/support/scratch-folder.ts';
 import { until } from '../../../../test/support/until.ts';
 import { JsonLinesResults } from './json-lines-results.ts';
 import { MqttResults } from './mqtt-results.ts';
+import { NewestQueue } from './newest-queue.ts';
 import { localTime, microsecondsOf, resultText, utcTime } from './payload.ts';
 import { ResultQueue, type ResultDriver } from './result-queue.ts';
+import { resultBytes } from './result-size.ts';
 import type { Prediction, ResultRecord } from './result-record.ts';
 import { datagrams, UdpResults } from './udp-results.ts';
 import { WebhookResults } from './webhook-results.ts';
@@ -168,6 +170,27 @@ test('a slow sink loses its oldest results and counts them', async () => {
   await until(() => written.length === 1);
   await sink[Symbol.asyncDispose]();
   expect(sink.counts.delivered + sink.counts.dropped).toBe(6);
+});
+
+test('results that wait are bounded by their bytes too; the last one is kept', () => {
+  const queue = new NewestQueue<number>(4, 100);
+  expect([60, 30, 20, 500, 1, 1].map((bytes, i) => queue.put(i, bytes))).toEqual([0, 0, 1, 2, 1, 0]);
+  expect([queue.take(), queue.take(), queue.take()]).toEqual([4, 5, undefined]);
+  const picture = 'x'.repeat(1e6);
+  const { result } = record();
+  expect(resultBytes({ ...result, outputs: { image: { value: picture } } })).toBeGreaterThan(1e6);
+  expect(resultBytes({ ...result, outputs: { vector: { data: Array(4096).fill(0.5) } } })).toBeGreaterThan(4096 * 8);
+});
+
+test('a sink that stands still holds some MiB of pictures, not hundreds', async () => {
+  let free = (): void => {};
+  const write = (): Promise<void> => new Promise((resolve) => (free = resolve));
+  const sink = new ResultQueue({ type: 'slow', target: '', write, close: async () => free() }, 256);
+  const image = 'x'.repeat(2 ** 20);
+  for (let i = 0; i < 100; i++) sink.deliver({ ...record(i), result: { ...record().result, outputs: { image } } });
+  expect(sink.counts.waiting).toBeLessThan(33);
+  expect(sink.counts.waiting + sink.counts.dropped).toBe(99);
+  await sink[Symbol.asyncDispose]();
 });
 
 test('JSON lines are appended; a full disk costs lines and no more', async () => {
