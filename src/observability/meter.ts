@@ -1,11 +1,15 @@
 import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
 import type { Family, Meter } from '../base/meter.ts';
+import { EVENT_LOOP_LAGS, observeEventLoopLag } from './event-loop-lag.ts';
 import { HistogramSeries, ScalarSeries, SummarySeries, type RenderedSeries, type Sample } from './series.ts';
 
 export interface PrometheusMeter extends Meter {
   /** The answer to `GET /metrics`. */
   render(): Promise<{ contentType: string; body: string }>;
 }
+
+/** prom-client's own watch of the event loop, which cannot be left out, looks once a day. */
+const NEVER_MS = 86_400_000;
 
 /**
  * Metrics in Prometheus's text format: ours, and those of the process (CPU, memory, event loop). prom-client hashes
@@ -14,7 +18,8 @@ export interface PrometheusMeter extends Meter {
 export function createPrometheusMeter(): PrometheusMeter {
   const registry = new Registry();
   const updates: (() => void)[] = [];
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
+  for (const name of EVENT_LOOP_LAGS) registry.removeSingleMetric(name);
 
   function family<Series extends RenderedSeries>(
     declaration: Declaration,
@@ -26,7 +31,7 @@ export function createPrometheusMeter(): PrometheusMeter {
     return created;
   }
 
-  return {
+  const meter: PrometheusMeter = {
     counter: (name, help, labelNames) =>
       family({ name, help, labelNames, type: 'counter' }, (labels) => new ScalarSeries(labels)),
     gauge: (name, help, labelNames) =>
@@ -41,6 +46,8 @@ export function createPrometheusMeter(): PrometheusMeter {
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };
+  observeEventLoopLag(meter);
+  return meter;
 }
 
 interface Declaration {
