@@ -31,10 +31,7 @@ export async function listenManager(
   commands: RoboflowCommands,
   logger: Logger,
 ): Promise<ManagerListener> {
-  const sockets = new Set<Socket>();
   const onConnection = (socket: Socket): void => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
     socket.setNoDelay(true);
     serveConnection(socket, commands, options);
   };
@@ -44,6 +41,12 @@ export async function listenManager(
       ? createTcpServer({ allowHalfOpen: true }, onConnection)
       : createTlsServer({ ...tls.serverOptions, allowHalfOpen: true }, onConnection);
   server.maxConnections = MAX_CONNECTIONS;
+  // With TLS these come before their handshakes, which may not come at all.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   if (tls !== undefined) {
     server.once('close', tls.serve(server as ReturnType<typeof createTlsServer>));
     server.on('tlsClientError', () => {}); // a handshake that failed concerns nobody else
