@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any, Dict, List, Optional, Tuple
 
+from .pieces import is_generator
 from .plain_routes import is_of_body, parameters_of
 
 Handler = Tuple[str, str, Any]
@@ -34,7 +35,8 @@ def plain_operation(_: str, path: str, handler: Any) -> Dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if body:
-        schema = _of_body(body[0]) if len(body) == 1 else {"type": "object", "properties": {each.name: _of_body(each) for each in body}}
+        schemas = {each.name: _of_body(each) for each in body}
+        schema = schemas[body[0].name] if len(body) == 1 else {"type": "object", "properties": schemas}
         is_required = any(each.default is inspect.Parameter.empty for each in body)
         operation["requestBody"] = {"required": is_required, "content": {"application/json": {"schema": schema}}}
     return operation
@@ -51,12 +53,14 @@ def fastapi_operations(app: Any, handlers: List[Handler]) -> List[Optional[Dict[
     schemas = document.get("components", {}).get("schemas", {})
     paths = document.get("paths", {})
     operations: List[Optional[Dict[str, Any]]] = []
-    for method, path, _ in handlers:
+    for method, path, handler in handlers:
         operation = paths.get(_NAME.sub(r"{\1}", path), {}).get(method.lower())
         if operation is None:
             operations.append(None)
             continue
         operation.pop("operationId", None)
+        if is_generator(handler):
+            operation["responses"]["200"] = {"description": "Pieces, as they come."}
         operations.append(_whole(operation, schemas, ()))
     return operations
 

@@ -169,8 +169,9 @@ def _streamed(handler: Any) -> Any:
 
     # FastAPI would make a schema of what the generator yields, and look for the names of types in this module.
     hints = get_type_hints(handler, include_extras=True)
-    parameters = [each.replace(annotation=hints.get(each.name, each.annotation)) for each in inspect.signature(handler).parameters.values()]
-    answer.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    parameters = inspect.signature(handler).parameters.values()
+    resolved = [each.replace(annotation=hints.get(each.name, each.annotation)) for each in parameters]
+    answer.__signature__ = inspect.Signature(resolved)  # type: ignore[attr-defined]
     answer.__annotations__ = {name: kind for name, kind in hints.items() if name != "return"}
     return answer
 

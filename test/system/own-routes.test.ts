@@ -182,6 +182,10 @@ describe('a server whose runtimes have routes of their own', () => {
       tags: ['fast'],
       parameters: [{ name: 'q', in: 'query', required: true, schema: { type: 'string', minLength: 3 } }],
     });
+    expect(all['/fast/generator/{count}']?.['post']).toMatchObject({
+      parameters: [{ name: 'count', in: 'path', schema: { type: 'integer' } }],
+      responses: { 200: { description: 'Pieces, as they come.' } },
+    });
     // Schemas stand where they are used.
     const body = JSON.stringify(all['/fast/infer']);
     expect(body).toContain('"datatype"');
@@ -277,6 +281,25 @@ it('lets in who may infer with that servable, counts the call, and hides the tok
     expect([described[0], String(described[1]).includes('/ts/text')]).toEqual([200, isTold]);
   }
 });
+
+it.each(['ts', 'py'])(
+  'ends a call of %s that gives nothing within its deadline, and one that goes on at the stop',
+  async (model) => {
+    const implementation = model === 'ts' ? '../routed-model.js' : 'routed_model.RoutedModel';
+    await using folder = await folderWith({ [model]: { implementation, millrace: { call_deadline_ms: 500 } } });
+    await folder.put('settings.json', { parallel_workers_timeout: 1 });
+    await using server = await startServer({ folder: folder.path, env: { MILLRACE_PYTHON: await pythonPath() } });
+    const call = (path: string) => fetch(`${server.restUrl}/${model}${path}`, { method: 'POST' });
+    const late = await call('/hangs/0');
+    expect([late.status, await late.text()]).toEqual([503, expect.stringContaining('500 ms')]);
+    await expect((await call('/hangs/1')).text()).rejects.toThrow('terminated');
+    // Pieces come one after another for ever.
+    const endless = await call('/endless');
+    const read = endless.body?.pipeTo(new WritableStream()).catch((error: unknown) => String(error));
+    await server.stop();
+    expect(await read).toContain('terminated');
+  },
+);
 
 /** As `using` wants it. */
 function closing(agent: Agent): Agent & Disposable {
