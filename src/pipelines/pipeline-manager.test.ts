@@ -242,6 +242,10 @@ test.each([
   ['file:///etc/passwd', 'not in the folders'],
   ['rtsp://user:secret@elsewhere/1', 'hosts *.factory.local'],
   ['http://factory.local.evil.example/a.mp4', 'hosts *.factory.local'],
+  ['http://a.factory.local\\@evil.example/a.mp4', 'a backslash'],
+  ['rtsp://a.factory.local\t@evil.example/1', 'a control character'],
+  ['http:///a.factory.local/a.mp4', 'scheme://host expected'],
+  ['rtsp:/admin:secret@a.factory.local/1', 'scheme://host expected'],
 ])('a video reference that is not allowed is refused, without its credentials: %s', async (video_reference, text) => {
   const { manager } = manage({ allow: { hosts: ['*.factory.local', '10.0.0.7'], folders: ['/v'] } });
   const failing = manager.create(request({ video_reference }));
@@ -261,6 +265,12 @@ test('what is allowed is taken', async () => {
   ]) {
     await expect(manager.create(request({ video_reference }))).resolves.toBeDefined();
   }
+});
+
+test('an address of results that programs read differently is refused', async () => {
+  const { manager } = manage({ allow: { sink_hosts: ['factory.local'] } });
+  const sinks = [{ type: 'mqtt', url: 'mqtt://evil.example:1883\\@factory.local', topic: 'x' }];
+  await expect(manager.create(request({ sinks }))).rejects.toThrow('a backslash');
 });
 
 test('a link out of an allowed folder leads nowhere', async () => {

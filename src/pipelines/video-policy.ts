@@ -7,6 +7,11 @@ import type { PipelinesConfig } from './pipelines-config.ts';
 
 type Allow = PipelinesConfig['allow'];
 
+// oxlint-disable-next-line no-control-regex
+const UNCLEAR = /[\\\s\u0000-\u001f\u007f]/;
+/** Of more slashes the URL standard makes two; ffmpeg takes the host to be this one. */
+const HAS_HOST = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]/i;
+
 /** What pipelines may open, and where they may write. Device names and text for other media programs are never let through. */
 export class VideoPolicy {
   readonly #allow: Allow;
@@ -72,6 +77,15 @@ export class VideoPolicy {
   }
 
   #checkHost(field: string, url: string, hosts: readonly string[]): void {
+    // ffmpeg and other programs read these in their own ways, which lead elsewhere than to the host that is looked at here.
+    if (UNCLEAR.test(url)) {
+      throw refused(
+        field,
+        hideKeys(url),
+        'it has a backslash, a space or a control character; write it as %5C, %20, …',
+      );
+    }
+    if (!HAS_HOST.test(url)) throw refused(field, hideKeys(url), 'scheme://host expected');
     let host: string;
     try {
       // Schemes that the URL standard does not know have opaque hosts: lower case is ours to see to.
