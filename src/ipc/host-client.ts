@@ -99,9 +99,15 @@ export class HostClient {
     return this.#calls.size + this.#sessions.size;
   }
 
-  /** Video pipelines that run in it. */
+  /** Video pipelines that run in it, and calls for those of other hosts. */
   get pipelineCount(): number {
     return this.#pipelineCount;
+  }
+
+  /** Counts a call for a pipeline of another host until it is disposed of. */
+  countPipelineCall(): Disposable {
+    this.#pipelineCount++;
+    return { [Symbol.dispose]: () => void this.#pipelineCount-- };
   }
 
   /** Unary calls under way. */

@@ -85,6 +85,9 @@ export class ModelMirrors {
     const deployment = this.#mirrored.get(id)?.deployment;
     const host = deployment?.pickForCall();
     if (deployment === undefined || host === undefined) throw notReady(request.servable, deployment);
+    // Whose call it is, is not said; other graphs of hosts with pipelines are no reason to wait for ever either.
+    const isForPipelines = this.#hosts().some(({ client }) => (client?.pipelineCount ?? 0) > 0);
+    using _call = isForPipelines ? host.countPipelineCall() : undefined;
     const queued = host.unaryCount + 1;
     const startedAt = performance.now();
     const isModel = deployment.spec.kind === 'model';

@@ -131,6 +131,31 @@ test('a host that is stopped is replaced, within a run as outside of one', async
   expect((await look(id)).state).toBe('terminated');
 });
 
+test('a model that never comes back in another host than the pipeline’s costs that host', async () => {
+  const model = { name: 'stuck', base_path: join(ROOT, 'test/fixtures/models/stuck.onnx'), instances: 1 };
+  const config = await folder.put(
+    'afar.json',
+    JSON.stringify({
+      model_config_list: [{ config: model }],
+      mediapipe_config_list: [{ name: 'picture', base_path: folder.path, graph_path: 'stuck.pbtxt' }],
+      pipelines: { allow: { schemes: ['lavfi'] } },
+    }),
+  );
+  await using two = await startServer({ config, flags: ['--hosts', '2', '--pipeline_run_deadline_ms', '3000'] });
+  const ask = (...request: [method: string, path: string, body?: object]): Promise<unknown> =>
+    callPipelines(two, ...request);
+  // It takes the first host, which has the model; the other one is left for the second pipeline.
+  const first = { model_id: 'picture', video_reference: 'lavfi:color=black:size=32x32:rate=10' };
+  const { id: placeholder } = (await ask('POST', '', first)) as Line;
+  const { id } = (await ask('POST', '', { model_id: 'picture', video_reference: TURNS_BRIGHT })) as Line;
+  await ask('DELETE', `/${placeholder}`);
+  const lookAt = async (): Promise<Line> => (await ask('GET', `/${id}`)) as Line;
+  await until(async () => (await lookAt()).report.results > 0);
+  await until(() => two.logs().includes('pipeline_run_deadline_ms'), 'the host of the model is replaced');
+  await ask('DELETE', `/${id}`);
+  expect((await lookAt()).report.host_losses).toBe(0);
+});
+
 function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
