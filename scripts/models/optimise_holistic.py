@@ -12,7 +12,7 @@ operators that it has no blocked kernel of, and for numbers of channels that 16 
   of which the second adds up in place;
 * channels are padded with zeros to a multiple of 16, where only operators follow that keep them zero;
 * Pad of channels, and Transpose–Slice–Transpose that takes the first of them, become convolutions of one pixel;
-* outputs that the graphs do not read are left out with all that only they need: half of pose_landmark_* is its segmentation.
+* outputs that are not always read become a model of their own: half of pose_landmark_* was its segmentation.
 
 Weights that do not change stay as they are, in float16 behind a Cast; new ones are float32, so nothing is rounded. Each model
 is compared with its original over random inputs at the end.
@@ -30,16 +30,19 @@ BLOCK = 16
 # Of these the channels are only passed on, and zeros stay zeros.
 PASSING = {'Relu', 'MaxPool', 'AveragePool'}
 
-# The models that get faster, and their outputs that are left out.
-LEFT_OUT = {
-    'face_detection_short_range': [],
-    'face_landmark': [],
-    'face_landmark_with_attention': [],
-    'hand_recrop': [],
-    'iris_landmark': [],
-    'palm_detection_full': [],
-    'pose_landmark_full': ['segmentation'],
-    'pose_landmark_lite': ['segmentation'],
+# What is made: of which converted model, with which of its outputs (None: all). Models that would not get faster are not here.
+POSE = ['landmarks', 'pose_flag', 'heatmap', 'world_landmarks']
+MADE = {
+    'face_detection_short_range': ('face_detection_short_range', None),
+    'face_landmark': ('face_landmark', None),
+    'face_landmark_with_attention': ('face_landmark_with_attention', None),
+    'hand_recrop': ('hand_recrop', None),
+    'iris_landmark': ('iris_landmark', None),
+    'palm_detection_full': ('palm_detection_full', None),
+    'pose_landmark_full': ('pose_landmark_full', POSE),
+    'pose_landmark_lite': ('pose_landmark_lite', POSE),
+    'pose_segmentation_full': ('pose_landmark_full', ['segmentation']),
+    'pose_segmentation_lite': ('pose_landmark_lite', ['segmentation']),
 }
 
 # Largest difference from the original's outputs over the largest value of that output.
@@ -289,9 +292,9 @@ def compare(original, path, name):
         sys.exit(f'{name}: differences of at most {TOLERANCE} expected')
 
 
-def optimise(source, name, out):
+def optimise(source, name, outputs, out):
     graph = Graph(onnx.load(source))
-    graph.outputs -= set(LEFT_OUT[name])
+    graph.outputs = set(outputs or graph.outputs)
     replace_slices(graph)
     pads = replace_channel_pads(graph)
     replace_prelus(graph)
@@ -304,9 +307,10 @@ def optimise(source, name, out):
 
 def main():
     source, out, *names = sys.argv[1:]
-    for name in names or LEFT_OUT:
-        places = [os.path.join(source, f'{name}.onnx'), os.path.join(source, name, '1', 'model.onnx')]
-        optimise(next((path for path in places if os.path.isfile(path)), places[0]), name, out)
+    for name in names or MADE:
+        converted, outputs = MADE[name]
+        places = [os.path.join(source, f'{converted}.onnx'), os.path.join(source, converted, '1', 'model.onnx')]
+        optimise(next((path for path in places if os.path.isfile(path)), places[0]), name, outputs, out)
 
 
 main()

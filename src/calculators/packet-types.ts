@@ -33,6 +33,20 @@ export class TensorPacketType extends PacketType<Tensor> {
   }
 }
 
+export class ImagePacketType extends PacketType<Image> {
+  /** A time without a packet is no fault: nothing was found. Unary requests are answered without it. */
+  readonly sparse: boolean;
+
+  constructor(sparse = false) {
+    super('Image', isImage);
+    this.sparse = sparse;
+  }
+}
+
+function isImage(value: unknown): boolean {
+  return isObject(value) && typeof value['format'] === 'string' && Object.hasOwn(IMAGE_FORMATS, value['format']);
+}
+
 /** Whole requests; `tensors` are the inputs that the graph advertises, empty where it takes any. */
 export class RequestPacketType extends PacketType<InferenceRequest> {
   readonly tensors: readonly TensorSpec[];
@@ -89,10 +103,10 @@ export const tensorsPacket = new PacketType<readonly Tensor[]>(
   (value) => Array.isArray(value) && value.every(isTensor),
 );
 
-export const imagePacket = new PacketType<Image>(
-  'Image',
-  (value) => isObject(value) && typeof value['format'] === 'string' && Object.hasOwn(IMAGE_FORMATS, value['format']),
-);
+export const imagePacket = new ImagePacketType();
+
+/** An image that is there only where something was found. */
+export const sparseImagePacket = new ImagePacketType(true);
 
 export const letterboxPacket = new PacketType<Letterbox>(
   'Letterbox',

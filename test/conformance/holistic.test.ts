@@ -35,7 +35,10 @@ describe('a still', () => {
     const image = await readImage(`${ROOT}/test/fixtures/media/astronaut.png`);
     const truth = (await cases<Record<string, Truth>>('image.json'))['astronaut.png']?.[configuration];
     if (truth === undefined) throw new Error(`no case ${configuration}`);
-    const run = graph.start([...Object.values(STREAMS), 'output'], sidePackets(truth.side_packets));
+    const run = graph.start(
+      [...Object.values(STREAMS), 'output', 'segmentation_mask'],
+      sidePackets(truth.side_packets),
+    );
     const packets = await run.frame(image, 0);
     await run.end();
 
@@ -46,6 +49,7 @@ describe('a still', () => {
       if (right === undefined) continue;
       expect(difference(found, right, image, name), name).toBeLessThan(mark(name, configuration));
     }
+    expect(packets.has('segmentation_mask')).toBe(false);
     const drawn = packets.get('output') as Image;
     expect([drawn.width, drawn.height]).toEqual([image.width, image.height]);
     expect(drawn.data).not.toEqual(image.data);
@@ -65,6 +69,18 @@ describe('a still', () => {
     expect([...typedData(tensor)].slice(0, 5)).toEqual(values);
     expect(packets.get('face_landmarks')).toMatchObject({ shape: [468, 3] });
     expect(packets.has('left_hand_landmarks')).toBe(false);
+  });
+
+  it.each(['astronaut', 'person'])('%s: the mask is that of MediaPipe, where it is asked for', async (name) => {
+    const image = await readImage(`${ROOT}/test/fixtures/media/${name}.png`);
+    const truth = await readImage(`${ROOT}/test/conformance/holistic/mask-${name}.png`);
+    const run = graph.start(['segmentation_mask'], { use_prev_landmarks: false, enable_segmentation: true });
+    const mask = (await run.frame(image, 0)).get('segmentation_mask') as Image;
+    await run.end();
+    expect(mask).toMatchObject({ width: image.width, height: image.height, channels: 1, format: 'VEC32F1' });
+    const differences = Array.from(mask.data, (value, at) => Math.abs(value - truth.data[truth.channels * at]! / 255));
+    expect(differences.reduce((most, difference) => Math.max(most, difference), 0)).toBeLessThan(0.06);
+    expect(differences.reduce((sum, difference) => sum + difference, 0) / differences.length).toBeLessThan(0.002);
   });
 
   it('without a person gives no points, and the picture unchanged', async () => {

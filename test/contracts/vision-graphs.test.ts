@@ -27,6 +27,9 @@ async function run(
   return packets;
 }
 
+const bytesOf = (image: Image | undefined): Buffer =>
+  image === undefined ? Buffer.alloc(0) : Buffer.from(image.data.buffer, image.data.byteOffset, image.data.byteLength);
+
 /** The packet of one stream, which is there. */
 function packetOf<T>(packets: ReadonlyMap<string, unknown> | undefined, stream: string): T {
   expect(packets?.has(stream), stream).toBe(true);
@@ -61,6 +64,35 @@ describe('pose_tracking', () => {
       [false, false],
       [true, true],
     ]);
+  });
+});
+
+describe('the mask of pose_tracking', () => {
+  const masksOf = async (sidePackets: Readonly<Record<string, unknown>>): Promise<(Image | undefined)[]> => {
+    const packets = await run('pose_tracking', ['segmentation_mask'], [astronaut, moved, nobody, astronaut], {
+      enable_segmentation: true,
+      smooth_landmarks: false,
+      ...sidePackets,
+    });
+    return packets.map((each) => each.get('segmentation_mask') as Image | undefined);
+  };
+  /** The same picture, its pixels 8 to the right. */
+  const moved: Image = { ...astronaut, data: new Uint8Array(astronaut.data.length) };
+  (moved.data as Uint8Array).set(astronaut.data.subarray(0, -24), 24);
+
+  it('is calmed by the one before, also by one from before a gap, unless that is off', async () => {
+    const calm = await masksOf({});
+    const plain = await masksOf({ smooth_segmentation: false });
+    const isSame = calm.map((mask, at) => Buffer.compare(bytesOf(mask), bytesOf(plain[at])) === 0);
+    expect(isSame).toEqual([true, false, true, false]);
+    expect(calm[2]).toBeUndefined();
+  });
+
+  it('is there with the lighter model too', async () => {
+    const [mask] = await masksOf({ model_complexity: 0 });
+    const at = (x: number, y: number): number => mask?.data[512 * y + x] ?? NaN;
+    expect(at(230, 120)).toBeGreaterThan(0.95);
+    expect(at(500, 5)).toBeLessThan(0.05);
   });
 });
 

@@ -59,6 +59,20 @@ it('a stream of encoded frames: pictures and points come back; a broken frame co
   expect(Math.abs(drawn.data[at(500, 5)]! - original.data[at(500, 5)]!)).toBeLessThan(30);
 });
 
+it('the mask of the person, where it is asked for', async () => {
+  using client = new GrpcClient({ address: server.grpcAddress });
+  const parameters = { enable_segmentation: true };
+  const { outputs } = await client.infer(request('a', photo, { parameters, outputs: [{ name: 'segmentation_mask' }] }));
+  const [mask] = outputs;
+  expect(outputs.map(({ name, datatype, shape }) => [name, datatype, shape])).toEqual([['segmentation_mask', 'FP32', [512, 512, 1]]]); // prettier-ignore
+  const at = (x: number, y: number): number => Buffer.from(mask!.data).readFloatLE(4 * (512 * y + x));
+  expect(at(230, 120)).toBeGreaterThan(0.95);
+  expect(at(500, 5)).toBeLessThan(0.05);
+
+  const without = await client.infer(request('b', photo, { outputs: undefined }));
+  expect(without.outputs.map(({ name }) => name)).not.toContain('segmentation_mask');
+});
+
 it('a picture without a person: unary gets the picture and no points', async () => {
   using client = new GrpcClient({ address: server.grpcAddress });
   const empty = {

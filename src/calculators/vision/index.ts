@@ -17,6 +17,7 @@ import { imageCropping } from './image-cropping.ts';
 import { imageProperties } from './image-properties.ts';
 import { imageToTensor } from './image-to-tensor.ts';
 import { imageTransformation } from './image-transformation.ts';
+import { inverseMatrix } from './inverse-matrix.ts';
 import { landmarkLetterboxRemoval, landmarkProjection, worldLandmarkProjection } from './landmark-projection.ts';
 import { landmarkVisibility } from './landmark-visibility.ts';
 import { landmarksSmoothing, visibilityCopy, visibilitySmoothing } from './landmarks-smoothing.ts';
@@ -29,10 +30,12 @@ import { rectTransformation } from './rect-transformation.ts';
 import { landmarksRefinement, refineLandmarksFromHeatmap } from './refine-landmarks.ts';
 import { roiTracking } from './roi-tracking.ts';
 import { recolor, tensorsToSegmentation } from './segmentation.ts';
+import { segmentationSmoothing } from './segmentation-smoothing.ts';
 import { ssdAnchors } from './ssd-anchors.ts';
 import { openvinoTensorsToClassification, tensorsToClassification } from './tensors-to-classification.ts';
 import { openvinoTensorsToDetections, tensorsToDetections } from './tensors-to-detections.ts';
 import { tensorsToFloats, tensorsToLandmarks } from './tensors-to-landmarks.ts';
+import { warpAffine } from './warp-affine.ts';
 import { yoloImageToTensor } from './yolo-image-to-tensor.ts';
 import { yoloTensorToDetections } from './yolo-tensor-to-detections.ts';
 
@@ -57,6 +60,7 @@ export const visionCalculators: readonly NodeDefinition[] = [
   imageProperties,
   imageToTensor,
   imageTransformation,
+  inverseMatrix,
   landmarkLetterboxRemoval,
   landmarkProjection,
   landmarkVisibility,
@@ -77,6 +81,7 @@ export const visionCalculators: readonly NodeDefinition[] = [
   rectTransformation,
   refineLandmarksFromHeatmap,
   roiTracking,
+  segmentationSmoothing,
   ssdAnchors,
   tensorsToClassification,
   tensorsToDetections,
@@ -86,6 +91,7 @@ export const visionCalculators: readonly NodeDefinition[] = [
   toImageCalculator,
   visibilityCopy,
   visibilitySmoothing,
+  warpAffine,
   worldLandmarkProjection,
   yoloImageToTensor,
   yoloTensorToDetections,

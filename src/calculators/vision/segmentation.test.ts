@@ -3,9 +3,12 @@ import type { PacketList } from '../../graph/index.ts';
 import type { Image } from '../../media/image.ts';
 import { tensorOf, type Tensor } from '../../tensor/tensor.ts';
 import { normalizedRectVectorHasMinSize } from './collection-size.ts';
+import { inverseMatrix } from './inverse-matrix.ts';
 import { landmarksToTensor } from './landmarks-to-tensor.ts';
 import { recolor, tensorsToSegmentation } from './segmentation.ts';
+import { segmentationSmoothing } from './segmentation-smoothing.ts';
 import { expectClose, outputOf, pointsOf, rectOf } from './test-kit.ts';
+import { warpAffine } from './warp-affine.ts';
 
 describe('TensorsToSegmentationCalculator', () => {
   const maskOf = async (shape: number[], numbers: number[], options: object = {}, size?: [number, number]) => {
@@ -33,6 +36,107 @@ describe('TensorsToSegmentationCalculator', () => {
       /shape \[2,2\] given, \[1,height,width,layers\] expected/,
     );
     await expect(maskOf([1, 1, 1, 1], [1], { activation: 'SOFTMAX' })).rejects.toThrow(/at least 2 layers/);
+  });
+});
+
+describe('WarpAffineCalculator', () => {
+  // Of a region of 4 × 4 pixels at (2, 1) of an image of 8 × 8: from the image to the region.
+  const toRegion = [2, 0, 0, -0.5, 0, 2, 0, -0.25, 0, 0, 2, 0, 0, 0, 0, 1];
+  const image: Image = {
+    width: 4,
+    height: 4,
+    channels: 1,
+    format: 'VEC32F1',
+    data: Float32Array.from({ length: 16 }, (_, at) => at + 1),
+  };
+  const warped = async (given: Image, matrix: number[], size: [number, number], options: object = {}) => {
+    const inputs = { IMAGE: [[0, given]], MATRIX: [[0, matrix]], OUTPUT_SIZE: [[0, size]] } as const;
+    const [result] = await outputOf(warpAffine, 'IMAGE', { inputs, options: options as never });
+    return result as Image;
+  };
+
+  it('puts a region back where it was, with zeros or its edge around', async () => {
+    const result = await warped(image, toRegion, [8, 8]);
+    expect(result).toMatchObject({ width: 8, height: 8, channels: 1, format: 'VEC32F1' });
+    expect([...result.data.slice(0, 24)]).toEqual([
+      ...[0, 0, 0, 0, 0, 0, 0, 0],
+      ...[0, 0, 1, 2, 3, 4, 0, 0],
+      ...[0, 0, 5, 6, 7, 8, 0, 0],
+    ]);
+    const edges = await warped(image, toRegion, [8, 8], { border_mode: 'BORDER_REPLICATE' });
+    expect([...edges.data.slice(0, 8)]).toEqual([1, 1, 1, 2, 3, 4, 4, 4]);
+  });
+
+  it('is linear between pixels, to the nearest 1/32, and fades at the edge', async () => {
+    const half = await warped(image, [1, 0, 0, 0.125, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], [4, 4]);
+    expect([...half.data.slice(0, 4)]).toEqual([1.5, 2.5, 3.5, 2]);
+    const little = await warped(image, [1, 0, 0, 0.26 / 32 / 4, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], [4, 4]);
+    expect([...little.data]).toEqual([...image.data]);
+  });
+
+  it('rounds bytes', async () => {
+    const grey: Image = { width: 2, height: 1, channels: 1, format: 'GRAY8', data: Uint8Array.of(10, 13) };
+    const half = await warped(grey, [1, 0, 0, 0.25, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], [2, 1]);
+    expect([...half.data]).toEqual([12, 7]);
+  });
+});
+
+describe('InverseMatrixCalculator', () => {
+  const inverse = async (matrix: number[]) =>
+    (await outputOf(inverseMatrix, 'MATRIX', { inputs: { MATRIX: [[0, matrix]] } }))[0] as number[];
+
+  it('leads back', async () => {
+    const [cos, sin] = [Math.cos(0.4), Math.sin(0.4)];
+    const there = [0.5 * cos, -0.4 * sin, 0, 0.3, 0.6 * sin, 0.7 * cos, 0, -0.2, 0, 0, 0.5, 0, 0, 0, 0, 1];
+    const back = await inverse(there);
+    const product = [0, 1, 2, 3].flatMap((row) =>
+      [0, 1, 2, 3].map((column) =>
+        [0, 1, 2, 3].reduce((sum, at) => sum + there[4 * row + at]! * back[4 * at + column]!, 0),
+      ),
+    );
+    expectClose(product, [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
+  });
+
+  it('says what has none', async () => {
+    await expect(inverse(Array.from({ length: 16 }, () => 0))).rejects.toThrow(/determinant of 0 given/);
+    await expect(inverse([1, 0])).rejects.toThrow(/MATRIX: 2 numbers/);
+  });
+});
+
+describe('SegmentationSmoothingCalculator', () => {
+  const maskOf = (...values: number[]): Image => ({
+    width: values.length,
+    height: 1,
+    channels: 1,
+    format: 'VEC32F1',
+    data: Float32Array.from(values),
+  });
+  const smoothed = async (mask: Image, previous?: Image) => {
+    const inputs: Record<string, PacketList> = {
+      MASK: [[0, mask]],
+      MASK_PREVIOUS: previous === undefined ? [] : [[0, previous]],
+    };
+    const options = { combine_with_previous_ratio: 0.7 } as never;
+    return (await outputOf(segmentationSmoothing, 'MASK_SMOOTHED', { inputs, options }))[0] as Image;
+  };
+
+  it('keeps most of the mask before where the new one is unsure, and nothing where it is sure', async () => {
+    const { data } = await smoothed(maskOf(0.5, 1, 0, 0.7), maskOf(1, 0, 1, 0));
+    // Of 0.7: x = 0.04, u = 1 − 0.04 · (5.68842 + 0.04 · (−0.748699 + 0.04 · (−57.8051 + 0.04 · (291.309 − 0.04 · 624.717)))) = 0.7767.
+    expectClose(
+      [...data].map((value) => Math.round(value * 1000) / 1000),
+      [0.85, 1, 0, 0.319],
+    );
+  });
+
+  it('passes the first mask on, and says what masks cannot be mixed', async () => {
+    const mask = maskOf(0.25);
+    expect(await smoothed(mask)).toBe(mask);
+    await expect(smoothed(mask, maskOf(0, 1))).rejects.toThrow(/MASK_PREVIOUS: 2 × 1 pixels given, 1 × 1/);
+    await expect(smoothed({ ...mask, format: 'GRAY8', data: Uint8Array.of(1) })).resolves.toBeDefined();
+    await expect(smoothed(mask, { ...mask, format: 'GRAY8', data: Uint8Array.of(1) })).rejects.toThrow(
+      /MASK_PREVIOUS: GRAY8 given, VEC32F1 expected/,
+    );
   });
 });
 

@@ -3,7 +3,7 @@ import type { Cancellation } from '../../base/cancellation.ts';
 import { messageOf, MillraceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { builtinCalculators } from '../../calculators/index.ts';
-import { TensorPacketType } from '../../calculators/packet-types.ts';
+import { ImagePacketType, TensorPacketType } from '../../calculators/packet-types.ts';
 import { pythonExecutor } from '../../calculators/script/python-executor.ts';
 import { scriptCalculator } from '../../calculators/script/script-calculator.ts';
 import {
@@ -68,7 +68,7 @@ export async function loadGraph(
     graph.outputStreams.map((port) => ({
       name: port.name,
       form: formOf(port),
-      sparse: port.type instanceof TensorPacketType && port.type.sparse,
+      sparse: (port.type instanceof TensorPacketType || port.type instanceof ImagePacketType) && port.type.sparse,
     })),
   );
   const { models, release } = takeModels();

@@ -2,6 +2,7 @@ import { MillraceError } from '../../base/errors.ts';
 import { fromImage, toImage, type Image } from '../../media/image.ts';
 import {
   imagePacket,
+  ImagePacketType,
   RequestPacketType,
   ResponsePacketType,
   TensorPacketType,
@@ -17,7 +18,7 @@ export type Form = 'request' | 'image' | 'tensor';
 export function formOf(port: GraphPort): Form {
   const { type, tag } = port;
   if (type instanceof RequestPacketType || type instanceof ResponsePacketType) return 'request';
-  if (type === imagePacket) return 'image';
+  if (type instanceof ImagePacketType) return 'image';
   if (type instanceof TensorPacketType) return 'tensor';
   if (tag.startsWith('REQUEST') || tag.startsWith('RESPONSE')) return 'request';
   return tag.startsWith('IMAGE') ? 'image' : 'tensor';
@@ -69,7 +70,7 @@ function checkTensor({ datatype, shape }: TensorPacketType, tensor: Tensor): voi
 
 /** Whether what an output carries can be on the wire, as far as its type says; values are checked one by one. */
 export function isSendable(type: PacketType): boolean {
-  if (type === anyPacket || type === imagePacket || type instanceof SameAsType) return true;
+  if (type === anyPacket || type instanceof ImagePacketType || type instanceof SameAsType) return true;
   if (type instanceof OneOfType) return type.alternatives.some(isSendable);
   return type instanceof TensorPacketType || type instanceof ResponsePacketType;
 }
