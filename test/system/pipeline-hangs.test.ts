@@ -154,7 +154,7 @@ test('a model that never comes back in another host than the pipeline’s costs 
   await until(() => two.logs().includes('pipeline_run_deadline_ms'), 'the host of the model is replaced');
   await ask('DELETE', `/${id}`);
   expect((await lookAt()).report.host_losses).toBe(0);
-});
+}, 180_000);
 
 function commandOf(pid: number): string {
   try {
