@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import re
+import sys
 import threading
+from bisect import bisect_left
 from contextvars import ContextVar
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _MAX_METRICS = 100
 _FLUSH_S = 0.1
-_MAX_VALUES = 1000
 # Prometheus's own.
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 
@@ -27,8 +30,8 @@ class _Gathering:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._metrics: Dict[str, "Histogram"] = {}
-        self._values: Dict[Tuple[int, str], List[float]] = {}
-        self._count = 0
+        # By load and name: of each bucket, how many values there were and their sum. So it is bounded while the loop is blocked.
+        self._values: Dict[Tuple[int, str], Dict[int, Tuple[int, float]]] = {}
         self._is_scheduled = False
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._send: Optional[Send] = None
@@ -55,14 +58,17 @@ class _Gathering:
             from mlserver.errors import MLServerError
 
             raise MLServerError(f"metric {metric.name}: no model's code runs here; log it from the model's own calls", 500)
+        if not math.isfinite(number):
+            return metric.refuse(number)
         with self._lock:
-            self._values.setdefault((load_id, metric.name), []).append(number)
-            self._count += 1
-            if self._is_scheduled and self._count < _MAX_VALUES or self._loop is None:
+            buckets = self._values.setdefault((load_id, metric.name), {})
+            at = bisect_left(metric.bounds, number)
+            count, total = buckets.get(at, (0, 0.0))
+            buckets[at] = count + 1, total + number
+            if self._is_scheduled or self._loop is None:
                 return
             self._is_scheduled = True
-            loop, is_full = self._loop, self._count >= _MAX_VALUES
-        loop.call_soon_threadsafe(self._flush if is_full else self._flush_later)
+        self._loop.call_soon_threadsafe(self._flush_later)
 
     def _flush_later(self) -> None:
         if self._loop is not None:
@@ -71,12 +77,14 @@ class _Gathering:
     def _flush(self) -> None:
         with self._lock:
             values, self._values = self._values, {}
-            self._count, self._is_scheduled = 0, False
+            self._is_scheduled = False
         by_load: Dict[int, List[Dict[str, Any]]] = {}
-        for (load_id, name), observed in values.items():
+        for (load_id, name), buckets in values.items():
             metric = self._metrics[name]
             update = {"type": "histogram", "name": name, "help": metric.description, "bounds": metric.bounds}
-            by_load.setdefault(load_id, []).append({**update, "values": observed})
+            means = [metric.mean(at, *buckets[at]) for at in buckets]
+            counts = [count for count, _ in buckets.values()]
+            by_load.setdefault(load_id, []).append({**update, "values": means, "counts": counts})
         for load_id, updates in by_load.items():
             if self._send is not None:
                 self._send(load_id, updates)
@@ -89,6 +97,20 @@ class Histogram:
         self.name = name
         self.description = description
         self.bounds = list(bounds)
+        self._has_refused = False
+
+    def refuse(self, number: float) -> None:
+        """One that is no number would spoil the sum; it is said once."""
+        if not self._has_refused:
+            self._has_refused = True
+            logging.getLogger(__name__).warning("metric %s: %s given, a finite number expected; it is left out", self.name, number)
+
+    def mean(self, bucket: int, count: int, total: float) -> float:
+        """What stands for the values of a bucket: it is in the bucket too, whatever was rounded."""
+        below = self.bounds[bucket - 1] if bucket > 0 else -sys.float_info.max
+        upper = self.bounds[bucket] if bucket < len(self.bounds) else sys.float_info.max
+        mean = min(total / count, upper)
+        return mean if mean > below else math.nextafter(below, upper)
 
     def labels(self, *_: Any, **__: Any) -> "Histogram":
         return self

@@ -20,6 +20,7 @@ from .node import load_node
 from .servable import load_servable
 from .session import Session
 from .shared import read_inputs, write_outputs
+from .text import json_text
 
 
 class HostServer:
@@ -167,12 +168,12 @@ class HostServer:
     def _send_metrics(self, load_id: int, updates: List[Dict[str, Any]]) -> None:
         head = HeadWriter()
         head.varint(load_id)
-        head.string(json.dumps(updates))
+        head.string(json_text(updates))
         self.send(frames.METRICS, 0, head)
 
     def _reply(self, kind: int, channel: int, answer: Dict[str, Any]) -> None:
         head = HeadWriter()
-        head.string(json.dumps(answer))
+        head.string(json_text(answer))
         self.send(kind, channel, head)
 
     async def _load_all(self) -> None:

@@ -13,7 +13,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from millrace_host import connection, convert, elements, errors, frames, head, logs, modules
+from millrace_host import connection, convert, elements, errors, frames, head, logs, metrics, modules, text
 from millrace_host.codec import Request, Response, open_body, write_response
 from millrace_host.connection import Connection
 
@@ -299,6 +299,50 @@ class Logs(unittest.TestCase):
         self.assertEqual([line["msg"] for line in lines], ["one", "two", "failed"])
         self.assertEqual((lines[2]["error"], lines[2]["servable"]), ("ValueError: why", "m"))
         self.assertTrue(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", lines[0]["time"]))
+
+
+class Metrics(unittest.IsolatedAsyncioTestCase):
+    def setUp(self):
+        self.sent = []
+        self.gathering = metrics._Gathering()
+        self.gathering.loads = [1]
+        patched = mock.patch.object(metrics, "gathering", self.gathering)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    async def test_what_is_not_finite_is_left_out_and_said_once(self):
+        self.gathering.connect(asyncio.get_running_loop(), lambda *sent: self.sent.append(sent))
+        with self.assertLogs("millrace_host.metrics", "WARNING") as said:
+            for value in (float("nan"), 0.25, float("inf"), -float("inf")):
+                metrics.log(x=value)
+        self.gathering._flush()
+        ((load_id, (update,)),) = self.sent
+        self.assertEqual((load_id, update["values"], update["counts"]), (1, [0.25], [1]))
+        self.assertEqual(len(said.output), 1)
+
+    async def test_many_values_are_one_callback_and_a_number_for_each_bucket(self):
+        loop = mock.Mock()
+        self.gathering.connect(loop, lambda *sent: self.sent.append(sent))
+        for at in range(5000):
+            metrics.log(x=(at % 4) / 10)
+        loop.call_soon_threadsafe.assert_called_once()
+        self.gathering._flush()
+        ((_, (update,)),) = self.sent
+        self.assertEqual(update["counts"], [1250] * 4)
+        self.assertAlmostEqual(sum(value * count for value, count in zip(update["values"], update["counts"])), 750.0)
+
+    def test_what_stands_for_a_bucket_is_in_it(self):
+        histogram = metrics.Histogram("x", "", [0.1, 0.2])
+        total = sum([0.1] * 3)
+        self.assertGreater(total / 3, 0.1)
+        self.assertEqual([histogram.mean(0, 3, total), histogram.mean(2, 1, 7.0)], [0.1, 7.0])
+        self.assertGreater(histogram.mean(1, 1, 0.1), 0.1)
+
+
+class Texts(unittest.TestCase):
+    def test_json_has_no_words_for_what_is_not_finite(self):
+        told = text.json_text({"a": float("nan"), "b": [float("inf"), 1.5, True], "c": {"d": -float("inf"), "e": "NaN"}})
+        self.assertEqual(json.loads(told), {"b": [None, 1.5, True], "c": {"e": "NaN"}})
 
 
 if __name__ == "__main__":

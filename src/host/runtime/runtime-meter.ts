@@ -54,7 +54,7 @@ export class HostMeter implements RuntimeMeter {
     if (bounds.some((bound, at) => typeof bound !== 'number' || !(bound > (bounds[at - 1] ?? -Infinity)))) {
       throw new TypeError(`histogram ${name}: bounds [${bounds.join(', ')}] given, increasing numbers expected`);
     }
-    const metric = this.#declare('histogram', name, help, bounds);
+    const metric = this.#declare('histogram', name, help, bounds.filter(Number.isFinite));
     return { observe: (value, labels) => this.#record(metric, value, labels) };
   }
 
@@ -83,8 +83,10 @@ export class HostMeter implements RuntimeMeter {
     return metric;
   }
 
+  /** What is not finite is left out: it would spoil a sum for good. */
   #record(metric: Declared, value: number, labels: MetricLabels | undefined): void {
     if (typeof value !== 'number') throw new TypeError(`metric ${metric.name}: ${typeof value} given, number expected`);
+    if (!Number.isFinite(value)) return;
     const key = labels === undefined ? '' : JSON.stringify(labels);
     let series = metric.pending.get(key);
     if (series === undefined) {
