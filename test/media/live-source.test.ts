@@ -150,6 +150,28 @@ describe('an RTSP source', () => {
     await expect(times(source, 1_000)).rejects.toMatchObject({ reason: 'SOURCE_FAILED' });
   });
 
+  it('that cannot be connected at first is tried as often as a lost one', async () => {
+    const events: SourceEvent[] = [];
+    const onEvent = (event: SourceEvent) => void events.push(event);
+    const options = { retryFirst: true, maxReconnects: 2, reconnectDelayMs: 50, onEvent };
+    const failing = openSource('rtsp://127.0.0.1:1/none', options);
+    await expect(failing).rejects.toMatchObject({ reason: 'SOURCE_FAILED', details: { cause: 'refused' } });
+    expect(lost(events)).toHaveLength(2);
+  });
+
+  it('whose frames wait for a busy process has not stalled, nor has any other', async () => {
+    const events: SourceEvent[] = [];
+    const onEvent = (event: SourceEvent) => void events.push(event);
+    await using source = await openSource('lavfi:testsrc=size=64x48:rate=25', { stallTimeoutMs: 1_000, onEvent });
+    await times(source, 3);
+    // After the turn's reads and before those of the next one, as timers are.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const end = performance.now() + 1_500; performance.now() < end;);
+    await times(source, 60);
+    expect(lost(events)).toEqual([]);
+    expect(source.counts.reconnections).toBe(0);
+  });
+
   it.each(['basic', 'digest'] as const)('with a password (%s)', async (scheme) => {
     await using relay = await RtspRelay.start({ auth: { user: 'me', password: 'secret', scheme } });
     await using _publisher = await publish(relay, 'a', clip);

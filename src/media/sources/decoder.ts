@@ -41,6 +41,8 @@ export class Decoder {
   #fault: Error | undefined;
   #stalledMs: number | undefined;
   #watch: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Immediate | undefined;
+  #reads = 0;
 
   /** @throws MillraceError FFMPEG_MISSING */
   constructor(options: DecoderOptions) {
@@ -80,13 +82,13 @@ export class Decoder {
   async run(): Promise<DecoderEnd> {
     this.#watchFor(this.#options.firstFrameMs);
     const exit = await this.#child.exit;
-    clearTimeout(this.#watch);
+    this.#unwatch();
     return { exit, stalledMs: this.#stalledMs, fault: this.#fault };
   }
 
   /** Holds it back, and the watch with it. */
   pause(): void {
-    clearTimeout(this.#watch);
+    this.#unwatch();
     this.#child.stdout.pause();
   }
 
@@ -97,12 +99,13 @@ export class Decoder {
   }
 
   async stop(): Promise<void> {
-    clearTimeout(this.#watch);
+    this.#unwatch();
     await this.#child.stop(1_000);
   }
 
   #read(bytes: number): void {
     if (this.#fault !== undefined) return;
+    this.#reads++;
     try {
       this.#reader.filled(bytes);
     } catch (error) {
@@ -112,12 +115,24 @@ export class Decoder {
   }
 
   #watchFor(ms: number): void {
-    clearTimeout(this.#watch);
+    this.#unwatch();
     if (ms === 0 || this.#child.hasEnded || this.#child.stdout.isPaused()) return;
-    this.#watch = setTimeout(() => {
+    this.#watch = setTimeout(() => this.#lookAgain(ms), ms);
+  }
+
+  /** Where this process was busy for long, what has come meanwhile is read in this turn, and is no stall. */
+  #lookAgain(ms: number): void {
+    const before = this.#reads;
+    this.#looking = setImmediate(() => {
+      if (this.#reads !== before) return this.#watchFor(ms);
       this.#stalledMs = ms;
       this.#child.kill();
-    }, ms);
+    });
+  }
+
+  #unwatch(): void {
+    clearTimeout(this.#watch);
+    clearImmediate(this.#looking);
   }
 }
 

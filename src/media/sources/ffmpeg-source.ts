@@ -66,7 +66,8 @@ export async function openSource(text: string, options: SourceOptions = {}): Pro
       const { probed, input } = await probeSource(address, options);
       return new FfmpegSource(address, probed, input, options);
     } catch (error) {
-      if (options.retryFirst !== true || address.kind === 'file' || !isPassing(error)) throw error;
+      const { retryFirst = false, maxReconnects = Infinity } = options;
+      if (!retryFirst || address.kind === 'file' || !isPassing(error) || backOff.tries >= maxReconnects) throw error;
       const retryMs = backOff.next();
       options.onEvent?.({ type: 'lost', error, retryMs });
       await delay(retryMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
