@@ -26,6 +26,8 @@ export interface Load {
   readonly memoryTargets?: Readonly<Partial<Record<PeerName, number>>>;
   /** Our figures themselves: at most this CPU time per unit, at least this many units per second. No error is let pass. */
   readonly ownTargets?: { readonly cpuUs: number; readonly perSecond: number };
+  /** What stands in the way of a target, by profiles: below the table. */
+  readonly note?: string;
   /** Also measured without host processes (no target). */
   readonly alsoWithoutHosts?: boolean;
 }
@@ -125,6 +127,7 @@ export const LOADS: readonly Load[] = [
     tool: 'perf_analyzer',
     ours: sharedMib,
     flags: ['--shared_memory'],
+    note: 'Tensors in shared memory: Node maps no memory, so each tensor is copied by `pread` and `pwrite`, which are 63 % of the host’s CPU time (`perf`), more than half of that the kernel’s work for each page of 4 KiB. Triton has the memory mapped. Of the front’s time 45 % are Node’s HTTP/2.',
     peers: { triton: sharedMib },
     cpuTargets: { triton: 1 },
   },

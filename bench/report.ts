@@ -47,6 +47,7 @@ export function toMarkdown(
     ...HEAD,
     ...reports.flatMap(loadRows),
     '',
+    ...reports.flatMap(({ load }) => (load.note === undefined ? [] : [load.note, ''])),
     ...(responsiveness === undefined ? [] : responsivenessLines(responsiveness)),
   ].join('\n');
 }

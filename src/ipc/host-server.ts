@@ -27,8 +27,8 @@ const OWN_SESSION = { maxMessages: 64, maxBytes: 64 * 2 ** 20 };
 
 export interface HostServerParts {
   /** Of every error that is not ours to send, for the log. */
-  onFault(error: unknown): void;
-  onClose(): void;
+  readonly onFault: (error: unknown) => void;
+  readonly onClose: () => void;
   /** Where the memory of big messages comes from; the handler gives it back where it can. */
   readonly pool?: BufferPool | undefined;
   /** Memory that the front has too. */

@@ -100,7 +100,7 @@ export function fakeHosts(script: FakeHostScript, shared = 1): { options: HostPo
     const host = new FakeHost(hosts.length, script, stream);
     hosts.push(host);
     if (script.isMute?.(host.number) !== true)
-      host.server = new HostServer(fromStream(stream), host, { onFault() {}, onClose() {} });
+      host.server = new HostServer(fromStream(stream), host, { onFault: () => {}, onClose: () => {} });
   });
   const supervision = {
     ...defaultSupervision,
