@@ -2,7 +2,7 @@ import { BufferPool } from '../base/buffer-pool.ts';
 import { Closer } from '../base/closer.ts';
 import { messageOf, MillraceError } from '../base/errors.ts';
 import type { LogControl, Logger } from '../base/logger.ts';
-import { sessionQuota, type Settings } from '../config/settings.ts';
+import { sessionQuota, sharedResources, type Settings } from '../config/settings.ts';
 import { defaultSupervision } from '../ipc/supervisor.ts';
 import { createPrometheusMeter } from '../observability/meter.ts';
 import { FrontDataPlane } from '../serving/front-data-plane.ts';
@@ -145,6 +145,7 @@ async function dataPlaneOptions(
         maxSilenceMs: settings.hostHeartbeatS * 1000,
         maxPipelineRunMs: settings.pipelineRunDeadlineMs,
       },
+      resources: sharedResources(settings),
     },
     limits: {
       maxSessions: settings.maxSessions,
@@ -154,6 +155,7 @@ async function dataPlaneOptions(
     },
     loadServables,
     loadsAtOnce: loadsAtOnce(settings, mlserver),
+    isFixed: settings.modelControlMode === 'none',
     takesOverrides: isExplicit(settings) && settings.modelRepository !== undefined,
     ...cacheOf(settings, mlserver),
   };
@@ -186,7 +188,7 @@ function watchConfiguration(
   logger: Logger,
 ): void {
   const intervalMs = settings.fileSystemPollWaitSeconds * 1000;
-  if (intervalMs === 0 || isExplicit(settings)) return;
+  if (intervalMs === 0 || settings.modelControlMode !== 'poll') return;
   const reload = async (): Promise<void> => {
     try {
       if (await dataPlane.reload()) logger.info({}, 'configuration reloaded');

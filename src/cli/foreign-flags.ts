@@ -30,9 +30,6 @@ export const FOREIGN_FLAGS: Readonly<Record<string, string>> = {
   grpc_address: '--grpc_bind_address is the address of gRPC',
   model_store: 'use --model_repository',
   repository_poll_secs: '--file_system_poll_wait_seconds says how often files are looked at',
-  rate_limit:
-    'models share no resources: each host runs one model at a time; parameters millrace.max_concurrent_requests and millrace.max_requests_per_second in config.pbtxt limit requests',
-  rate_limit_resource: 'models share no resources; --hosts sets how many run at once',
   metrics_config:
     "all metrics are served; the histograms ovms_request_time_us and ovms_inference_time_us have latencies' quantiles",
   trace_config: "requests are not traced into a file; a graph's profiler_config traces its sessions",

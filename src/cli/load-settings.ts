@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { resolveSettings, type ResolvedSettings } from '../config/resolve.ts';
-import { sessionQuota, type Settings } from '../config/settings.ts';
+import { sessionQuota, sharedResources, type Settings } from '../config/settings.ts';
 import {
   loadOvmsConfig,
   readPipelinesSection,
@@ -45,7 +45,8 @@ export function servablesLoader(settings: Settings): (overrides?: Overrides) => 
   const { modelName, modelPath, targetDevice, pluginConfig, nireq, runDeadlineMs } = settings;
   const defaults = { runDeadlineMs, quota: sessionQuota(settings) };
   const { modelRepository: roots } = settings;
-  if (roots !== undefined) return (overrides) => loadTritonRepository({ roots, ...defaults, overrides });
+  const resources = sharedResources(settings);
+  if (roots !== undefined) return (overrides) => loadTritonRepository({ roots, ...defaults, resources, overrides });
   const path = configPathOf(settings);
   if (path !== undefined) return () => loadOvmsConfig(path, defaults);
   const single = { modelName: modelName ?? '', modelPath: modelPath ?? '', targetDevice, pluginConfig, nireq };

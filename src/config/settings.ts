@@ -31,9 +31,9 @@ const source = {
     unit: 'folders',
     fileless: true,
   }),
-  model_control_mode: z.enum(['poll', 'explicit']).default('poll').meta({
+  model_control_mode: z.enum(['none', 'poll', 'explicit']).default('poll').meta({
     description:
-      'poll: servables load at the start and when their files change, and clients may load and unload them. explicit (as in Triton): those of load_model load at the start, others when a client asks; files are not watched, and with model_repository a load may bring a configuration and files of its own.',
+      'none (as in Triton): servables load at the start, files are not watched, and clients may neither load nor unload. poll: servables load at the start and when their files change, and clients may load and unload them. explicit (as in Triton): those of load_model load at the start, others when a client asks; files are not watched, and with model_repository a load may bring a configuration and files of its own.',
     fileless: true,
   }),
   load_model: z.array(z.string().min(1)).default([]).meta({
@@ -256,6 +256,18 @@ const operation = {
       unit: 'local,size=BYTES',
       defaultText: 'none: no response is remembered',
     }),
+  rate_limit: z.enum(['off', 'execution_count']).default('off').meta({
+    description:
+      "execution_count: runs of models whose config.pbtxt has a rate_limiter wait until the resources that it names are free, and get turns by its priority (Triton's rate limiter).",
+  }),
+  rate_limit_resource: z
+    .array(z.string().regex(/^[^:]+:[1-9]\d{0,8}(:\d+)?$/))
+    .default([])
+    .meta({
+      description:
+        'With rate_limit execution_count: how much there is of a resource, as NAME:COUNT; a device after it (NAME:COUNT:DEVICE) makes no difference. Of one that is not named: as much as the greediest model needs. May be given several times.',
+      unit: 'NAME:COUNT',
+    }),
   shared_memory: z.boolean().default(false).meta({
     description:
       "Let clients on this machine name POSIX shared memory to read tensors from and write them to (Triton's system shared memory; Linux only). Whoever may register regions reads and writes what the server's user may.",
@@ -347,6 +359,17 @@ export function toSettings(settings: NamedSettings): Settings {
 /** Settings for tests and embedding: the defaults with `changes`. */
 export function defaultSettings(changes: Partial<Settings> = {}): Settings {
   return Object.freeze({ ...toSettings(settingsSchema.parse({})), ...changes });
+}
+
+/** How much there is of each resource that runs of models share; undefined: runs wait for none. */
+export function sharedResources({ rateLimit, rateLimitResource }: Settings): ReadonlyMap<string, number> | undefined {
+  if (rateLimit === 'off') return undefined;
+  return new Map(
+    rateLimitResource.map((text) => {
+      const [name = '', count] = text.split(':');
+      return [name, Number(count)];
+    }),
+  );
 }
 
 /** What one session may take, for all servables that do not say otherwise. */

@@ -1,4 +1,5 @@
 import type { BatchingOptions } from '../runtime/batching/batching-options.ts';
+import type { ResourceNeed } from '../ipc/resource-need.ts';
 import type { ExecutionProvider } from '../runtime/model-session.ts';
 import type { SequenceOptions } from '../runtime/sequences/sequence-options.ts';
 import type { Datatype } from '../tensor/datatype.ts';
@@ -64,6 +65,8 @@ export interface ModelLoad extends Load {
   readonly dynamicBatching?: ModelBatching | undefined;
   /** Its requests belong to sequences. */
   readonly sequenceBatching?: SequenceOptions | undefined;
+  /** What each of its runs holds of resources that runs share; undefined: it waits for none. */
+  readonly rateLimiter?: ResourceNeed | undefined;
 }
 
 export interface ModelBatching extends BatchingOptions {

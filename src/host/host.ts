@@ -5,6 +5,7 @@ import type { Logger, LogSettings } from '../base/logger.ts';
 import { usableProcessors } from '../base/processors.ts';
 import type { HostHandler, HostSession, SessionOutput } from '../ipc/host-handler.ts';
 import type { MetricUpdate } from '../ipc/metric-update.ts';
+import type { ResourceNeed } from '../ipc/resource-need.ts';
 import { noTiming, type RunTiming } from '../ipc/run-timing.ts';
 import { backendFor } from '../runtime/index.ts';
 import { KeptFiles } from '../shared-memory/kept-files.ts';
@@ -18,6 +19,7 @@ import type { GraphLoad, HostSpec, ModelLoad, RuntimeLoad } from './host-spec.ts
 import { Lease } from './lease.ts';
 import { LeasedSession } from './leased-session.ts';
 import { modelServable, ModelServable } from './model-servable.ts';
+import { RateLimitedSession } from './rate-limited-session.ts';
 import { RemoteModelSession, type RemoteModels } from './remote-model-session.ts';
 import { openPipeline } from './pipelines/open-pipeline.ts';
 import { loadRuntimeServable } from './runtime/load-runtime-servable.ts';
@@ -32,6 +34,8 @@ export interface FrontLink extends RemoteModels {
   /** As of `RunMonitor`. */
   runStarted(deadlineMs: number): Promise<void> | undefined;
   runEnded(loadId: number, timing: RunTiming): void;
+  /** Waits for resources that runs of all hosts share. @returns how to give them back */
+  acquire(loadId: number, need: ResourceNeed): Promise<() => void>;
   /** A runtime measured something itself, or nodes of a graph ran. */
   metered(loadId: number, updates: readonly MetricUpdate[]): void;
 }
@@ -212,7 +216,10 @@ export class Host implements HostHandler {
       },
     };
     const intraOpThreads = spec.intraOpThreads ?? this.#intraOpThreads;
-    const backend = await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger);
+    const loaded = await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger);
+    const { rateLimiter: need } = spec;
+    const backend =
+      need === undefined ? loaded : new RateLimitedSession(loaded, () => this.#front.acquire(loadId, need));
     try {
       return await modelServable(backend, spec);
     } catch (error) {

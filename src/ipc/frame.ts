@@ -44,6 +44,8 @@ export const MESSAGE = {
   OPEN_PIPELINE: 12,
   /** What the host logs from now on: a string, JSON of `LogSettings` (`src/base/logger.ts`). */
   LOG: 13,
+  /** The resources that a run has waited for (ACQUIRE) are its own until RELEASE. */
+  GRANTED: 14,
   // host → front
   WELCOME: 32,
   LOADED: 33,
@@ -64,6 +66,10 @@ export const MESSAGE = {
   METRICS: 41,
   /** The host has no use any more for a model of another host, which it was told to UNLOAD. Channel 0: varint loadId. */
   RELEASED: 42,
+  /** A run wants resources that runs of other hosts share: varint loadId, a string, JSON of `ResourceNeed`. */
+  ACQUIRE: 43,
+  /** It has ended. */
+  RELEASE: 44,
   // both ways
   /** A stored message was read. Channel 0: varint place. It may go out late, with others. */
   FREED: 64,
@@ -73,7 +79,7 @@ export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];
 
 /** The first message of a call's or session's channel. */
 export function opensChannel(type: number): boolean {
-  return type === MESSAGE.INFER || type === MESSAGE.OPEN || type === MESSAGE.OPEN_PIPELINE;
+  return type === MESSAGE.INFER || type === MESSAGE.OPEN || type === MESSAGE.OPEN_PIPELINE || type === MESSAGE.ACQUIRE;
 }
 
 /** Messages that may overtake others of their channel, but the first: they must not wait behind a big tensor. */
@@ -91,5 +97,5 @@ export function isUrgent(type: number): boolean {
 }
 
 export function padded(bytes: number): number {
-  return (bytes + 7) & ~7;
+  return bytes + (-bytes & 7);
 }

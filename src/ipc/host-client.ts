@@ -15,6 +15,7 @@ import type { MessageStores } from './message-store.ts';
 import { OutgoingCalls } from './outgoing-calls.ts';
 import { readProgress } from './progress-tally.ts';
 import { RemoteSession } from './remote-session.ts';
+import type { ResourceNeed } from './resource-need.ts';
 import { SessionChannel } from './session-channel.ts';
 import type { MetricUpdate } from './metric-update.ts';
 import type { RunTiming } from './run-timing.ts';
@@ -37,6 +38,12 @@ export interface HostEvents {
   onCall?: Infer;
   /** An ensemble of the host runs a step that answers more than once. @throws MillraceError when it cannot be opened */
   onOpen?: HostHandler['open'];
+  /**
+   * A run of the host wants resources that runs share.
+   * @param grant called once, with how to give them back
+   * @returns takes it back
+   */
+  onAcquire?(loadId: number, need: ResourceNeed, grant: (release: () => void) => void): () => void;
   /** The host has no use any more for a model that is on another one, which it was told to unload. */
   onReleased?(loadId: number): void;
   /** A fault in `onCall` that is not the host's to hear. */
@@ -52,6 +59,8 @@ export class HostClient {
   readonly #calls: OutgoingCalls;
   /** Of models that are on other hosts. */
   readonly #hostsCalls: IncomingCalls;
+  /** Gives back what a run of the host holds, or waits for. */
+  readonly #acquired = new TransientMap<number, { release(): void }>();
   /** On steps of the host's ensembles. */
   readonly #hostsSessions = new TransientMap<number, SessionChannel>();
   readonly #sessions = new TransientMap<number, RemoteSession>();
@@ -241,6 +250,10 @@ export class HostClient {
         this.#hostsCalls.cancel(channel, error);
         return this.#hostsSessions.get(channel)?.abort(error);
       }
+      case MESSAGE.ACQUIRE:
+        return this.#acquire(channel, head.varint(), JSON.parse(head.string()) as ResourceNeed);
+      case MESSAGE.RELEASE:
+        return this.#release(channel);
       case MESSAGE.RELEASED:
         return this.#events.onReleased?.(head.varint());
       case MESSAGE.RUN_STARTED:
@@ -258,6 +271,28 @@ export class HostClient {
       default:
         return;
     }
+  }
+
+  #acquire(channel: number, loadId: number, need: ResourceNeed): void {
+    const grant = (release: () => void): void => {
+      // What others of this host give back as it goes comes too late.
+      if (this.#lost !== undefined) return release();
+      this.#acquired.set(channel, { release });
+      this.#connection.send(MESSAGE.GRANTED, channel);
+    };
+    if (this.#events.onAcquire === undefined) return grant(() => {});
+    let isGranted = false;
+    const takeBack = this.#events.onAcquire(loadId, need, (release) => {
+      isGranted = true;
+      grant(release);
+    });
+    if (!isGranted) this.#acquired.set(channel, { release: takeBack });
+  }
+
+  #release(channel: number): void {
+    const held = this.#acquired.get(channel);
+    this.#acquired.delete(channel);
+    held?.release();
   }
 
   #openForHost(channel: number, body: Buffer, head: HeadReader, tensorsAt: number): void {
@@ -304,6 +339,8 @@ export class HostClient {
     this.#calls.lose(error);
     this.#hostsCalls.cancelAll(error);
     for (const session of this.#hostsSessions.values()) session.abort(error);
+    for (const held of this.#acquired.values()) held.release();
+    this.#acquired.clear();
     for (const waiting of queued) waiting.reject(error);
     this.#replies.clear();
     for (const session of this.#sessions.values()) session.end(error);

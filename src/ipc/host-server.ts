@@ -14,6 +14,7 @@ import type { MessageStores } from './message-store.ts';
 import type { MetricUpdate } from './metric-update.ts';
 import { OutgoingCalls } from './outgoing-calls.ts';
 import { readProgress } from './progress-tally.ts';
+import type { ResourceNeed } from './resource-need.ts';
 import type { RunTiming } from './run-timing.ts';
 import { RemoteSession } from './remote-session.ts';
 import { SessionChannel } from './session-channel.ts';
@@ -45,6 +46,8 @@ export class HostServer {
   readonly #ownCalls: OutgoingCalls;
   /** On steps of ensembles, which are on whatever host. */
   readonly #ownSessions = new TransientMap<number, RemoteSession>();
+  /** Runs that wait for resources, or hold them. */
+  readonly #acquired = new TransientMap<number, { resolve(): void; reject(error: MillraceError): void }>();
   #nextOwnChannel = FIRST_HOST_CHANNEL;
   readonly #sessions = new TransientMap<number, SessionChannel>();
 
@@ -116,6 +119,22 @@ export class HostServer {
     return session;
   }
 
+  /** Waits for resources that runs of all hosts share. @returns how to give them back */
+  acquire(loadId: number, need: ResourceNeed): Promise<() => void> {
+    const channel = this.#newOwnChannel();
+    this.#connection.send(MESSAGE.ACQUIRE, channel, (writer) => {
+      writer.varint(Math.max(0, loadId));
+      writer.string(JSON.stringify(need));
+    });
+    return new Promise((resolve, reject) => {
+      const release = (): void => {
+        this.#acquired.delete(channel);
+        this.#connection.send(MESSAGE.RELEASE, channel);
+      };
+      this.#acquired.set(channel, { resolve: () => resolve(release), reject });
+    });
+  }
+
   /** Nothing here uses a model of another host any more. */
   released(loadId: number): void {
     this.#connection.send(MESSAGE.RELEASED, 0, (writer) => writer.varint(loadId));
@@ -124,7 +143,11 @@ export class HostServer {
   #newOwnChannel(): number {
     do {
       this.#nextOwnChannel = this.#nextOwnChannel >= 0xffff_fff0 ? FIRST_HOST_CHANNEL : this.#nextOwnChannel + 1;
-    } while (this.#ownCalls.has(this.#nextOwnChannel) || this.#ownSessions.has(this.#nextOwnChannel));
+    } while (
+      this.#ownCalls.has(this.#nextOwnChannel) ||
+      this.#ownSessions.has(this.#nextOwnChannel) ||
+      this.#acquired.has(this.#nextOwnChannel)
+    );
     return this.#nextOwnChannel;
   }
 
@@ -163,6 +186,8 @@ export class HostServer {
         return this.#ownSessions.get(channel)?.take(readProgress(head));
       case MESSAGE.REQUEST_ERROR:
         return this.#ownSessions.get(channel)?.refuse(head.string(), readError(head));
+      case MESSAGE.GRANTED:
+        return this.#acquired.get(channel)?.resolve();
       case MESSAGE.PING:
         return this.#connection.send(MESSAGE.PONG, 0);
       case MESSAGE.LOG:
@@ -227,5 +252,6 @@ export class HostServer {
     this.#ownCalls.lose(error);
     for (const session of this.#sessions.values()) session.abort(error);
     for (const session of this.#ownSessions.values()) session.end(error);
+    for (const waiting of this.#acquired.values()) waiting.reject(error);
   }
 }

@@ -1,7 +1,7 @@
 import type { BufferPool } from '../base/buffer-pool.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { HostClient } from './host-client.ts';
+import { HostClient, type HostEvents } from './host-client.ts';
 import type { HostHandler } from './host-handler.ts';
 import type { Infer } from './incoming-calls.ts';
 import type { LaunchedHost, Launcher } from './launcher.ts';
@@ -49,6 +49,8 @@ export interface SupervisorEvents {
   onCall?: Infer;
   /** As of `HostEvents`. */
   onOpen?: HostHandler['open'];
+  /** As of `HostEvents`. */
+  onAcquire?: HostEvents['onAcquire'];
   /** As of `HostEvents`. */
   onReleased?(loadId: number): void;
   /**
@@ -119,6 +121,7 @@ export class Supervisor implements AsyncDisposable {
       onMetrics: (loadId: number, updates: readonly MetricUpdate[]) => this.#events.onMetrics?.(loadId, updates),
       ...(this.#events.onCall && { onCall: this.#events.onCall }),
       ...(this.#events.onOpen && { onOpen: this.#events.onOpen }),
+      ...(this.#events.onAcquire && { onAcquire: this.#events.onAcquire }),
       onReleased: (loadId: number) => this.#events.onReleased?.(loadId),
       onFault: (error: unknown) => this.#logger.error({ error: messageOf(error) }, 'fault in a call of a host'),
     };

@@ -4,6 +4,7 @@ import type { HostHandler } from '../ipc/host-handler.ts';
 import type { Infer } from '../ipc/incoming-calls.ts';
 import type { LaunchedHost, Launcher } from '../ipc/launcher.ts';
 import type { MetricUpdate } from '../ipc/metric-update.ts';
+import type { ResourceNeed } from '../ipc/resource-need.ts';
 import type { RunTiming } from '../ipc/run-timing.ts';
 import { Supervisor, type SupervisorOptions } from '../ipc/supervisor.ts';
 import type { RuntimeSpec } from './servable-spec.ts';
@@ -21,6 +22,8 @@ export interface HostSlotEvents {
   onCall: Infer;
   /** An ensemble of a host runs a step that answers more than once. */
   onOpen: HostHandler['open'];
+  /** A run of a host wants resources that runs share; as of `HostEvents`. */
+  onAcquire(slot: HostSlot, loadId: number, need: ResourceNeed, grant: (release: () => void) => void): () => void;
   /** A host has no use any more for a model of another one. */
   onReleased(slot: HostSlot, loadId: number): void;
 }
@@ -64,6 +67,7 @@ export class HostSlot implements AsyncDisposable {
         onMetrics: (loadId, updates) => events.onMetrics(this, loadId, updates),
         onCall: (...call) => events.onCall(...call),
         onOpen: (...opening) => events.onOpen(...opening),
+        onAcquire: (...asked) => events.onAcquire(this, ...asked),
         onReleased: (loadId) => events.onReleased(this, loadId),
       },
       logger,
@@ -112,6 +116,8 @@ export interface HostPoolOptions {
   readonly shared: number;
   readonly launch: (program: HostProgram) => LaunchedHost;
   readonly supervision: Omit<SupervisorOptions, 'name'>;
+  /** How much there is of resources that runs of models share. */
+  readonly resources?: ReadonlyMap<string, number> | undefined;
 }
 
 /** Which hosts of its own a servable asks for. */

@@ -8,6 +8,7 @@ import { Deployment } from './deployment.ts';
 import { HostPool, type HostPoolOptions, type HostSlot } from './host-pool.ts';
 import { isStep, modelsOf, stepsOf } from './ensemble-steps.ts';
 import { limitCalls, limitLoad, ownHosts } from './own-hosts.ts';
+import { ExecutionResources } from './execution-resources.ts';
 import { ModelMirrors } from './model-mirrors.ts';
 import { mayCome, newEntry, type Entry } from './repository-entry.ts';
 import type { BrokenServable, LoadedServables, ServableSpec } from './servable-spec.ts';
@@ -59,6 +60,7 @@ export class ModelRepository implements AsyncDisposable {
       if (entry !== undefined) this.#events.onStep?.(entry, ns);
     },
   );
+  readonly #resources: ExecutionResources;
   #nextLoadId = 1;
   #waiters: (() => void)[] = [];
   #isClosed = false;
@@ -66,12 +68,17 @@ export class ModelRepository implements AsyncDisposable {
   constructor(options: HostPoolOptions, events: RepositoryEvents, logger: Logger) {
     this.#logger = logger;
     this.#events = events;
+    this.#resources = new ExecutionResources(options.resources);
     this.#pool = new HostPool(
       options,
       {
         onUp: (slot, client) => this.#loadAll(slot, client),
         onCall: (...call) => this.#mirrors.infer(...call),
         onOpen: (...opening) => this.#mirrors.open(...opening),
+        onAcquire: (slot, loadId, need, grant) => {
+          const { name = '', version = '' } = this.#byLoadId.get(loadId) ?? {};
+          return this.#resources.acquire(JSON.stringify([slot.name, name, version]), need, grant);
+        },
         onReleased: (slot, loadId) => this.#mirrors.released(slot, loadId),
         onDown: (slot, reason, neverStarted) => this.#down(slot, reason, neverStarted),
         onGone: (slot) => this.#forget(slot),

@@ -1,3 +1,4 @@
+import type { ResourceNeed } from '../ipc/resource-need.ts';
 import type { ExecutionProvider } from '../runtime/model-session.ts';
 import type { DetectorInfo } from '../pipelines/common/detector-info.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
@@ -112,6 +113,8 @@ export interface ModelSpec extends SpecBase {
   /** How many of the shared hosts load it; the graphs of the others reach it through the front. Undefined: all of them. */
   readonly instances?: number | undefined;
   readonly requestLimit?: RequestLimit | undefined;
+  /** What each of its runs holds of resources that runs share; undefined: it waits for none. */
+  readonly rateLimiter?: ResourceNeed | undefined;
   /** Responses to equal unary requests are remembered, where the server has room for any. */
   readonly cachesResponses?: boolean | undefined;
 }

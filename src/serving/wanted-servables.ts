@@ -10,6 +10,8 @@ export interface WantedServablesOptions {
   readonly loadServables: (overrides: Overrides) => Promise<LoadedServables>;
   /** Whether a servable loads as it is found; else only when a client asks for it. Default: all do. */
   readonly loadsAtOnce?: ((name: string) => boolean) | undefined;
+  /** Clients may neither load nor unload. Default false. */
+  readonly isFixed?: boolean | undefined;
   /** Whether a load may bring a configuration and files of its own. Default false. */
   readonly takesOverrides?: boolean | undefined;
 }
@@ -50,6 +52,7 @@ export class WantedServables implements AsyncDisposable {
 
   /** As {@link DataPlane.load}. */
   async load(name: string, given?: LoadOverride, checkModel?: CheckModel): Promise<void> {
+    if (this.#options.isFixed === true) throw fixed();
     if (given !== undefined && this.#options.takesOverrides !== true) throw overridesRefused();
     if (given === undefined && !this.#overrides.all.has(name))
       return this.#load(name, this.#checkLoad(false, checkModel));
@@ -61,6 +64,7 @@ export class WantedServables implements AsyncDisposable {
 
   /** As {@link DataPlane.unload}. */
   async unload(name: string, checkModel?: CheckModel): Promise<void> {
+    if (this.#options.isFixed === true) throw fixed();
     const dropped = await this.#next(async () => {
       const known = this.#repository.entries().map((entry) => entry.name);
       if (!known.includes(name)) throw unknownServable(name, known);
@@ -167,6 +171,15 @@ export class WantedServables implements AsyncDisposable {
 
 /** Throws what keeps a model from being loaded or unloaded with its ensemble. */
 type CheckModel = (model: string) => void;
+
+/** Triton's text, as seen on a live one in its mode `none`. */
+function fixed(): MillraceError {
+  return new MillraceError(
+    'NOT_SUPPORTED',
+    'explicit model load / unload is not allowed if polling is enabled, nor with --model_control_mode none, as here; start with explicit or poll',
+    { code: 'UNAVAILABLE' },
+  );
+}
 
 function overridesRefused(): MillraceError {
   return new MillraceError(

@@ -171,7 +171,7 @@ let server: TestServer;
 
 beforeAll(async () => {
   folder = await ScratchFolder.create();
-  const runtime = (name: string, module: string): Promise<void> => folder.put(`${name}/1/model.js`, module);
+  const runtime = (name: string, module: string): Promise<unknown> => folder.put(`${name}/1/model.js`, module);
   await runtime('repeat', REPEAT);
   await runtime('ten', TEN);
   await runtime('picky', PICKY);

@@ -21,6 +21,8 @@ export interface RepositoryContext {
   /** Of graphs. */
   readonly quota: SessionQuota;
   readonly hasGpu: boolean;
+  /** How much there is of resources that runs share, by name; undefined: runs wait for none. */
+  readonly resources: ReadonlyMap<string, number> | undefined;
   readonly warn: (message: string) => void;
 }
 

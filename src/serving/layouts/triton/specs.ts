@@ -14,13 +14,14 @@ import { readLabels } from './labels.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { ModelVersion, RepositoryContext } from './model-folder.ts';
 import { isOwnParameter, ownParameters, toRequestLimit } from './own-parameters.ts';
+import { toRateLimiter } from './rate-limiter.ts';
 import { toDynamicBatching, toSequenceBatching } from './scheduling.ts';
 import { signatureOf } from './tensors.ts';
 import { readWarmup } from './warmup.ts';
 
 /** An ONNX file with its configuration. */
-export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: RepositoryContext): Promise<ModelSpec> {
-  warnOfScheduling(model, warn);
+export async function onnxVersion(model: ModelVersion, context: RepositoryContext): Promise<ModelSpec> {
+  const { runDeadlineMs } = context;
   const { name, version, config, path, files, file, folder } = model;
   // Of a file that cannot be read, the one that loads it says more.
   const isKnown = config.input.length > 0 && config.output.length > 0;
@@ -46,6 +47,7 @@ export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: 
     runDeadlineMs: own.run_deadline_ms ?? runDeadlineMs,
     maxSessions: own.max_sessions,
     requestLimit: toRequestLimit(own),
+    rateLimiter: toRateLimiter(model, context),
     signature: isKnown ? signatureOf(config) : undefined,
     dynamicBatching,
     instances: await instancesOf(countOf(model), { dynamicBatching, sequenceBatching, executionProviders }, files),
@@ -58,15 +60,6 @@ export async function onnxVersion(model: ModelVersion, { runDeadlineMs, warn }: 
   const given = [...warmupFiles(spec.warmup), ...stateFiles(sequenceBatching)];
   const all = [...files, ...labelFiles];
   return { ...spec, files: all, fingerprint: await fingerprintOf(spec, [...all, ...given]) };
-}
-
-function warnOfScheduling({ config, file }: ModelVersion, warn: RepositoryContext['warn']): void {
-  const { instance_group: groups } = config;
-  if (groups.some(({ rate_limiter: limiter }) => limiter !== undefined)) {
-    warn(
-      `${file.place('instance_group.rate_limiter')}: it is not applied, as in Triton without --rate-limit; parameters millrace.max_concurrent_requests and millrace.max_requests_per_second limit requests`,
-    );
-  }
 }
 
 /** How many instances are asked for; undefined where the groups do not say. */

@@ -26,6 +26,8 @@ export interface RepositoryOptions {
   readonly quota?: SessionQuota | undefined;
   /** Whether KIND_AUTO means the GPU. Default: whether there is NVIDIA's driver. */
   readonly hasGpu?: boolean | undefined;
+  /** How much there is of resources that runs share, where they are limited at all. */
+  readonly resources?: ReadonlyMap<string, number> | undefined;
   /** What clients gave in the place of models' files. */
   readonly overrides?: Overrides | undefined;
 }
@@ -40,6 +42,7 @@ export async function loadTritonRepository(options: RepositoryOptions): Promise<
   const context: RepositoryContext = {
     runDeadlineMs: options.runDeadlineMs ?? 0,
     quota: options.quota ?? NO_QUOTA,
+    resources: options.resources,
     hasGpu: options.hasGpu ?? existsSync('/proc/driver/nvidia/version'),
     warn: (message) => warnings.push(message),
   };
