@@ -14,6 +14,8 @@ const MAX_BYTES = 256 * 2 ** 20;
 /** A servable that does not answer each frame is waited for less and less. */
 const PATIENCE_MS = 2_000;
 const LEAST_PATIENCE_MS = 20;
+/** As long at most for further outputs of a frame that has one: a graph answers each on its own. */
+const REST_PATIENCE_MS = 500;
 
 /**
  * Frames go through a session of a graph or runtime, one for each source, as a client's stream would: UINT8
@@ -43,8 +45,11 @@ export class SessionInference implements FrameInference {
     this.#configuration = configuration;
   }
 
-  infer(batch: readonly SourceFrame[]): Promise<readonly (FrameResult | undefined)[]> {
-    return Promise.all(batch.map((each) => this.#one(each)));
+  /** Every session has settled its frame before this rejects: it is asked one at a time. */
+  async infer(batch: readonly SourceFrame[]): Promise<readonly (FrameResult | undefined)[]> {
+    const asked = batch.map((each) => this.#one(each));
+    await Promise.allSettled(asked);
+    return Promise.all(asked);
   }
 
   close(): void {
@@ -90,6 +95,8 @@ export class SessionInference implements FrameInference {
 
 interface Waiting {
   readonly id: string;
+  /** What came so far. */
+  response?: InferenceResponse;
   resolve(response: InferenceResponse | undefined): void;
   reject(error: Error): void;
 }
@@ -98,22 +105,27 @@ interface Waiting {
 class FrameSession implements SessionOutput {
   readonly #session: HostSession;
   readonly #servable: string;
+  /** Outputs of a whole answer; none where the servable does not say. */
+  readonly #outputs: readonly string[];
   readonly isFull = false;
   readonly maxBytes = MAX_BYTES;
   hasEnded = false;
   #waiting: Waiting | undefined;
   #failure: MillraceError | undefined;
   #patienceMs = PATIENCE_MS;
+  #restMs = REST_PATIENCE_MS;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(servable: HostServable, name: string) {
     this.#servable = name;
+    this.#outputs = servable.description.outputs.map((output) => output.name);
     this.#session = servable.open({ servable: name, version: '', id: '', inputs: [], outputs: [] }, this);
   }
 
   ask(id: string, image: Tensor, timestampUs: bigint): Promise<InferenceResponse | undefined> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure);
+      this.#settle()?.resolve(undefined);
       this.#waiting = { id, resolve, reject };
       this.#timer = setTimeout(() => {
         this.#patienceMs = Math.max(LEAST_PATIENCE_MS, this.#patienceMs / 2);
@@ -132,9 +144,23 @@ class FrameSession implements SessionOutput {
   }
 
   respond(response: InferenceResponse): void {
-    if (this.#waiting === undefined || (response.id !== '' && response.id !== this.#waiting.id)) return;
+    const waiting = this.#waiting;
+    if (waiting === undefined || (response.id !== '' && response.id !== waiting.id)) return;
     this.#patienceMs = PATIENCE_MS;
-    this.#settle()?.resolve(response);
+    const isFirst = waiting.response === undefined;
+    const before = waiting.response?.outputs ?? [];
+    const added = response.outputs.filter(({ name }) => !before.some((each) => each.name === name));
+    const whole = (waiting.response = { ...response, outputs: [...before, ...added] });
+    if (this.#outputs.every((name) => whole.outputs.some((each) => each.name === name))) {
+      if (!isFirst) this.#restMs = Math.min(REST_PATIENCE_MS, this.#restMs * 2);
+      this.#settle()?.resolve(whole);
+    } else if (isFirst) {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => {
+        this.#restMs = Math.max(LEAST_PATIENCE_MS, this.#restMs / 2);
+        this.#settle()?.resolve(waiting.response);
+      }, this.#restMs);
+    }
   }
 
   taken(): void {}
