@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from itertools import count
 from typing import Any, Dict, List
@@ -52,7 +51,7 @@ class LoadedNode:
             return self._next(number)
         except HostError:
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever users' code raises
+        except BaseException as error:  # noqa: BLE001 - whatever users' code raises
             self._log.failure("Python node failed", error, node=self.name)
             raise HostError("RUNTIME_FAILED", f"{type(error).__name__}: {error}", {"node": self.name}) from None
 
@@ -109,7 +108,7 @@ class LoadedNode:
     def _attempt(self, call: Any, message: str) -> None:
         try:
             call()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever users' code raises
+        except BaseException as error:  # noqa: BLE001 - whatever users' code raises
             self._log.failure(message, error, node=self.name)
 
 
@@ -127,6 +126,6 @@ async def load_node(_: int, spec: Dict[str, Any], log: Log) -> LoadedNode:
         return LoadedNode(spec, model, log)
     except HostError:
         raise
-    except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever users' code raises
+    except BaseException as error:  # noqa: BLE001 - whatever users' code raises
         log.failure("Python node failed to load", error, node=name)
         raise HostError("MODEL_INVALID", short(error, path), {"node": name}) from None

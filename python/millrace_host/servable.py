@@ -9,6 +9,7 @@ from typing import Any, Dict, Optional
 from . import modules
 from .codec import Request, Response
 from .convert import AnswerError, Converter, to_response
+from .deadline import DeadlinePassed, within
 from .errors import HostError
 from .logs import Log
 from .metrics import current_load, take_over
@@ -48,6 +49,8 @@ class Loaded:
         self._has_stream = _overrides(model, "predict_stream")
         self._routes = OwnRoutes(model)
         self._open = 0
+        # Calls that go on past their deadline.
+        self._left: "set[asyncio.Task[Any]]" = set()
         self._idle: Optional["asyncio.Future[None]"] = None
 
     async def describe(self) -> None:
@@ -93,15 +96,27 @@ class Loaded:
         try:
             call = self._model.predict(self._converter.to_request(request, request.id))
             if self.call_deadline_s:
-                call = asyncio.wait_for(_settled(call), self.call_deadline_s)
+                call = within(self.call_deadline_s, _settled(call), self._outlast)
             answer = await call
             return self.response(answer, request)
-        except asyncio.TimeoutError as error:
-            raise (self.timed_out() if self.call_deadline_s else self.failure(error)) from None
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever users' code raises
+        except DeadlinePassed:
+            raise self.timed_out() from None
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever users' code raises
             raise self.failure(error) from None
         finally:
             self.leave()
+
+    def _outlast(self, task: "asyncio.Task[Any]") -> None:
+        """The model is not unloaded before its code has ended."""
+        self._open += 1
+        self._left.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._left.discard(task)
+        self.leave()
 
     async def answer_route(self, request: Request, emit: Emit) -> None:
         """A call of a route of its own. Raises what its code does."""
@@ -174,7 +189,7 @@ class Loaded:
         try:
             _enter_context(self._model, self._load_id)
             await self._model.unload()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever users' code raises
+        except BaseException as error:  # noqa: BLE001 - whatever users' code raises
             self._log.failure("runtime failed to unload", error, servable=self.name)
 
 
@@ -192,7 +207,7 @@ async def load_servable(load_id: int, spec: Dict[str, Any], log: Log) -> Loaded:
         model = kind(_settings(spec))
         _check_class(name, kind, model)
         _enter_context(model, load_id)
-        is_ready = await asyncio.wait_for(_settled(model.load()), timeout_s)
+        is_ready = await within(timeout_s, _settled(model.load()))
         if is_ready is not None and not is_ready:
             raise HostError("MODEL_INVALID", f"runtime '{name}' failed to load: load() gave {is_ready!r}")
         model.ready = True
@@ -201,12 +216,10 @@ async def load_servable(load_id: int, spec: Dict[str, Any], log: Log) -> Loaded:
         return loaded
     except HostError:
         raise
-    except asyncio.TimeoutError:
-        if timeout_s is None:
-            raise
-        text = f"runtime '{name}' failed to load: load() did not end within {timeout_s:g} s"
+    except DeadlinePassed:
+        text = f"runtime '{name}' failed to load: load() did not end within {timeout_s or 0:g} s"
         raise HostError("MODEL_INVALID", text) from None
-    except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever users' code raises
+    except BaseException as error:  # noqa: BLE001 - whatever users' code raises
         log.failure("runtime failed to load", error, servable=name)
         text = f"runtime '{name}' failed to load: {short(error, spec['module'])}"
         raise HostError("MODEL_INVALID", text, {"servable": name}) from None

@@ -193,7 +193,9 @@ class HostServer:
                 self._loaded[load_id] = loaded
                 gathering.loads = list(self._loaded)
                 self._reply(frames.LOADED, channel, loaded.description)
-            except Exception as error:  # noqa: BLE001 - a load that fails is answered, the next one is done
+            except BaseException as error:  # noqa: BLE001 - a load that fails is answered, the next one is done
+                if self.closed.done():
+                    return
                 self.end(channel, self.fault(error, spec["name"]))
             finally:
                 self._load_limit_s = None
@@ -221,7 +223,7 @@ class HostServer:
             loaded = self._loaded.get(load_id)
             if channel in self._unary and loaded is not None:
                 self.end(channel, loaded.cancelled())
-        except Exception as error:  # noqa: BLE001 - any fault ends the call and nothing else
+        except BaseException as error:  # noqa: BLE001 - any fault ends the call and nothing else
             self.end(channel, self.fault(error, request.servable))
         finally:
             self._unary.pop(channel, None)

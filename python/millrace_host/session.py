@@ -174,7 +174,7 @@ class Session:
         except asyncio.CancelledError:
             if not self._is_over:
                 error = self.loaded.cancelled()
-        except (Exception, SystemExit) as failure:  # noqa: BLE001 - any fault ends the session and nothing else
+        except BaseException as failure:  # noqa: BLE001 - any fault ends the session and nothing else
             error = self.loaded.failure(failure)
         finally:
             self.loaded.leave()

@@ -16,6 +16,8 @@ from unittest import mock
 from millrace_host import connection, convert, elements, errors, frames, head, logs, metrics, modules, text
 from millrace_host.codec import Request, Response, open_body, write_response
 from millrace_host.connection import Connection
+from millrace_host.deadline import DeadlinePassed, within
+from millrace_host.node import LoadedNode
 
 
 class Heads(unittest.TestCase):
@@ -343,6 +345,52 @@ class Texts(unittest.TestCase):
     def test_json_has_no_words_for_what_is_not_finite(self):
         told = text.json_text({"a": float("nan"), "b": [float("inf"), 1.5, True], "c": {"d": -float("inf"), "e": "NaN"}})
         self.assertEqual(json.loads(told), {"b": [None, 1.5, True], "c": {"e": "NaN"}})
+
+
+class Deadlines(unittest.IsolatedAsyncioTestCase):
+    async def test_what_ignores_its_cancellation_is_not_waited_for(self):
+        ends = asyncio.Event()
+
+        async def stubborn():
+            try:
+                await asyncio.sleep(600)
+            except asyncio.CancelledError:
+                await ends.wait()
+
+        left = []
+        with self.assertRaises(DeadlinePassed):
+            await within(0.01, stubborn(), left.append)
+        self.assertFalse(left[0].done())
+        ends.set()
+        await left[0]
+
+    async def test_whatever_is_raised_reaches_the_caller_alone(self):
+        async def fails(error):
+            raise error
+
+        for error in (SystemExit(7), KeyboardInterrupt(), BaseException("panic"), asyncio.CancelledError(), ValueError()):
+            with self.subTest(repr(error)), self.assertRaises(type(error)):
+                await within(60, fails(error))
+
+    async def test_a_caller_that_is_cancelled_cancels_it(self):
+        left = []
+        waiting = asyncio.ensure_future(within(None, asyncio.sleep(600), left.append))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        with self.assertRaises(asyncio.CancelledError):
+            await waiting
+        self.assertIsInstance((await left[0])[1], asyncio.CancelledError)
+
+
+class Nodes(unittest.IsolatedAsyncioTestCase):
+    async def test_whatever_users_code_raises_fails_its_call(self):
+        model = mock.Mock()
+        node = LoadedNode({"name": "n"}, model, logs.Log("silent"))
+        for error in (BaseException("panic"), SystemExit("panic"), asyncio.CancelledError("panic")):
+            model.execute.side_effect = model.finalize.side_effect = error
+            with self.subTest(repr(error)), self.assertRaisesRegex(errors.HostError, "panic"):
+                await node.infer(mock.Mock(parameters={"op": "execute"}, inputs=[]))
+            await node.close()
 
 
 if __name__ == "__main__":

@@ -250,6 +250,7 @@ describe.each([
     ['refuse 422', 0, 'RUNTIME_FAILED', 'FAILED_PRECONDITION', /^no such prompt$/],
     ['refuse 503', 0, 'RUNTIME_FAILED', 'UNAVAILABLE', /^no such prompt$/],
     ['refuse 418', 0, 'RUNTIME_FAILED', 'UNKNOWN', /^no such prompt$/],
+    ['panic', 0, 'RUNTIME_FAILED', 'INTERNAL', /^as if it were Rust$/],
     ['nonsense', 0, 'RUNTIME_FAILED', 'INTERNAL', /answer of runtime 'm': str given, an InferenceResponse expected/],
   ])('a stream that says "%s" ends after %i responses', async (command, count, reason, code, message) => {
     const { kept } = host.stream(command);
@@ -263,6 +264,7 @@ describe.each([
     ['status 500', 'INTERNAL', /^as asked$/],
     ['raise', 'INTERNAL', /no such thing/],
     ['exit', 'INTERNAL', /^7$/],
+    ['panic', 'INTERNAL', /^as if it were Rust$/],
     ['cancel', 'INTERNAL', /the code of 'm' cancelled its own call/],
     ['nonsense', 'INTERNAL', /dict given, an InferenceResponse expected/],
     ['shape', 'INTERNAL', /output "y": 1 elements given, 3 expected for shape \[3\]/],
@@ -322,6 +324,7 @@ describe('a Python host', () => {
     ['each.py', 'not_a_class', /class 'not_a_class' is no class in each\.py/],
     ['each.py', 'LoadRaises', /failed to load: RuntimeError: no weights \(each\.py, line \d+\)/],
     ['each.py', 'LoadFalse', /load\(\) gave False/],
+    ['each.py', 'LoadPanics', /failed to load: BaseException: as if it were Rust/],
     ['each.py', 'LoadExits', /failed to load: SystemExit: 5/],
     ['none.py', 'X', /failed to load: ModuleNotFoundError: No module named 'none'/],
     [
@@ -345,6 +348,8 @@ describe('a Python host', () => {
       reason: 'MODEL_INVALID',
       message: expect.stringContaining('did not end within 0.3 s') as string,
     });
+    const stubborn = spec('each.py', 'LoadIsStubborn', { loadTimeoutMs: 300 });
+    expect(await failure(host.client.loadServable(1, stubborn))).toMatchObject({ reason: 'MODEL_INVALID' });
     const blocking = host.client.loadServable(2, spec('each.py', 'LoadBlocks', { loadTimeoutMs: 300 }));
     expect(await failure(blocking)).toMatchObject({ reason: 'HOST_LOST', details: { whileLoading: true } });
     const next = await host.started.nextUp();
@@ -374,6 +379,17 @@ describe('a Python host', () => {
     const next = await host.started.nextUp();
     await next.loadServable(1, spec('each.py', 'OnlyPredict'));
     expect(said(await next.infer(1, ask('back'), new Cancellation()))).toBe('BACK');
+  });
+
+  it('answers at the deadline of a call whose code goes on, and unloads the model after it', async () => {
+    await open(spec('commanded.py', 'Commanded', { callDeadlineMs: 400 }));
+    expect(await failure(host.infer(ask('stubborn')))).toMatchObject({ reason: 'CALL_TIMED_OUT' });
+    expect(await failure(host.infer(ask('exit')))).toMatchObject({ reason: 'RUNTIME_FAILED', message: '7' });
+    await vi.waitFor(async () => expect(await host.diary()).toContain('stubborn'), { timeout: 20_000 });
+    expect(said(await host.infer(ask('release')))).toBe('');
+    host.client.unload(1);
+    await vi.waitFor(async () => expect(await host.diary()).toContain('unload'), { timeout: 20_000 });
+    expect((await host.diary()).slice(-3)).toEqual(['stubborn', 'released', 'unload']);
   });
 
   it('that dies tells its streams, which keep what they had, and another takes its place', async () => {

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import multiprocessing
 import os
+import subprocess
 import sys
 import time
 
@@ -18,8 +20,13 @@ def note(text):
         diary.write(text + "\n")
 
 
+class Panic(BaseException):
+    """As extensions in Rust raise it."""
+
+
 class Commanded(MLModel):
     async def load(self):
+        self.released = asyncio.Event()
         note(f"load {self.settings.parameters.extra.get('greeting', '')}")
         return True
 
@@ -74,9 +81,30 @@ class Commanded(MLModel):
         if command == "measure":
             mlserver.log(my_metric=0.25)
             mlserver.log(my_metric=0.5)
+            mlserver.log(my_metric=float("nan"))
             return self.answer("measured")
         if command == "hang":
             await asyncio.Event().wait()
+        if command == "stubborn":
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                note("stubborn")
+            await self.released.wait()
+            note("released")
+        if command == "release":
+            self.released.set()
+            return self.answer("")
+        if command == "children":
+            sleeping = subprocess.Popen(["sleep", "600"])
+            forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+            forked.start()
+            sleeping.terminate()
+            forked.terminate()
+            forked.join()
+            return self.answer(f"{sleeping.wait()} {forked.exitcode}")
+        if command == "panic":
+            raise Panic("as if it were Rust")
         if command == "status":
             raise MLServerError("as asked", int(args[0]))
         if command == "raise":
@@ -132,6 +160,8 @@ class Commanded(MLModel):
                 raise ValueError("as asked")
             elif command == "refuse":
                 raise MLServerError("no such prompt", int(args[0]))
+            elif command == "panic":
+                raise Panic("as if it were Rust")
             elif command == "nonsense":
                 yield "text"
             elif command == "die":

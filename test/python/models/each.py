@@ -44,6 +44,20 @@ class LoadExits(OnlyPredict):
         raise SystemExit(5)
 
 
+class LoadPanics(OnlyPredict):
+    async def load(self):
+        raise BaseException("as if it were Rust")
+
+
+class LoadIsStubborn(OnlyPredict):
+    async def load(self):
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+
+
 class NoGenerator(MLModel):
     async def predict_stream(self, payloads):
         return InferenceResponse(model_name=self.name, outputs=[])
