@@ -71,7 +71,6 @@ export function openPipelines(
   return {
     manager,
     commands: new RoboflowCommands(manager),
-    logger,
     ownerOf: (request, apiKey) =>
       ownerOf(request.raw.headers.authorization ?? asBearer(apiKey), addressOf(request), callOf(request)),
     ownerOfKey: (apiKey, address) => ownerOf(asBearer(apiKey), address, 'stream manager'),

@@ -108,6 +108,28 @@ test('a lost host costs no pipeline: it starts again with its counts, its place,
   expect(pipeline.updates.at(-1)?.payload).toMatchObject({ error_type: 'HOST_LOST' });
 });
 
+test('numbers of results go on behind those that a lost host has not reported', async () => {
+  const { manager, hosts } = manage();
+  const pipeline = await manager.create(request());
+  const found = hosts.runOf(pipeline.id);
+  const result = { source_id: 0, frame_id: 7, captured_at_ms: 0, width: 8, height: 8, predictions: [] };
+  found.send({ type: 'results', sequence: 7, results: [result, result] });
+  found.end(new MillraceError('HOST_LOST', 'gone'));
+  await until(() => hosts.runs.length === 2);
+  expect(hosts.runOf(pipeline.id).program.startSequence).toBe(8);
+});
+
+test('changes that are asked for at once are all made', async () => {
+  const { manager, hosts } = manage();
+  const pipeline = await manager.create(request());
+  await Promise.all([pipeline.patch({ confidence: 0.1 }, undefined), pipeline.patch({ max_detections: 2 }, undefined)]);
+  expect(hosts.runOf(pipeline.id).commands.at(-1)).toEqual({
+    type: 'patch',
+    model_configuration: { confidence: 0.1, max_detections: 2 },
+  });
+  expect(pipeline.request.model_configuration).toEqual({ confidence: 0.1, max_detections: 2 });
+});
+
 test('while its servable comes back it waits, and can be terminated at once', async () => {
   const { manager, hosts } = manage();
   const pipeline = await manager.create(request());
@@ -160,7 +182,7 @@ test('results in the ring are bounded by their bytes too', () => {
 test('a pipeline whose results nobody reads ends after its consumption_timeout', async () => {
   const { manager } = manage();
   const pipeline = await manager.create(request({ consumption_timeout: 0.1, sinks: [{ type: 'memory' }] }));
-  await pipeline.over();
+  await until(() => pipeline.isOver);
   expect(pipeline.state).toBe('terminated');
 });
 
@@ -180,7 +202,7 @@ test('what persists starts again with the next server, paused where it was; what
   const [kept, ended] = [await first.manager.create(request(options)), await first.manager.create(request(options))];
   await kept.operate('mute');
   first.hosts.runOf(ended.id).end();
-  await ended.over();
+  await until(() => ended.isOver);
   // Files are written behind the answer: the one that stays may still be a temporary one when the other is gone.
   await until(async () => (await readdir(join(folder.path, 'kept'))).join() === `${kept.id}.json`);
   const file = join(folder.path, 'kept', `${kept.id}.json`);

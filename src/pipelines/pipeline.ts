@@ -62,6 +62,8 @@ export class Pipeline {
   #isHeld = false;
   #isTerminating = false;
   #hasRun = false;
+  #lastSequence = 0;
+  #patching: Promise<void> = Promise.resolve();
   #endedAtMs: number | undefined;
   #failure: MillraceError | undefined;
   #lastConsumedMs = Date.now();
@@ -123,8 +125,9 @@ export class Pipeline {
   get frames(): number[] {
     return this.report.sources.map(({ counts }) => counts.captured);
   }
+  /** Of the last result that is known of: a host that was lost may have given some more to its sinks. */
   get sequence(): number {
-    return this.#report?.results ?? 0;
+    return Math.max(this.#report?.results ?? 0, this.#lastSequence);
   }
   get lastConsumedMs(): number {
     return this.#lastConsumedMs;
@@ -173,8 +176,14 @@ export class Pipeline {
     return notAllowedText(operation, state);
   }
 
-  /** @throws MillraceError PIPELINE_STATE, DEADLINE_EXCEEDED */
-  async patch(configuration: ModelConfiguration | undefined, maxFps: number | null | undefined): Promise<void> {
+  /** One after another, so that none goes back on what another has changed. @throws MillraceError PIPELINE_STATE, DEADLINE_EXCEEDED */
+  patch(configuration: ModelConfiguration | undefined, maxFps: number | null | undefined): Promise<void> {
+    const patched = this.#patching.then(() => this.#patch(configuration, maxFps));
+    this.#patching = patched.catch(() => {});
+    return patched;
+  }
+
+  async #patch(configuration: ModelConfiguration | undefined, maxFps: number | null | undefined): Promise<void> {
     if (this.isOver) throw ended();
     const merged = { ...this.#pipeline.model_configuration, ...configuration };
     await this.#link?.ask(
@@ -190,13 +199,13 @@ export class Pipeline {
   }
 
   /** Ends it in every state, within some seconds, whatever its host does. Idempotent. */
-  async terminate(reason: PipelineState & ('terminated' | 'ended') = 'terminated'): Promise<void> {
+  async terminate(): Promise<void> {
     if (this.isOver) return;
     this.#isTerminating = true;
     clearTimeout(this.#retry?.timer);
     this.#retry = undefined;
     const link = this.#link;
-    if (link === undefined) return this.#end(reason);
+    if (link === undefined) return this.#end('terminated');
     const timer = setTimeout(
       () => link.abort(new MillraceError('CANCELLED', 'its host did not end it in time')),
       END_MS,
@@ -207,11 +216,6 @@ export class Pipeline {
     });
     if (!this.isOver) await new Promise<void>((resolve) => this.#wakeEnd.push(resolve));
     clearTimeout(timer);
-  }
-
-  /** Resolves when it is over. */
-  async over(): Promise<void> {
-    if (!this.isOver) await new Promise<void>((resolve) => this.#wakeEnd.push(resolve));
   }
 
   /** The oldest result that nobody has had; undefined where there is none now. */
@@ -247,6 +251,7 @@ export class Pipeline {
       case 'update':
         return this.#update(message.update);
       case 'results':
+        this.#lastSequence = message.sequence + message.results.length - 1;
         this.ring?.put(message);
         return this.#watchers.results(message);
       case 'frame':

@@ -49,7 +49,7 @@ beforeAll(async () => {
     if (isRefusing) throw new MillraceError('UNAUTHENTICATED', 'the token is not valid');
     return {};
   };
-  const pipelines = { manager, commands: new RoboflowCommands(manager), logger: silentLogger, ownerOf };
+  const pipelines = { manager, commands: new RoboflowCommands(manager), ownerOf };
   app = await buildRestApp({}, { dataPlane: new FakeDataPlane(), logger: silentLogger, pipelines });
 });
 afterAll(async () => {

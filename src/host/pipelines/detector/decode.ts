@@ -45,7 +45,7 @@ function rowBoxes({ rows, columns, values }: Matrix, least: number): Box[] {
     boxes.push({
       ...centred(values[at]!, values[at + 1]!, values[at + 2]!, values[at + 3]!),
       score,
-      classId: best(values, at + 5, at + columns, 1),
+      classId: best(values, at + 5, at + columns),
     });
   }
   return boxes;
@@ -90,7 +90,7 @@ function twoOutputs(corners: Matrix, scores: Matrix, least: number): Box[] {
   const boxes: Box[] = [];
   for (let row = 0; row < corners.rows; row++) {
     const at = row * scores.columns;
-    const classId = best(scores.values, at, at + scores.columns, 1);
+    const classId = best(scores.values, at, at + scores.columns);
     const score = scores.values[at + classId]!;
     if (score < least) continue;
     const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = corners.values.subarray(row * 4, row * 4 + 4);
@@ -104,10 +104,10 @@ function centred(x: number, y: number, width: number, height: number) {
 }
 
 /** Index, from `from`, of the largest value. */
-function best(values: Float32Array, from: number, end: number, step: number): number {
+function best(values: Float32Array, from: number, end: number): number {
   let found = from;
-  for (let at = from; at < end; at += step) if (values[at]! > values[found]!) found = at;
-  return (found - from) / step;
+  for (let at = from; at < end; at++) if (values[at]! > values[found]!) found = at;
+  return found - from;
 }
 
 /**

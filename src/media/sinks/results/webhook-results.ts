@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MillraceError, messageOf } from '../../../base/errors.ts';
 import { hideKeys } from '../../ffmpeg/redact.ts';
@@ -32,6 +32,8 @@ export class WebhookResults implements ResultDriver {
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #closing = new AbortController();
+  /** Numbers of results come again where a host was lost before it told of them. */
+  readonly #run = randomUUID().slice(0, 8);
   #posting: AbortController | undefined;
 
   /** @throws MillraceError SINK_FAILED for a user or password that cannot be decoded */
@@ -50,7 +52,7 @@ export class WebhookResults implements ResultDriver {
     const { onlyDetections, retries } = this.#options;
     if (onlyDetections && record.result.predictions.length === 0) return;
     const body = JSON.stringify(resultJson(record));
-    const id = `${record.pipelineId}-${record.sequence}`;
+    const id = `${record.pipelineId}-${this.#run}-${record.sequence}`;
     for (let tries = 0, waitMs = FIRST_WAIT_MS; ; tries++, waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       const fault = await this.#post(body, id);
       if (fault === undefined) return;

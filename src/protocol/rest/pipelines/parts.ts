@@ -1,5 +1,4 @@
 import type { FastifyRequest } from 'fastify';
-import type { Logger } from '../../../base/logger.ts';
 import type { Owner, PipelineManager } from '../../../pipelines/pipeline-manager.ts';
 import type { RoboflowCommands } from '../../../pipelines/roboflow/commands.ts';
 
@@ -7,7 +6,6 @@ import type { RoboflowCommands } from '../../../pipelines/roboflow/commands.ts';
 export interface PipelineRouteParts {
   readonly manager: PipelineManager;
   readonly commands: RoboflowCommands;
-  readonly logger: Logger;
   /**
    * Whose a request is: by its `authorization`, else by the API key of its body or query.
    * @throws MillraceError UNAUTHENTICATED, PERMISSION_DENIED
