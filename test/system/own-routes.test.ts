@@ -63,6 +63,8 @@ describe('a server whose runtimes have routes of their own', () => {
     const plain = await ask('/ts/text', { method: 'GET' });
     expect([plain.text, plain.headers.get('content-type')]).toEqual(['plain', 'text/plain; charset=utf-8']);
     expect(plain.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    const zipped = await ask('/ts/zipped');
+    expect([zipped.headers.get('content-encoding'), zipped.text]).toEqual(['gzip', 'a text']);
   });
 
   it('answers from Python without FastAPI: by the handlers’ annotations', async () => {

@@ -7,7 +7,7 @@ import type { InferenceRequest, InferenceResponse } from '../../tensor/inference
 import { bodyOf } from './body.ts';
 import { cancelOnDisconnect } from './disconnect.ts';
 import type { FailureForm } from './failure.ts';
-import { replyHeaders, requestHeaders } from './headers.ts';
+import { isHeaderValue, replyHeaders, requestHeaders } from './headers.ts';
 import type { RestParts } from './parts.ts';
 import { PieceStream } from './piece-stream.ts';
 import { pathOf } from './root-path.ts';
@@ -127,8 +127,10 @@ function send(
   { parameters, headers }: InferenceResponse,
   body: Uint8Array | PieceStream,
 ): FastifyReply {
-  const { 'set-cookie': cookies, ...rest } = headers ?? {};
+  const { 'set-cookie': cookies, 'content-encoding': encoding, ...rest } = headers ?? {};
   void reply.code(Number(parameters?.['status'] ?? 200)).headers(replyHeaders(rest));
+  // Its body goes as it is, so how it is encoded is the runtime's to say.
+  if (encoding !== undefined && isHeaderValue(encoding)) void reply.header('content-encoding', encoding);
   // The one header that may not be joined by commas; a line each.
   for (const cookie of cookies?.split('\n') ?? []) void reply.header('set-cookie', cookie);
   return reply.send(body);
