@@ -1,8 +1,8 @@
 /**
  * Triton's own load generator against our server and Triton, in every mode that it has: does each run, and what does it measure. Its figures
  * are for these tiny models with short windows on whatever machine this is; the comparison with others is in the other sections.
- *   npm run bench -- --perf-analyzer                all modes; writes its section of docs/performance.md
- *   npm run bench -- --perf-analyzer --only NAME    modes whose names have NAME in them; nothing is written
+ *   npm run compare -- --perf-analyzer                all modes; writes its section of docs/performance.md
+ *   npm run compare -- --perf-analyzer --only NAME    modes whose names have NAME in them; nothing is written
  */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -123,7 +123,7 @@ function toMarkdown(rows: readonly Row[]): string {
   return [
     '## perf_analyzer',
     '',
-    'Triton’s load generator, version 2.51, unmodified, by `npm run bench -- --perf-analyzer`: whether each of its modes runs against',
+    'Triton’s load generator, version 2.51, unmodified, by `npm run compare -- --perf-analyzer`: whether each of its modes runs against',
     'Millrace and against Triton 2.51 with models of the same names, inputs and configuration (Millrace’s are ONNX models, Triton’s',
     'are of its Python backend). The models are tiny and the windows short (0.5 s), the servers were measured one after the other,',
     'and the generator has the same cores as the server: the figures, of the last level of load, say that a mode works and roughly what',

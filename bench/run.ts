@@ -4,14 +4,12 @@
  *   npm run bench -- --only unary,rest          these loads only; nothing is written
  *   npm run bench -- --rounds 5 --seconds 10
  *   npm run bench -- --without millrace         the peers only; nothing is written
- *   npm run bench -- --perf-analyzer            Triton's own load generator against both servers, see perf-analyzer.ts
  */
 import { parseArgs } from 'node:util';
 import { buildLoadgen, measure, type Measured } from './loadgen.ts';
 import { LOADS, type Load, type LoadFlags, type PeerName } from './loads.ts';
 import { startMillrace, startMlserver, startTriton, type Peer } from './peers.ts';
 import { measureByPerfAnalyzer } from './perf-analyzer-load.ts';
-import { runPerfAnalyzer } from './perf-analyzer.ts';
 import { writeSection } from './performance-page.ts';
 import { loadRows, spread, toMarkdown, type LoadReport, type Result } from './report.ts';
 import { measureResponsiveness } from './responsiveness.ts';
@@ -85,12 +83,10 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     only: { type: 'string' },
     without: { type: 'string', default: '' },
-    'perf-analyzer': { type: 'boolean', default: false },
   },
 });
 
 async function main(): Promise<void> {
-  if (options['perf-analyzer']) return runPerfAnalyzer(options.only);
   const only = options.only?.split(',');
   const without = new Set(options.without.split(',').filter((name) => name !== ''));
   const ids = [...LOADS.map(({ id }) => id), 'live'];

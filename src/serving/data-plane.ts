@@ -151,7 +151,7 @@ export interface DataPlane {
   /**
    * Re-reads the configuration and loads every version of the name, also one that is loaded: it serves until the new
    * generation is ready.
-   * @param override what counts in the place of the model's files until it is loaded without one, or unloaded
+   * @param override what counts in the place of the model's files until it is loaded with another one, without the files that it had, or unloaded
    * @param checkModel called, before anything is loaded, with each model of an ensemble's steps that `override` names, or that was
    * unloaded and is now loaded too; it throws what keeps that from being done
    * @throws MillraceError when one of them cannot be loaded; what served before goes on. NOT_SUPPORTED: no overrides are taken

@@ -105,9 +105,13 @@ export class WantedServables implements AsyncDisposable {
     );
   }
 
-  /** Loads it as `given` says, or as its files do; where that fails, what it was made of before counts again. */
+  /**
+   * Loads it as `given` says; without, as it was: with the configuration that a client gave, but with its own files (as seen on a live
+   * Triton). Where that fails, what it was made of before counts again.
+   */
   async #loadInstead(name: string, given: LoadOverride | undefined, checkModel: CheckModel): Promise<void> {
     const before = this.#overrides.all.get(name);
+    if (given === undefined && before?.folder === undefined) return this.#load(name, checkModel);
     const wasUnloaded = this.#unloaded.has(name);
     const override = given && (await this.#overrides.write(name, given));
     this.#overrides.set(name, override);

@@ -59,7 +59,7 @@ def only_what_was_named_loads_at_the_start(at):
 
 
 @check
-def a_configuration_counts_until_the_next_load_without_one(at):
+def a_configuration_counts_until_another_one_or_an_unload(at):
     for client in clients(at):
         equal(most_rows(client), 4)
         client.load_model("mean", config=json.dumps({"backend": "onnxruntime", "max_batch_size": 2}))
@@ -68,8 +68,10 @@ def a_configuration_counts_until_the_next_load_without_one(at):
         client.load_model("mean", config='{"backend": "onnxruntime", "maxBatchSize": "3", "input": null}')
         equal(most_rows(client), 3)
         client.load_model("mean")
-        equal(most_rows(client), 4)
+        equal(most_rows(client), 3)
         client.load_model("mean", config=json.dumps({"max_batch_size": 7}))
+        client.load_model("mean")
+        equal(most_rows(client), 7)
         client.unload_model("mean")
         client.load_model("mean")
         equal(most_rows(client), 4)
@@ -81,6 +83,7 @@ def the_configuration_that_a_client_reads_loads_again(at):
         config = config_of(client, "mean")
         client.load_model("mean", config=json.dumps({**config, "max_batch_size": 5}))
         equal({**config_of(client, "mean"), "max_batch_size": 4}, config)
+        client.unload_model("mean")
         client.load_model("mean")
 
 
@@ -106,6 +109,7 @@ def a_fault_of_a_configuration_names_the_field_and_keeps_what_served(at):
             assert error.status() in ("StatusCode.INVALID_ARGUMENT", "400"), error
             equal(most_rows(client), 6, config)
             equal(states(client)["mean"], "READY")
+        client.unload_model("mean")
         client.load_model("mean")
 
 
