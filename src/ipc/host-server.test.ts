@@ -34,7 +34,10 @@ function connect(parts: Partial<HostHandler>): {
     stop: () => Promise.resolve(),
     ...parts,
   };
-  const server = new HostServer(fromStream(far), handler, { onFault: (fault) => faults.push(fault), onClose: () => {} });
+  const server = new HostServer(fromStream(far), handler, {
+    onFault: (fault) => faults.push(fault),
+    onClose: () => {},
+  });
   const events = { onAlive() {}, onRunStarted() {}, onRunEnded() {}, onMetrics() {} };
   return { client: new HostClient(near, LIMITS, events), server, faults, near, far };
 }
