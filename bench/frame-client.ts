@@ -3,18 +3,9 @@
  * milliseconds of CPU that this process and its decoder took for each frame, from the first frame on, as JSON;
  * `kernelMs` is the part of the client's that is the kernel's.
  */
-import { readFileSync } from 'node:fs';
 import { GrpcClient } from '../src/client/index.ts';
 import { StreamClient } from '../src/stream-client/index.ts';
-
-/** Of a tick in /proc, as on every Linux. */
-const TICK_MS = 10;
-
-/** CPU of children that have ended. */
-function childrenMs(): number {
-  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[13]) + Number(fields[14])) * TICK_MS;
-}
+import { endedChildrenMs } from './process-usage.ts';
 
 const [source = '', port = '', encoding = 'raw'] = process.argv.slice(2);
 using client = new GrpcClient({ address: `127.0.0.1:${port}` });
@@ -30,7 +21,7 @@ const report = await new StreamClient({
   onEvent: ({ part, event }: { part: string; event?: { type: string } }) => {
     if (part === 'source' && event?.type === 'connected') {
       start = process.cpuUsage();
-      childrenStartMs = childrenMs();
+      childrenStartMs = endedChildrenMs();
     }
   },
 }).run();
@@ -41,6 +32,6 @@ console.log(
     frames: answered,
     clientMs: (user + system) / 1000 / answered,
     kernelMs: system / 1000 / answered,
-    decoderMs: (childrenMs() - childrenStartMs) / answered,
+    decoderMs: (endedChildrenMs() - childrenStartMs) / answered,
   }),
 );

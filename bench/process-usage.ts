@@ -9,6 +9,14 @@ export function cpuSeconds(pid: number): number {
   return family(pid).reduce((sum, each) => sum + cpuTicks(each), 0) / TICKS;
 }
 
+/** CPU time of this process's children that have ended and were waited for, in ms. */
+export function endedChildrenMs(): number {
+  const stat = read('/proc/self/stat');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // cutime and cstime, fields 16 and 17 of proc(5).
+  return ((Number(fields[13]) + Number(fields[14])) * 1000) / TICKS;
+}
+
 /** The sum of the greatest resident memory of each of them, in MiB. */
 export function peakMib(pid: number): number {
   return family(pid).reduce((sum, each) => sum + peakKib(each), 0) / 1024;
