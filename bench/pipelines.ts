@@ -5,6 +5,7 @@
  *   npm run bench:pipelines -- --dry               writes nothing
  *   npm run bench:pipelines -- --without roboflow
  */
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -20,12 +21,14 @@ import { until } from '../test/support/until.ts';
 import { writeSection } from './performance-page.ts';
 import { MODEL, startOurs, startRoboflow, type PipelineManager } from './pipeline-managers.ts';
 import { pipelinesReport, type Load, type StatusTimes } from './pipelines-report.ts';
-import { cpuSeconds, memoryMiB } from './process-tree.ts';
+import { cpuSeconds, decodersOf, memoryMiB } from './process-tree.ts';
 
 const SOURCES = 4;
 const FPS = 15;
 /** Cameras run for days; what runs sixty times a second is compiled only after a while. */
 const WARM_UP_S = 40;
+/** Until decoders that are measured alone have their first frames. */
+const DECODERS_START_S = 5;
 /** Further pipelines on a model that is loaded. */
 const STARTS = 10;
 /** Pipelines while a status is asked for, and how often. */
@@ -93,21 +96,44 @@ async function load(manager: PipelineManager, sources: readonly string[], second
   for (const [index, source] of sources.entries()) ids.push(await start(manager, source, receivers.port(index)));
   await until(() => receivers.counts.every((count) => count > 0), `results of ${manager.name}`);
   await delay(WARM_UP_S * 1000);
+  const decoders = decodersOf(manager.pids);
+  const decodersBefore = cpuSeconds(decoders);
   const [cpuBefore, framesBefore, begun] = [cpuSeconds(manager.pids), [...receivers.counts], performance.now()];
   await delay(seconds * 1000);
   const elapsedS = (performance.now() - begun) / 1000;
   const frames = receivers.counts.map((count, index) => count - (framesBefore[index] ?? 0));
   const cpuS = cpuSeconds(manager.pids) - cpuBefore;
+  const decodersS = cpuSeconds(decoders) - decodersBefore;
   const totalMiB = memoryMiB(manager.pids);
   for (const id of ids) await stop(manager, id);
   const total = frames.reduce((sum, each) => sum + each, 0);
   return {
     framesPerS: frames.map((each) => each / elapsedS),
     cpuMsPerFrame: (cpuS * 1000) / total,
+    decodersMsPerFrame: (decodersS * 1000) / total,
     idleMiB,
     totalMiB,
     pipelineMiB: (totalMiB - idleMiB) / SOURCES,
   };
+}
+
+/** CPU time for each frame of decoding the sources at their pace and nothing else, by an ffmpeg for each, in ms. */
+async function decodingMs(sources: readonly string[], seconds: number): Promise<number> {
+  const output = ['-map', '0:v:0', '-vsync', 'passthrough', '-f', 'null', '-'];
+  const children = sources.map((source) => {
+    const input = ['-nostdin', '-loglevel', 'error', '-threads', '1', '-rtsp_transport', 'tcp', '-i', source];
+    return spawn('ffmpeg', [...input, ...output], { stdio: 'ignore' });
+  });
+  try {
+    const pids = children.map(({ pid }) => pid as number);
+    await delay(DECODERS_START_S * 1000);
+    const [before, begun] = [cpuSeconds(pids), performance.now()];
+    await delay(seconds * 1000);
+    const frames = (FPS * sources.length * (performance.now() - begun)) / 1000;
+    return ((cpuSeconds(pids) - before) * 1000) / frames;
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+  }
 }
 
 /** How long `/initialise` takes while the others run, in ms. */
@@ -203,6 +229,8 @@ async function main(): Promise<void> {
         console.error(manager.name, JSON.stringify(measured));
       }
     }
+    const decoding: number[] = [];
+    for (let round = 0; round < rounds; round++) decoding.push(await decodingMs(sources, seconds));
     const results = [];
     for (const manager of managers) {
       results.push({
@@ -212,7 +240,7 @@ async function main(): Promise<void> {
         status: await statusTimes(manager, sources, STATUS_S),
       });
     }
-    const text = pipelinesReport(results, { rounds, seconds, warmUpS: WARM_UP_S, busyBefore });
+    const text = pipelinesReport(results, { rounds, seconds, warmUpS: WARM_UP_S, busyBefore, decoding });
     console.log(text);
     if (!options.dry && options.without === undefined) await writeSection('pipelines', text);
   } finally {

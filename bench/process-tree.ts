@@ -14,6 +14,12 @@ export function cpuSeconds(roots: readonly number[]): number {
   });
 }
 
+/** The programs of ffmpeg that came from processes. */
+export function decodersOf(roots: readonly number[]): number[] {
+  const pids = roots.flatMap((root) => descendants(root).map(({ pid }) => pid));
+  return pids.filter((pid) => read(pid, 'comm').trim() === 'ffmpeg');
+}
+
 /** Proportional set size in MiB: memory that several share counts once. */
 export function memoryMiB(roots: readonly number[]): number {
   return sumOver(roots, (pid) => Number(/^Pss:\s*(\d+)/m.exec(read(pid, 'smaps_rollup'))?.[1] ?? 0) / 1024);
