@@ -255,6 +255,7 @@ export class PipelineManager implements AsyncDisposable {
                 classNames: named ?? [],
                 models: this.#workflowModels(request.workflow),
                 sources: this.#options.config.sources,
+                isConfined: this.#policy.isConfining,
                 startFrames: pipeline.frames,
                 startSequence: pipeline.sequence,
                 isHeld: pipeline.isHeld,

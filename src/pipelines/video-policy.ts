@@ -23,6 +23,11 @@ export class VideoPolicy {
     this.#base = base;
   }
 
+  /** Not every host is allowed. */
+  get isConfining(): boolean {
+    return !this.#allow.hosts.includes('*');
+  }
+
   /** @throws MillraceError VIDEO_REFUSED, naming the reference without its credentials, and what is allowed */
   check(pipeline: PipelineRequest): void {
     for (const reference of referencesOf(pipeline)) this.#checkReference(reference);

@@ -35,7 +35,7 @@ const WHEN_FULL: Readonly<Record<Filling, BufferPolicy['whenFull']>> = {
 
 /** @param pixels that the servable is best given. Default `rgb24`. */
 export function planSources(
-  { pipeline, sources = {}, startFrames }: PipelineProgram,
+  { pipeline, sources = {}, startFrames, isConfined }: PipelineProgram,
   pixels: 'rgb24' | 'yuv420p' = 'rgb24',
 ): SourcePlan[] {
   // Boxes are drawn into RGB.
@@ -60,6 +60,7 @@ export function planSources(
       options: {
         pixels: isDrawn ? 'rgb24' : pixels,
         isRealtime: pipeline.realtime,
+        ...(isConfined === true && { isConfined }),
         ...(isGiven && { buffer }),
         ...(adaptive !== undefined && { adaptive }),
         ...sizeOf(pipeline, index),

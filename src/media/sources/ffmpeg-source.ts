@@ -7,6 +7,7 @@ import { probe, sourceFault, type Probed } from '../ffmpeg/probe.ts';
 import type { VideoFrame } from '../frame.ts';
 import { AdaptiveDrop, type AdaptiveLimits } from './adaptive-drop.ts';
 import { BackOff } from './back-off.ts';
+import { confinement } from './confinement.ts';
 import { Decoder, type DecoderEnd } from './decoder.ts';
 import { FrameBuffer, type BufferPolicy } from './frame-buffer.ts';
 import { concealedInput, inputArguments, isConcealmentRefused, type MediaInput } from './input-arguments.ts';
@@ -43,6 +44,8 @@ export interface SourceOptions {
   readonly reconnectDelayMs?: number | undefined;
   /** The first connection of a live source is tried again as well. Default false. */
   readonly retryFirst?: boolean | undefined;
+  /** A video over HTTP may lead to no other host: redirects and playlists are refused. Default false. */
+  readonly isConfined?: boolean | undefined;
   readonly onEvent?: ((event: SourceEvent) => void) | undefined;
   /** Gives up opening. */
   readonly signal?: AbortSignal | undefined;
@@ -81,8 +84,9 @@ async function probeSource(
   options: SourceOptions,
 ): Promise<{ readonly probed: Probed; readonly input: MediaInput }> {
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS, rtspTransport = 'tcp', signal } = options;
-  const plain = inputArguments(address, rtspTransport);
-  const concealed = concealedInput(address, rtspTransport);
+  const confined = options.isConfined === true && address.kind === 'http' ? await confinement() : undefined;
+  const plain = inputArguments(address, rtspTransport, confined);
+  const concealed = concealedInput(address, rtspTransport, confined);
   const look = (input: MediaInput): Promise<Probed> =>
     probe(input, { label: address.label, timeoutMs: connectTimeoutMs, signal });
   try {

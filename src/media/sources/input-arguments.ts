@@ -1,5 +1,6 @@
 import { MillraceError } from '../../base/errors.ts';
 import { hideInUrl } from '../ffmpeg/redact.ts';
+import type { Confinement } from './confinement.ts';
 import type { SourceAddress } from './source-address.ts';
 
 /** What ffmpeg and ffprobe are told of an input. */
@@ -21,14 +22,22 @@ const PROTOCOLS = {
 const NETWORK =
   'rtmp,rtmps,rtmpe,rtmpt,rtmpte,rtmpts,ffrtmphttp,ffrtmpcrypt,srt,udp,rtp,tcp,tls,http,https,ftp,mmsh,mmst,crypto,data';
 
-/** The address as an argument, where others on the machine can see it while ffmpeg runs. */
-export function inputArguments(address: SourceAddress, rtspTransport: 'tcp' | 'udp'): MediaInput {
+/** The address as an argument, where others on the machine can see it while ffmpeg runs. @param confined of a video over HTTP */
+export function inputArguments(
+  address: SourceAddress,
+  rtspTransport: 'tcp' | 'udp',
+  confined?: Confinement,
+): MediaInput {
   const { kind, url, format } = address;
   const shape = format === undefined ? [] : ['-f', format];
   switch (kind) {
     case 'file':
-    case 'http':
-      return { args: [...shape, '-protocol_whitelist', PROTOCOLS[kind], '-i', url] };
+      return { args: [...shape, '-protocol_whitelist', PROTOCOLS.file, '-i', url] };
+    case 'http': {
+      const formats = confined === undefined ? [] : ['-format_whitelist', confined.formats];
+      const redirects = confined?.knowsRedirects === true ? ['-max_redirects', '0'] : [];
+      return { args: [...formats, ...redirects, '-protocol_whitelist', PROTOCOLS.http, '-i', url] };
+    }
     case 'rtsp':
       return {
         args: [...shape, '-protocol_whitelist', PROTOCOLS.rtsp, '-rtsp_transport', rtspTransport, '-i', url],
@@ -47,7 +56,11 @@ export function inputArguments(address: SourceAddress, rtspTransport: 'tcp' | 'u
  * @returns undefined for what has nothing to hide, or cannot be hidden
  * @throws MillraceError SOURCE_FAILED for an address of several lines
  */
-export function concealedInput(address: SourceAddress, rtspTransport: 'tcp' | 'udp'): MediaInput | undefined {
+export function concealedInput(
+  address: SourceAddress,
+  rtspTransport: 'tcp' | 'udp',
+  confined?: Confinement,
+): MediaInput | undefined {
   const { kind, url, label } = address;
   if (kind !== 'rtsp' && kind !== 'http' && kind !== 'network') return undefined;
   if (hideInUrl(url) === url) return undefined;
@@ -55,8 +68,11 @@ export function concealedInput(address: SourceAddress, rtspTransport: 'tcp' | 'u
   const protocols = kind === 'network' ? NETWORK : PROTOCOLS[kind];
   const lines = ['ffconcat version 1.0', `file '${url.replaceAll("'", String.raw`'\''`)}'`];
   if (kind === 'rtsp') lines.push(`option rtsp_transport ${rtspTransport}`);
+  const isConfined = kind === 'http' && confined !== undefined;
+  if (isConfined && confined.knowsRedirects) lines.push('option max_redirects 0');
+  const formats = isConfined ? ['-format_whitelist', `concat,${confined.formats}`] : [];
   return {
-    args: ['-f', 'concat', '-safe', '0', '-protocol_whitelist', `pipe,${protocols}`, '-i', 'pipe:0'],
+    args: [...formats, '-f', 'concat', '-safe', '0', '-protocol_whitelist', `pipe,${protocols}`, '-i', 'pipe:0'],
     script: `${lines.join('\n')}\n`,
   };
 }

@@ -34,6 +34,8 @@ export interface PipelineProgram {
   readonly models?: Readonly<Record<string, WorkflowModel>> | undefined;
   /** Of the configuration: what of sources the pipeline does not say. */
   readonly sources?: SourceDefaults | undefined;
+  /** Videos over HTTP may not lead to other hosts than their own. */
+  readonly isConfined?: boolean | undefined;
   /** Frame numbers go on from here after a host was lost: by source. */
   readonly startFrames: readonly number[];
   /** Numbers of results go on from here. */
