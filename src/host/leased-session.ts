@@ -55,8 +55,11 @@ export class LeasedSession implements HostSession, SessionOutput {
   }
 
   abort(error: MillraceError): void {
-    this.#session.abort(error);
-    this.#release();
+    try {
+      this.#session.abort(error);
+    } finally {
+      this.#release();
+    }
   }
 
   onRoom(): void {

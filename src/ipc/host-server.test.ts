@@ -178,3 +178,48 @@ test.each<[string, number, (output: SessionOutput) => void]>([
   });
   expect(await client.loadServable(1, {})).toEqual({});
 });
+
+test('what a sink throws ends its own session, not the connection', async () => {
+  const aborted: string[] = [];
+  let output: SessionOutput | undefined;
+  const { client } = connect({
+    open: (_loadId, _first, out) => {
+      output = out;
+      return { ...noSession, abort: (error) => void aborted.push(error.message) };
+    },
+  });
+  const bad = sink();
+  const session = client.openSession(1, request(0), {
+    ...bad,
+    onResponse: () => {
+      throw new Error('no header has that');
+    },
+    onEnd: (error) => {
+      bad.onEnd(error);
+      throw new Error('again');
+    },
+  });
+  session.push(request(0));
+  await expect.poll(() => output).toBeDefined();
+  output?.respond(sound);
+  expect((await bad.ended)?.cause).toMatchObject({ message: 'no header has that' });
+  await expect.poll(() => aborted).toHaveLength(1);
+  expect(await client.infer(1, request(0), new Cancellation())).toMatchObject({ servable: 's' });
+});
+
+test('a session that throws when it is aborted harms no other', async () => {
+  const { client, faults } = connect({
+    open: () => ({
+      ...noSession,
+      abort: () => {
+        throw new Error('its own making');
+      },
+    }),
+  });
+  const session = client.openSession(1, request(0), sink());
+  session.push(request(0));
+  await nextTurn();
+  session.abort(gone);
+  await expect.poll(() => faults).toEqual([expect.objectContaining({ message: 'its own making' })]);
+  expect(await client.infer(1, request(0), new Cancellation())).toMatchObject({ servable: 's' });
+});

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { MillraceError } from '../base/errors.ts';
 import {
   FLAG_FIRST,
   FLAG_LAST,
@@ -17,6 +18,8 @@ const SLAB_BYTES = 64 * 1024;
 const COPY_BYTES = 16 * 1024;
 /** Bytes handed to the stream before big messages wait, so that small ones are never far behind. */
 const HIGH_WATER_BYTES = 1024 * 1024;
+/** What the frames' 32 bits can tell. */
+const MAX_MESSAGE_BYTES = 2 ** 32 - 1;
 const ZEROS = new Uint8Array(8);
 
 /** A message longer than the slab takes, on its way out frame by frame. */
@@ -54,6 +57,7 @@ export class Outbox {
 
   /**
    * `head` is copied; `tensors` are referenced until they are written and must not change.
+   * @throws MillraceError REQUEST_TOO_LARGE, before anything is sent
    * @param onSent called when big tensors are no longer looked at; never for a message that is copied, withdrawn or lost
    */
   send(
@@ -65,6 +69,7 @@ export class Outbox {
   ): void {
     let total = padded(4 + head.byteLength);
     for (const tensor of tensors) total += padded(tensor.byteLength);
+    if (total > MAX_MESSAGE_BYTES) throw tooLarge(total);
     const queued = this.#backlog.size > 0 ? this.#backlog.get(channel) : undefined;
     if (total <= COPY_BYTES && (queued === undefined || mayOvertake(type, queued))) {
       this.#copy(type, channel, head, tensors, total);
@@ -237,4 +242,9 @@ function writeHeader(to: Buffer, at: number, length: number, channel: number, ty
   to.writeUInt32LE(channel, at + 4);
   to.writeUInt32LE(type | (flags << 8), at + 8);
   return at + HEADER_BYTES;
+}
+
+function tooLarge(bytes: number): MillraceError {
+  const text = `a message of ${bytes} bytes between processes: at most ${MAX_MESSAGE_BYTES} expected`;
+  return new MillraceError('REQUEST_TOO_LARGE', text, { details: { expected: MAX_MESSAGE_BYTES } });
 }

@@ -78,7 +78,13 @@ export class OutgoingCalls {
           forget();
           reject(error);
         },
-        start: () => (channel = this.#send(call)),
+        start: () => {
+          try {
+            channel = this.#send(call);
+          } catch (error) {
+            call.reject(MillraceError.from(error));
+          }
+        },
       };
       if (this.#hasRoom(call)) call.start();
       else this.#waiting.push(call);
@@ -122,14 +128,14 @@ export class OutgoingCalls {
   #send(call: Call): number {
     const { connection, newChannel, pool } = this.#parts;
     const channel = newChannel();
-    this.#underWay.set(channel, call);
-    this.#bytes += call.bytes;
     const write = (writer: HeadWriter): readonly Uint8Array[] => {
       writer.varint(call.loadId);
       writer.varint(call.askedUs);
       return writeRequest(writer, call.request);
     };
     connection.send(MESSAGE.INFER, channel, write, givesBack(pool, call.request.inputs));
+    this.#underWay.set(channel, call);
+    this.#bytes += call.bytes;
     return channel;
   }
 

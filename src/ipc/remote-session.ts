@@ -1,5 +1,5 @@
 import type { BufferPool } from '../base/buffer-pool.ts';
-import type { MillraceError } from '../base/errors.ts';
+import { MillraceError } from '../base/errors.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { costOf, writeError, writeRequest } from './codec.ts';
@@ -98,7 +98,7 @@ export class RemoteSession implements SessionPort {
     abortChannel(this.#connection, this.#channel, error);
     this.#hasEnded = true;
     this.#forget();
-    queueMicrotask(() => this.#sink.onEnd(error));
+    queueMicrotask(() => this.#tellEnd(error));
   }
 
   /** @internal A response came in. */
@@ -107,12 +107,20 @@ export class RemoteSession implements SessionPort {
     this.#owedBytes += costOf(response.outputs);
     this.#giveCredit();
     if (this.#pausedAt !== 0 && performance.now() - this.#pausedAt > SLOW_MS) this.#tellSlow();
-    this.#sink.onResponse(response, timing);
+    try {
+      this.#sink.onResponse(response, timing);
+    } catch (thrown) {
+      this.abort(MillraceError.from(thrown)); // the fault of this session, not of the connection that it shares
+    }
   }
 
   /** @internal */
   refuse(requestId: string, error: MillraceError): void {
-    this.#sink.onRequestError(requestId, error);
+    try {
+      this.#sink.onRequestError(requestId, error);
+    } catch (thrown) {
+      this.abort(MillraceError.from(thrown));
+    }
   }
 
   /** @internal The host took requests, whatever became of them. */
@@ -131,7 +139,15 @@ export class RemoteSession implements SessionPort {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#forget();
-    this.#sink.onEnd(error);
+    this.#tellEnd(error);
+  }
+
+  #tellEnd(error: MillraceError | undefined): void {
+    try {
+      this.#sink.onEnd(error);
+    } catch {
+      // It has ended all the same, and there is nobody else to tell.
+    }
   }
 
   get #isAtLimit(): boolean {

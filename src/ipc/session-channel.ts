@@ -86,7 +86,11 @@ export class SessionChannel implements SessionOutput {
   abort(error: MillraceError): void {
     if (this.#hasEnded) return;
     this.#close();
-    this.#session?.abort(error);
+    try {
+      this.#session?.abort(error);
+    } catch (fault) {
+      this.#onFault(fault);
+    }
   }
 
   pause(): void {

@@ -78,6 +78,11 @@ export interface BackendSession extends ModelSession {
    * @returns undefined where nothing was run
    */
   runNext(choose: () => ChosenRun | undefined): Promise<Tensor[] | undefined>;
+  /**
+   * For who joins requests: one that is at fault would fail the others.
+   * @throws MillraceError where a run could not be given these inputs
+   */
+  check?(inputs: readonly Tensor[]): void;
 }
 
 export type ExecutionProvider = 'cpu' | 'cuda' | 'tensorrt' | 'webgpu' | 'coreml';

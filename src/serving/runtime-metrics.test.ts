@@ -77,3 +77,11 @@ test('names that are made up without end are not registered without end', () => 
     metrics.apply({ ...entry, name: 'n' }, one, [update('gauge', [1], { name: `more_${i}` })]);
   expect(warnings).toContain('runtimes have 1000 metrics, and get no more');
 });
+
+test('a metric without a text to explain it does not spoil the page', async () => {
+  const { metrics, lines } = start();
+  for (const help of ['', null, 5]) {
+    metrics.apply(entry, one, [update('gauge', [1], { name: `of_${help}`, help: help as string })]);
+  }
+  expect(await lines('of_')).toHaveLength(3);
+});

@@ -123,7 +123,8 @@ export class RuntimeMetrics {
     labelNames: readonly string[],
     bounds: readonly number[],
   ): Metric | undefined {
-    const text = help === '' ? name : help;
+    // The host is another process, and what it sends may be a user's.
+    const text = typeof help === 'string' && help !== '' ? help : name;
     try {
       if (type === 'counter') return { type, labelNames, family: this.#meter.counter(name, text, labelNames) };
       if (type === 'gauge') return { type, labelNames, family: this.#meter.gauge(name, text, labelNames) };

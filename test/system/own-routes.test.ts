@@ -67,6 +67,12 @@ describe('a server whose runtimes have routes of their own', () => {
     expect([zipped.headers.get('content-encoding'), zipped.text]).toEqual(['gzip', 'a text']);
   });
 
+  it('leaves out headers and cookies that HTTP cannot carry', async () => {
+    const answer = await ask(`/ts/hello?name=${encodeURIComponent('中')}`, { method: 'GET' });
+    expect([answer.status, answer.text, answer.headers.getSetCookie()]).toEqual([200, 'hello', ['kept=1']]);
+    expect(answer.headers.get('x-name')).toBeNull();
+  });
+
   it('answers from Python without FastAPI: by the handlers’ annotations', async () => {
     expect(await askJson('/py/explain/why?depth=3', { body: V2 })).toEqual([
       200,

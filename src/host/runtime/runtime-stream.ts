@@ -139,7 +139,9 @@ export class RuntimeStream implements HostSession {
   }
 
   #return(): void {
-    void this.#iterator?.return?.().catch((error: unknown) => this.#logLate(error));
+    // An iterator of somebody's own making may throw here, or give no promise.
+    const returned = (async () => this.#iterator?.return?.())();
+    returned.catch((error: unknown) => this.#logLate(error));
   }
 
   /** Triton's clients may ask to be told that a request has all its responses. */

@@ -128,10 +128,12 @@ function send(
   body: Uint8Array | PieceStream,
 ): FastifyReply {
   const { 'set-cookie': cookies, 'content-encoding': encoding, ...rest } = headers ?? {};
-  void reply.code(Number(parameters?.['status'] ?? 200)).headers(replyHeaders(rest));
+  const status = Number(parameters?.['status'] ?? 200);
+  // What HTTP cannot carry would throw, here and again when that is answered.
+  void reply.code(status >= 200 && status <= 599 ? status : 500).headers(replyHeaders(rest));
   // Its body goes as it is, so how it is encoded is the runtime's to say.
   if (encoding !== undefined && isHeaderValue(encoding)) void reply.header('content-encoding', encoding);
   // The one header that may not be joined by commas; a line each.
-  for (const cookie of cookies?.split('\n') ?? []) void reply.header('set-cookie', cookie);
+  for (const cookie of cookies?.split('\n') ?? []) if (isHeaderValue(cookie)) void reply.header('set-cookie', cookie);
   return reply.send(body);
 }

@@ -26,6 +26,7 @@ class Echo implements BackendSession {
   readonly provider = 'cpu';
   readonly runs: ChosenRun[] = [];
   answer: (run: ChosenRun) => Tensor[] = ({ inputs }) => [...inputs];
+  check?: (inputs: readonly Tensor[]) => void;
   #turns: (() => void)[] = [];
   #isFree = false;
   isClosed = false;
@@ -93,6 +94,18 @@ describe('BatchingSession', () => {
     await model.turn();
     expect(await Promise.all(answers)).toEqual([[1], [2, 3], [4]]);
     expect(model.runs).toMatchObject([{ requests: 3, inferences: 4 }]);
+  });
+
+  it('refuses what no run can be given by itself, so that it spoils no batch', async () => {
+    model.check = ([input]) => {
+      if (typedData(input as Tensor)[0] === 2) throw new MillraceError('MALFORMED_BYTES', 'two');
+    };
+    const session = batching();
+    const answers = [1, 2, 3].map((value) => rowsOf(session.run(x(value))));
+    const refused = expect(answers[1]).rejects.toThrow('two');
+    await model.turn();
+    await refused;
+    expect([await answers[0], await answers[2], model.runs.length]).toEqual([[1], [3], 1]);
   });
 
   it('puts a batch together when the model is free, so it has what came during the run before', async () => {

@@ -65,6 +65,7 @@ export class BatchingSession implements ModelSession {
         since: performance.now() - (caller.waitedMs ?? 0),
       };
       try {
+        this.#session.check?.(inputs);
         this.#queue.add(waiting, caller);
       } catch (error) {
         settle.reject(MillraceError.from(error));
@@ -118,6 +119,7 @@ export class BatchingSession implements ModelSession {
         this.#answer(members ?? [], outputs ?? []);
       },
       (error: unknown) => {
+        this.#isNext = false;
         this.#ended(members ?? [], startedAt);
         const failure = MillraceError.from(error);
         if (members === undefined) this.#queue.clear(failure); // it takes no more runs

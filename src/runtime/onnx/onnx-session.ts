@@ -76,6 +76,11 @@ export class OnnxSession implements BackendSession {
     });
   }
 
+  /** Numbers always fit; texts may have what the model's cannot. */
+  check(inputs: readonly Tensor[]): void {
+    for (const tensor of inputs) if (tensor.datatype === 'BYTES') this.#feed(tensor);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed ??= this.#parts.queue.run(() => {
       this.#tell();
