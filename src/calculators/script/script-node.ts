@@ -95,6 +95,7 @@ class ScriptNode implements CalculatorInstance {
       if (!isIterator(result))
         throw new Error(`execute: ${kindOf(result)} given, a list of tensors or a generator expected`);
       if (!isLooping) {
+        letGo(result);
         throw new Error(`execute yields, which needs ${LOOPBACK} among the node's inputs and outputs`);
       }
       this.#steps = result;
@@ -104,9 +105,7 @@ class ScriptNode implements CalculatorInstance {
   }
 
   async close(): Promise<void> {
-    // Not awaited: a generator that is in the middle of a call ends after that, if ever.
-    const steps = this.#steps;
-    if (steps !== undefined) void (async () => steps.return?.())().catch(() => {});
+    if (this.#steps !== undefined) letGo(this.#steps);
     if (!this.#isOwner) return;
     try {
       await this.#handler.finalize?.();
@@ -151,6 +150,11 @@ class ScriptNode implements CalculatorInstance {
       port.send(tensor, timestamp);
     }
   }
+}
+
+/** Not awaited: a generator that is in the middle of a call ends after that, if ever. */
+function letGo(steps: Steps): void {
+  void (async () => steps.return?.())().catch(() => {});
 }
 
 /** Runs a user's code: what it throws becomes OVMS's text with its message; its stack is only logged. */

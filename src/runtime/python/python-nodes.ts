@@ -31,6 +31,11 @@ export interface PythonNodesOptions {
   readonly loadTimeoutMs: number;
 }
 
+/** The steps of a generator. */
+interface Steps extends AsyncIterator<ScriptOutputs> {
+  return(): Promise<IteratorResult<ScriptOutputs, undefined>>;
+}
+
 /** A call carries one set of inputs and one of outputs, and these may be as big as they like. */
 const LIMITS = { maxMessages: 1, maxBytes: Infinity };
 const MAX_SILENCE_MS = 10_000;
@@ -96,12 +101,27 @@ export class PythonNodes {
   handler(node: string): ScriptHandler {
     const loadId = this.#nodes.findIndex((each) => each.node === node) + 1;
     return {
-      execute: async (inputs, { signal }) => {
-        const response = await this.#call(loadId, { op: 'execute' }, inputs, signal);
-        const generator = response.parameters?.['generator'];
-        return typeof generator === 'bigint' ? this.#steps(loadId, generator, signal) : response.outputs;
-      },
+      execute: (inputs, { signal }) => this.#execute(loadId, inputs, signal),
     };
+  }
+
+  /** Aborted, it fails at once, but runs to its answer: a generator that this names is closed, as nobody else will. */
+  #execute(loadId: number, inputs: readonly Tensor[], signal: AbortSignal): Promise<ScriptOutputs | Steps> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => reject(runIsOver());
+      if (signal.aborted) return abort();
+      signal.addEventListener('abort', abort, { once: true });
+      const settle = (response: InferenceResponse): void => {
+        const generator = response.parameters?.['generator'];
+        if (typeof generator !== 'bigint') return resolve(response.outputs);
+        const steps = this.#steps(loadId, generator, signal);
+        if (signal.aborted) void steps.return().catch(() => {}); // its process is gone, and with it the generator
+        else resolve(steps);
+      };
+      this.#call(loadId, { op: 'execute' }, inputs, NEVER)
+        .then(settle, reject)
+        .finally(() => signal.removeEventListener('abort', abort));
+    });
   }
 
   async close(): Promise<void> {
@@ -134,7 +154,7 @@ export class PythonNodes {
   ): Promise<InferenceResponse> {
     if (this.#client === undefined) throw new MillraceError('HOST_LOST', `Python is not there: ${this.#downReason}`);
     const cancellation = new Cancellation();
-    const abort = (): void => cancellation.cancel(new MillraceError('CANCELLED', 'the run is over'));
+    const abort = (): void => cancellation.cancel(runIsOver());
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
     try {
@@ -146,7 +166,7 @@ export class PythonNodes {
   }
 
   /** What a generator yields, a step when it is asked for. */
-  #steps(loadId: number, generator: bigint, signal: AbortSignal): AsyncIterator<ScriptOutputs> {
+  #steps(loadId: number, generator: bigint, signal: AbortSignal): Steps {
     let isOver = false;
     return {
       next: async () => {
@@ -163,3 +183,5 @@ export class PythonNodes {
 }
 
 const NEVER = new AbortController().signal;
+
+const runIsOver = (): MillraceError => new MillraceError('CANCELLED', 'the run is over');
