@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+from typing import Any
 
 from .logs import Log, install
 from .server import HostServer
@@ -18,9 +19,7 @@ _STOP_S = 5.0
 
 def run() -> None:
     """Serves until the server closes the socket; then the process ends."""
-    # A Ctrl-C reaches the whole process group; when to end is the server's to say, by closing the socket.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _stay()
     faulthandler.enable()
     sock = socket.socket(fileno=3)
     os.set_inheritable(3, False)
@@ -32,6 +31,20 @@ def run() -> None:
     sys.stdout.flush()
     # What users' threads are at is not waited for.
     os._exit(0)
+
+
+def _stay() -> None:
+    """
+    A Ctrl-C may reach every process; when to end is the server's to say, by closing the socket. Not SIG_IGN, which what
+    users' code starts would inherit: nobody could end that.
+    """
+    _handle_signals(lambda *_: None)
+    os.register_at_fork(after_in_child=lambda: _handle_signals(signal.SIG_DFL))
+
+
+def _handle_signals(handler: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -159,6 +159,10 @@ describe.each([
     expect(said(await host.infer(json))).toBe('str str bytes');
   });
 
+  it('may end the processes that it starts', async () => {
+    expect(said(await host.infer(ask('children')))).toBe('-15 -15');
+  });
+
   it('may answer nested lists, None for NaN, one element alone, whole floats as integers', async () => {
     const { outputs } = await host.infer(ask('lists'));
     const [nested, nan, one, whole] = outputs.map(({ data }) => Buffer.from(data));
