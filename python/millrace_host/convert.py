@@ -73,9 +73,7 @@ class Converter:
             return self._types.TensorData.from_raw(datatype, tensor.data)
         values = decode_numbers(datatype, tensor.data)
         if datatype in NUMPY_TYPES:
-            numbers = NumberList(values)
-            numbers._raw, numbers._dtype = tensor.data, NUMPY_TYPES[datatype]
-            return self._tensor_data(numbers)
+            return self._tensor_data(NumberList(values, tensor.data, NUMPY_TYPES[datatype]))
         return self._tensor_data(values)
 
     def _tensor_data(self, values: List[Any]) -> Any:
@@ -85,7 +83,9 @@ class Converter:
         return self._types.TensorData.construct(__root__=values)
 
     def _parameters(self, parameters: Dict[str, Any]) -> Any:
-        return _construct(self._types.Parameters, parameters)
+        """Without private names, which are MLServer's own: under one of them it keeps a decoded payload."""
+        public = {name: value for name, value in parameters.items() if not name.startswith("_")}
+        return _construct(self._types.Parameters, public)
 
     def _output(self, name: str, parameters: Dict[str, Any]) -> Any:
         fields: Dict[str, Any] = {"name": name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from array import array
@@ -46,17 +47,36 @@ _FLOATS = ("FP16", "FP32", "FP64")
 
 
 class NumberList(list):  # type: ignore[type-arg]
-    """A list whose raw bytes are known, so that numpy need not look at its elements."""
+    """A list whose raw bytes are known until it is changed, so that numpy need not look at its elements."""
 
     __slots__ = ("_raw", "_dtype")
+
+    def __init__(self, values: Iterable[Any] = (), raw: Any = None, dtype: str = "") -> None:
+        super().__init__(values)
+        self._raw, self._dtype = raw, dtype
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         import numpy
 
-        found = numpy.frombuffer(self._raw, self._dtype)
-        if len(found) != len(self):
-            found = numpy.array(list(self))
+        found = numpy.array(list(self)) if self._raw is None else numpy.frombuffer(self._raw, self._dtype)
         return found.astype(dtype or found.dtype)
+
+
+def _changing(name: str) -> Any:
+    change = getattr(list, name)
+
+    @functools.wraps(change)
+    def forgetting(self: NumberList, *args: Any, **kwargs: Any) -> Any:
+        self._raw = None
+        return change(self, *args, **kwargs)
+
+    return forgetting
+
+
+for _name in ("append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"):
+    setattr(NumberList, _name, _changing(_name))
+for _name in ("delitem", "iadd", "imul", "setitem"):
+    setattr(NumberList, f"__{_name}__", _changing(f"__{_name}__"))
 
 
 def decode_numbers(datatype: str, raw: Buffer) -> List[Any]:

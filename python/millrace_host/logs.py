@@ -99,6 +99,12 @@ class _Handler(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._write(record)
+        except Exception:  # noqa: BLE001 - as logging's own handlers: a bad call of it fails nothing else
+            self.handleError(record)
+
+    def _write(self, record: logging.LogRecord) -> None:
         fields = {"logger": record.name}
         servable = _servable_of(record)
         if servable:

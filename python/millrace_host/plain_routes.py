@@ -9,7 +9,8 @@ import asyncio
 import inspect
 import json
 import re
-from typing import Any, AsyncIterator, Dict, List, Optional, Tuple, Union, get_type_hints
+import types
+from typing import Any, AsyncIterator, Dict, List, Optional, Tuple, Union, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qs
 
 from .pieces import begun, is_generator
@@ -22,6 +23,9 @@ _KINDS = {
     "uuid": "[0-9a-fA-F-]{36}",
 }
 _WORDS = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+
+# `T | None` has a type of its own from Python 3.10 to 3.13.
+_UNIONS = (Union, getattr(types, "UnionType", Union))
 
 # Status, headers, and the body, or its pieces as they come.
 Answer = Tuple[int, Dict[str, str], Union[bytes, AsyncIterator[bytes]]]
@@ -99,9 +103,18 @@ class PlainRoute:
 
 
 def parameters_of(handler: Any) -> List[inspect.Parameter]:
-    """Of a signature, each with its annotation itself where the code has it as a text."""
+    """Of a signature, each with its annotation itself where the code has it as a text, without None."""
     hints = get_type_hints(handler)
-    return [each.replace(annotation=hints.get(each.name, each.annotation)) for each in inspect.signature(handler).parameters.values()]
+    parameters = inspect.signature(handler).parameters.values()
+    return [each.replace(annotation=_without_none(hints.get(each.name, each.annotation))) for each in parameters]
+
+
+def _without_none(hint: Any) -> Any:
+    """`T` of `Optional[T]` and `T | None`."""
+    if get_origin(hint) not in _UNIONS:
+        return hint
+    others = [each for each in get_args(hint) if each is not type(None)]
+    return others[0] if len(others) == 1 else hint
 
 
 def _group(found: "re.Match[str]") -> str:

@@ -95,12 +95,14 @@ class Session:
         self._is_over = False
         self._timed_out = False
         self._clock = Clock()
+        # Of the next look at it.
+        self._timer: Optional[asyncio.TimerHandle] = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._task = loop.create_task(self._run())
         if self.loaded.call_deadline_s:
-            loop.call_later(self.loaded.call_deadline_s, self._look_at_clock)
+            self._timer = loop.call_later(self.loaded.call_deadline_s, self._look_at_clock)
 
     def push(self, request: Request) -> None:
         if not request.headers:
@@ -122,8 +124,7 @@ class Session:
 
     def abort(self) -> None:
         """Nobody listens any more: users' code is cancelled at its `await`, or closed at its `yield`."""
-        self._is_over = True
-        self._requests.clear()
+        self._let_go()
         if self._task is not None:
             self._task.cancel()
 
@@ -280,9 +281,17 @@ class Session:
 
     def _end(self, error: Optional[HostError]) -> None:
         self._send_taken()
-        self._is_over = True
+        self._let_go()
         self._server.end(self._channel, error)
         self._server.forget(self._channel)
+
+    def _let_go(self) -> None:
+        """It is over: whatever still refers to it holds no requests."""
+        self._is_over = True
+        self._requests.clear()
+        self.first = self.last = None
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _look_at_clock(self) -> None:
         if self._is_over or self._task is None or self._task.done():
@@ -291,7 +300,7 @@ class Session:
         since = self._clock.busy_since
         left = deadline_s if since is None else since + deadline_s - time.monotonic()
         if left > 0:
-            self._loop.call_later(left, self._look_at_clock)
+            self._timer = self._loop.call_later(left, self._look_at_clock)
             return
         self._timed_out = True
         self._end(self.loaded.timed_out())

@@ -127,6 +127,8 @@ class Codecs(unittest.TestCase):
         self.assertEqual(Base64Codec.decode_output(output), [b"\xff\x00"])
         self.assertEqual(Base64Codec.decode_input(an_input(["/wA="], [1])), [b"\xff\x00"])
         self.assertEqual(Base64Codec.decode_input(an_input([b"no base64!"], [1])), [b"no base64!"])
+        if IS_OURS:  # the real one fails
+            self.assertEqual(Base64Codec.decode_input(an_input(["für"], [1])), ["für".encode()])
 
     def test_times(self):
         time = datetime(2024, 2, 29, 12, 30, tzinfo=timezone.utc)
@@ -166,6 +168,11 @@ class Codecs(unittest.TestCase):
     def test_a_shape_that_does_not_fit(self):
         with self.assertRaises(CodecError if IS_OURS else ValueError):
             NumpyCodec.decode_input(an_input([1, 2, 3], [2, 2], "FP32"))
+
+    @unittest.skipUnless(IS_OURS, "the real one knows no such datatype")
+    def test_a_datatype_that_numpy_has_not(self):
+        with self.assertRaisesRegex(CodecError, "tensor 'x': numpy has no BF16"):
+            NumpyCodec.decode_input(RequestInput.model_construct(name="x", shape=[1], datatype="BF16", data=TensorData([1.0])))
 
     def test_whole_messages(self):
         response = StringRequestCodec.encode_response("m", ["a"], "v")

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import logging
 import os
 import re
 import runpy
@@ -11,6 +12,7 @@ import struct
 import sys
 import tempfile
 import unittest
+from typing import Dict, Optional, Union
 from unittest import mock
 
 from millrace_host import connection, convert, elements, errors, frames, head, logs, metrics, modules, text
@@ -18,6 +20,8 @@ from millrace_host.codec import Request, Response, open_body, write_response
 from millrace_host.connection import Connection
 from millrace_host.deadline import DeadlinePassed, within
 from millrace_host.node import LoadedNode
+from millrace_host.plain_routes import is_of_body, parameters_of
+from millrace_host.session import Session
 
 
 class Heads(unittest.TestCase):
@@ -203,6 +207,33 @@ class Elements(unittest.TestCase):
         self.assertEqual(elements.flatten([[[1], [2]], ([3], [4])]), [1, 2, 3, 4])
         self.assertEqual(elements.flatten("text"), ["text"])
 
+    def test_a_list_of_numbers_that_is_changed_is_what_it_became(self):
+        import numpy
+
+        for change in (
+            lambda numbers: numbers.__setitem__(0, 100),
+            lambda numbers: numbers.__setitem__(slice(0, 2), [100, 7]),
+            lambda numbers: numbers.reverse(),
+            lambda numbers: numbers.sort(reverse=True),
+            lambda numbers: (numbers.pop(), numbers.append(5)),
+            lambda numbers: numbers.__imul__(2),
+        ):
+            numbers = elements.NumberList([1, 2, 3], struct.pack("<3i", 1, 2, 3), "int32")
+            self.assertEqual(numpy.array(numbers).dtype, numpy.int32)
+            change(numbers)
+            self.assertEqual(numpy.array(numbers).tolist(), list(numbers))
+        self.assertEqual(numbers, [1, 2, 3, 1, 2, 3])
+
+
+class Requests(unittest.TestCase):
+    def test_private_names_are_no_parameters(self):
+        import mlserver.types
+
+        converter = convert.Converter(mlserver.types)
+        made = converter._parameters({"_decoded_payload": "forged", "own": 1})
+        self.assertFalse(hasattr(made, "_decoded_payload"))
+        self.assertEqual(made.own, 1)
+
 
 class Answers(unittest.TestCase):
     class Answer:
@@ -301,6 +332,57 @@ class Logs(unittest.TestCase):
         self.assertEqual([line["msg"] for line in lines], ["one", "two", "failed"])
         self.assertEqual((lines[2]["error"], lines[2]["servable"]), ("ValueError: why", "m"))
         self.assertTrue(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", lines[0]["time"]))
+
+    def test_a_call_of_logging_that_is_wrong_fails_nothing(self):
+        logger = logging.getLogger("test.of.logs")
+        handler = logs._Handler(logs.Log("silent"))
+        logger.addHandler(handler)
+        self.addCleanup(logger.removeHandler, handler)
+        logger.propagate = False
+        with mock.patch.object(sys, "stderr", io.StringIO()) as said:
+            logger.warning("%d", "x")
+        self.assertIn("Logging error", said.getvalue())
+
+
+class Signatures(unittest.TestCase):
+    def test_what_may_be_none_is_what_it_is_else(self):
+        def handler(a: Optional[int] = None, b: "Optional[Dict[str, int]]" = None, c: Union[int, str, None] = None, d: str = ""):
+            pass
+
+        found = {each.name: each.annotation for each in parameters_of(handler)}
+        self.assertEqual(found, {"a": int, "b": Dict[str, int], "c": Union[int, str, None], "d": str})
+        self.assertEqual([is_of_body(each) for each in found.values()], [False, True, False, False])
+
+    @unittest.skipIf(sys.version_info < (3, 10), "its syntax")
+    def test_as_does_the_shorter_way_to_write_it(self):
+        def handler(a: "int | None" = None, b: "dict | None" = None):
+            pass
+
+        self.assertEqual([each.annotation for each in parameters_of(handler)], [int, dict])
+
+
+class Sessions(unittest.IsolatedAsyncioTestCase):
+    def begin(self):
+        loaded = mock.Mock(call_deadline_s=3600.0, description={"decoupled": False})
+        loaded.responses = lambda requests: requests
+        loaded.response.return_value.outputs = []
+        session = Session(mock.Mock(flushed_s=0.0), 1, (8, 1000), 8, loaded, mock.Mock(route=""))
+        session.start(asyncio.get_running_loop())
+        session.push(mock.Mock(headers={}, inputs=[], cost=1))
+        return session
+
+    async def test_one_that_is_over_holds_no_requests_and_is_held_by_no_timer(self):
+        for end in (Session.abort, Session.half_close):
+            session = self.begin()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            self.assertIsNotNone(session.first)
+            timer = session._timer
+            self.assertFalse(timer.cancelled())
+            end(session)
+            await asyncio.wait({session._task})
+            self.assertTrue(timer.cancelled())
+            self.assertEqual((session.first, session.last), (None, None))
 
 
 class Metrics(unittest.IsolatedAsyncioTestCase):

@@ -17,7 +17,7 @@ def _decode(tensor: Any) -> List[bytes]:
 
 def _element(element: Any) -> bytes:
     """What is no base64 is taken for the bytes themselves."""
-    data = element.encode("ascii") if isinstance(element, str) else bytes(element)
+    data = element.encode() if isinstance(element, str) else bytes(element)
     try:
         return base64.b64decode(data, validate=True)
     except binascii.Error:

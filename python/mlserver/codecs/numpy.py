@@ -16,11 +16,13 @@ _DATATYPES = {name: datatype for datatype, name in NUMPY_TYPES.items()}
 
 
 def to_dtype(tensor: Any) -> Any:
-    """The array type of a tensor's elements."""
+    """The array type of a tensor's elements. Raises CodecError."""
     import numpy
 
-    if tensor.datatype != "BYTES":
+    if tensor.datatype in NUMPY_TYPES:
         return numpy.dtype(NUMPY_TYPES[tensor.datatype])
+    if tensor.datatype != "BYTES":
+        raise CodecError(f"tensor '{tensor.name}': numpy has no {tensor.datatype}")
     if is_list_of(tensor.data.root, str):
         return numpy.dtype(str)
     return numpy.dtype((bytes, tensor.shape[-1]))
