@@ -21,11 +21,13 @@ export function toDynamicBatching({ dynamic_batching: given }: ModelConfig): Dyn
   );
 }
 
+/** A request's own timeout may only shorten that of the policy: where that has none, Triton looks at none. */
 function toPolicy(given: Policy | undefined): QueuePolicy {
+  const defaultTimeoutUs = given?.default_timeout_microseconds ?? 0;
   return {
     onTimeout: given?.timeout_action === 'DELAY' ? 'delay' : 'reject',
-    defaultTimeoutUs: given?.default_timeout_microseconds ?? 0,
-    allowsTimeoutOverride: given?.allow_timeout_override ?? false,
+    defaultTimeoutUs,
+    allowsTimeoutOverride: defaultTimeoutUs > 0 && given?.allow_timeout_override === true,
     maxQueueSize: given?.max_queue_size ?? 0,
   };
 }

@@ -76,7 +76,7 @@ describe('fields', () => {
       dynamic_batching {
         preferred_batch_size: [8, 4] max_queue_delay_microseconds: 100 preserve_ordering: true priority_levels: 3 default_priority_level: 2
         default_queue_policy { timeout_action: DELAY default_timeout_microseconds: 5 allow_timeout_override: true max_queue_size: 7 }
-        priority_queue_policy { key: 1 value { max_queue_size: 9 } }
+        priority_queue_policy { key: 1 value { max_queue_size: 9 allow_timeout_override: true } }
       }
       response_cache { enable: true }
       parameters { key: "intra_op_thread_count" value { string_value: "3" } }
