@@ -115,7 +115,8 @@ export class PythonNodes {
         const generator = response.parameters?.['generator'];
         if (typeof generator !== 'bigint') return resolve(response.outputs);
         const steps = this.#steps(loadId, generator, signal);
-        if (signal.aborted) void steps.return().catch(() => {}); // its process is gone, and with it the generator
+        if (signal.aborted)
+          void steps.return().catch(() => {}); // its process is gone, and with it the generator
         else resolve(steps);
       };
       this.#call(loadId, { op: 'execute' }, inputs, NEVER)
