@@ -7,7 +7,7 @@ import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ffmpeg, makeClip, probeClip } from '../support/clips.ts';
 import { freePort } from '../support/free-port.ts';
 import { ROOT } from '../support/paths.ts';
@@ -17,6 +17,9 @@ import { RtspRelay } from '../support/rtsp-relay.ts';
 import { ScratchFolder } from '../support/scratch-folder.ts';
 import { startServer, type TestServer } from '../support/start-server.ts';
 import { until } from '../support/until.ts';
+
+// Servers start, videos are decoded: each wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
 
 const run = promisify(execFile);
 const PICTURES = 'lavfi:testsrc2=size=320x240:rate=15';

@@ -1,13 +1,16 @@
 /** Hosts that hang in the midst of a pipeline's frames are replaced, without any setting for it but its length. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ROOT } from '../support/paths.ts';
 import { callPipelines } from '../support/pipelines-api.ts';
 import { scriptGraph } from '../support/script-graphs.ts';
 import { ScratchFolder } from '../support/scratch-folder.ts';
 import { startServer, type TestServer } from '../support/start-server.ts';
 import { until } from '../support/until.ts';
+
+// Servers start, videos are decoded: each wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
 
 /** A graph that is one model, for pictures. */
 const modelGraph = (name: string): string => `
@@ -154,7 +157,7 @@ test('a model that never comes back in another host than the pipeline’s costs 
   await until(() => two.logs().includes('pipeline_run_deadline_ms'), 'the host of the model is replaced');
   await ask('DELETE', `/${id}`);
   expect((await lookAt()).report.host_losses).toBe(0);
-}, 180_000);
+});
 
 function commandOf(pid: number): string {
   try {

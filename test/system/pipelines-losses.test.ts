@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { isRunning } from '../support/leaks.ts';
 import { frameIdOf, isFfmpeg, PipelineServer, udpReceiver, type PipelineLine } from '../support/pipelines-server.ts';
 import { publish } from '../support/publish.ts';
@@ -11,6 +11,9 @@ import { RtspRelay } from '../support/rtsp-relay.ts';
 import { startServer, type TestServer } from '../support/start-server.ts';
 import { command } from '../support/stream-manager.ts';
 import { until } from '../support/until.ts';
+
+// Servers start, videos are decoded: each wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
 
 const run = promisify(execFile);
 

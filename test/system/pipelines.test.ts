@@ -3,12 +3,15 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ROOT } from '../support/paths.ts';
 import { CLIP_FRAMES, frameIdOf, PipelineServer, udpReceiver, type PipelineLine } from '../support/pipelines-server.ts';
 import { startServer, type TestServer } from '../support/start-server.ts';
 import { command } from '../support/stream-manager.ts';
 import { until } from '../support/until.ts';
+
+// Servers start, videos are decoded: each wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
 
 const run = promisify(execFile);
 
@@ -201,7 +204,7 @@ test('the four cameras of the example are watched live, and end with the script'
   }
   const pipelines = await list();
   expect(pipelines.map(({ state }) => state)).toEqual(['terminated', 'terminated', 'terminated', 'terminated']);
-}, 120_000);
+});
 
 async function readUntil({ body }: Response, isEnough: (text: string) => boolean): Promise<string> {
   const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
