@@ -153,8 +153,8 @@ function argumentsOf(options: DecoderOptions): string[] {
     ...(pixels === 'jpeg'
       ? ['-c:v', 'mjpeg', '-q:v', String(jpegQuality), '-pix_fmt', 'yuvj420p']
       : ['-c:v', 'rawvideo', '-pix_fmt', pixels]),
-    // A picture is written at once, not by way of a small buffer.
-    ...['-f', 'nut', '-write_index', '0', '-flush_packets', '1', '-avioflags', 'direct', 'pipe:1'],
+    // It is written 32 KiB at a time: ffmpeg has no option for larger ones.
+    ...['-f', 'nut', '-write_index', '0', '-flush_packets', '1', 'pipe:1'],
   ];
 }
 
