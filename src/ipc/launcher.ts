@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { duplexPair, type Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { soundBinding } from '../base/bound-to-parent.ts';
 import { closeMessageStore, openMessageStore, type MessageStores } from './message-store.ts';
 
 /** A host that was started: the stream to it, and its end. */
@@ -25,7 +26,7 @@ const STORE_BYTES = 'MILLRACE_HOST_STORE_BYTES';
 
 /**
  * Starts hosts as child processes. The socket pair is inherited as fd 3: no path, no door for others, and its end-of-file
- * reaps a host whose front died. So are the message stores, where there are any, as fds 4 (to the host) and 5. Standard output
+ * reaps a host whose front died; one that is blocked then, in a loop of a user's, is killed where `soundBinding` can do so. So are the message stores, where there are any, as fds 4 (to the host) and 5. Standard output
  * (the log) and standard error are the front's own.
  * @param entry the host's program; a `.ts` one (running from source) is loaded through tsx
  */
@@ -34,10 +35,11 @@ export function processLauncher(entry: URL, env: NodeJS.ProcessEnv): Launcher {
   const loader = path.endsWith('.ts') ? ['--import', 'tsx'] : [];
   // There is a host per core: collecting garbage on other threads would only take from the others.
   const flags = ['--single-threaded-gc', ...loader];
+  const [command, args] = soundBinding()(process.execPath, [...flags, path], 'KILL');
   return () => {
     const stores = openStores();
     const inherited = stores === undefined ? [] : [stores.outgoing.fd, stores.incoming.fd];
-    const child = spawn(process.execPath, [...flags, path], {
+    const child = spawn(command, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe', ...inherited],
       env: { ...env, [STORE_BYTES]: stores === undefined ? undefined : String(stores.outgoing.bytes) },
     });

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Readable, Writable } from 'node:stream';
+import { boundToParent } from '../../base/bound-to-parent.ts';
 import { hideCredentials, hideInAddress } from './redact.ts';
 import { readPipe, type PipeTarget } from './pipe-reader.ts';
-import { boundToParent, findProgram, type Program } from './program.ts';
+import { findProgram, type Program } from './program.ts';
 
 export interface MediaProcessOptions {
   readonly program: Program;
@@ -47,6 +48,7 @@ export class MediaProcess implements AsyncDisposable {
   /** @throws MillraceError FFMPEG_MISSING */
   constructor({ program, args, hasInput = false, script, parentDeath = 'KILL', env, target }: MediaProcessOptions) {
     const addresses = secretsOf(args, script);
+    // A decoder that waits for a stalled camera would not notice by itself; elsewhere it finds its pipe broken.
     const [command, commandArgs] = boundToParent(findProgram(program), args, parentDeath);
     this.#child = spawn(command, commandArgs, {
       stdio: [hasInput || script !== undefined ? 'pipe' : 'ignore', 'pipe', 'pipe'],
