@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
+import { GrpcClient } from '../../src/client/index.ts';
 import { decodeStreamResponse, encodeInferRequest, joinParts } from '../../src/protocol/wire/infer-codec.ts';
+import { ROOT } from '../support/paths.ts';
 import { startServer } from '../support/start-server.ts';
 
 const ROUNDS = 12;
@@ -40,7 +43,32 @@ async function echo(address: string, seed: number): Promise<number> {
   return wrong + expected.length;
 }
 
+/** As many calls one after another of one client, each with other bytes; how many came back wrong. */
+async function call(address: string, servable: string, input: string, seed: number): Promise<number> {
+  using client = new GrpcClient({ address, ownConnection: true });
+  let wrong = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const data = randomBytes([700_000, 2_500_001, 40, 262_144, 33_000, 1_900_000][(round + seed) % 6] as number);
+    const inputs = [{ name: input, datatype: 'UINT8', shape: [data.length], data }] as const;
+    const { outputs } = await client.infer({ model: servable, inputs });
+    if (outputs.length !== 1 || !data.equals(outputs[0]?.data ?? Buffer.alloc(0))) wrong++;
+  }
+  return wrong;
+}
+
 describe('big tensors', () => {
+  it('come back as they were sent, of a model and a graph and from many clients, though memory is used again', async () => {
+    const models = [{ config: { name: 'model', base_path: join(ROOT, 'test/fixtures/models/identity_uint8.onnx') } }];
+    const graphs = [{ name: 'graph', base_path: join(ROOT, 'graphs/identity') }];
+    const config = { model_config_list: models, mediapipe_config_list: graphs };
+    await using server = await startServer({ config, flags: ['--hosts', '2'] });
+    const wrong = [0, 1, 2, 3, 4, 5].flatMap((seed) => [
+      call(server.grpcAddress, 'model', 'INPUT', seed),
+      call(server.grpcAddress, 'graph', 'INPUT0', seed + 3),
+    ]);
+    expect(new Set(await Promise.all(wrong))).toEqual(new Set([0]));
+  });
+
   it.each([['2'], ['0']])('come back as they were sent, on many streams at once, with %s hosts', async (hosts) => {
     await using server = await startServer({ flags: ['--hosts', hosts] });
     const wrong = await Promise.all([0, 1, 2, 3, 4].map((seed) => echo(server.grpcAddress, seed)));
