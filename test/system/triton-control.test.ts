@@ -46,16 +46,19 @@ describe('--rate_limit execution_count', () => {
     await using server = await startServer({
       flags: [...flags, '--rate-limit', 'execution_count', '--rate-limit-resource', 'R:2'],
     });
-    expect(await reasons(server)).toMatchObject({
-      first: '',
-      second: '',
-      greedy: expect.stringContaining(
-        'Resource count for "R" is limited to 2 which will prevent scheduling of one or more model instances, the minimum required count is 9',
-      ) as string,
-    });
+    // A busy machine may cost a host, which comes again.
+    await expect
+      .poll(() => reasons(server), { timeout: 20_000 })
+      .toMatchObject({
+        first: '',
+        second: '',
+        greedy: expect.stringContaining(
+          'Resource count for "R" is limited to 2 which will prevent scheduling of one or more model instances, the minimum required count is 9',
+        ) as string,
+      });
     const names = Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? 'first' : 'second'));
     const answers = await Promise.all(names.map((name) => post(server, `/v2/models/${name}/infer`, BODY)));
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
     expect(answers[0]?.body).toMatchObject({ outputs: [{ data: [2, 4, 6, 8] }] });
   });
 });
