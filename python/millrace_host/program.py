@@ -15,6 +15,7 @@ from .logs import Log, install
 from .server import HostServer
 
 _STOP_S = 5.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run() -> None:
@@ -39,11 +40,24 @@ def _stay() -> None:
     users' code starts would inherit: nobody could end that.
     """
     _handle_signals(lambda *_: None)
-    os.register_at_fork(after_in_child=lambda: _handle_signals(signal.SIG_DFL))
+    held = threading.local()
+
+    def hold() -> None:
+        held.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+    def release() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held.mask)
+
+    def release_child() -> None:
+        _handle_signals(signal.SIG_DFL)
+        release()
+
+    # One that comes to a fork at once waits until it would end it.
+    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=release_child)
 
 
 def _handle_signals(handler: Any) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, handler)
 
 

@@ -101,8 +101,10 @@ class Commanded(MLModel):
             forked.start()
             sleeping.terminate()
             forked.terminate()
-            forked.join()
-            return self.answer(f"{sleeping.wait()} {forked.exitcode}")
+            forked.join(30)
+            ends = f"{sleeping.wait(30)} {forked.exitcode}"
+            forked.kill()
+            return self.answer(ends)
         if command == "panic":
             raise Panic("as if it were Rust")
         if command == "status":
