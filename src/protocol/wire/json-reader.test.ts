@@ -151,7 +151,7 @@ describe('JsonReader', () => {
     expect(() => parseJson(items(131_072))).toThrow(
       expect.objectContaining({
         reason: 'REQUEST_TOO_LARGE',
-        message: expect.stringContaining('more than 131072 keys'),
+        message: expect.stringContaining('more than 131072 keys') as string,
       }),
     );
     expect(() => parseJson(items(131_072), Infinity)).not.toThrow();
