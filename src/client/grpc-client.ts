@@ -75,12 +75,12 @@ export class GrpcClient implements Disposable {
     this.#options = options;
     const maxMessageBytes = options.maxMessageBytes ?? 2 ** 30;
     const { tls } = options;
+    // The window stays at 64 KiB, which sockets always take. Node reads nothing while it writes: with a larger one, two ends in Node
+    // that both have big messages to send would wait for each other for ever.
     this.#client = new Client(options.address, credentialsOf(tls), {
       'grpc.max_receive_message_length': maxMessageBytes,
       'grpc.max_send_message_length': maxMessageBytes,
       'grpc.service_config': SERVICE_CONFIG,
-      // Windows as large as the messages that pictures make; the default of 64 KiB would wait for the server each time.
-      'grpc-node.flow_control_window': 4 * 2 ** 20,
       ...(options.ownConnection === true && { 'grpc.use_local_subchannel_pool': 1 }),
       ...(typeof tls === 'object' &&
         tls.serverName !== undefined && { 'grpc.ssl_target_name_override': tls.serverName }),
