@@ -8,7 +8,7 @@ import { Host } from './host.ts';
 /** More than a front waits for its hosts: a host whose front died ends too, whatever its servables do. */
 const STOP_MS = 5000;
 /** Memory that is kept for the inputs of later requests. */
-const MAX_POOLED_BYTES = 64 * 2 ** 20;
+const MAX_POOLED_BYTES = 32 * 2 ** 20;
 
 /**
  * Runs a host over a stream until the front goes away; then everything in it ends, and `onClose` is called when it has, after
