@@ -4,7 +4,7 @@ import { Inbox, type OnMessage } from './inbox.ts';
 import { HeadWriter } from './head.ts';
 import { MESSAGE, type MessageType } from './frame.ts';
 import { openBody } from './codec.ts';
-import { closeMessageStore, StoreWriter, type MessageStores } from './message-store.ts';
+import { closeMessageStores, StoreWriter, type MessageStores } from './message-store.ts';
 import { Outbox } from './outbox.ts';
 
 const NO_TENSORS: readonly Uint8Array[] = [];
@@ -50,7 +50,7 @@ export class Connection {
       if (this.#isClosed) return;
       this.#isClosed = true;
       stream.destroy();
-      for (const store of stores === undefined ? [] : [stores.outgoing, stores.incoming]) closeMessageStore(store);
+      closeMessageStores(stores);
       onClose(cause);
     };
     const stream = open((chunk) => {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { duplexPair, type Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { soundBinding } from '../base/bound-to-parent.ts';
-import { closeMessageStore, openMessageStore, type MessageStores } from './message-store.ts';
+import { closeMessageStore, closeMessageStores, openMessageStore, type MessageStores } from './message-store.ts';
 
 /** A host that was started: the stream to it, and its end. */
 export interface LaunchedHost {
@@ -50,7 +50,7 @@ export function processLauncher(entry: URL, env: NodeJS.ProcessEnv): Launcher {
     // Node makes none where the process has no file descriptors left; other failures are told by the event.
     const stdio = child.stdio as typeof child.stdio | undefined;
     if (stdio === undefined) {
-      if (stores !== undefined) for (const store of [stores.outgoing, stores.incoming]) closeMessageStore(store);
+      closeMessageStores(stores);
       throw new Error('too many open files');
     }
     return {

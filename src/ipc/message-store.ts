@@ -48,6 +48,13 @@ export function closeMessageStore(store: MessageStore): void {
   closeSync(store.fd);
 }
 
+/** Both; undefined: there are none. */
+export function closeMessageStores(stores: MessageStores | undefined): void {
+  if (stores === undefined) return;
+  closeMessageStore(stores.outgoing);
+  closeMessageStore(stores.incoming);
+}
+
 /** Places of a store, for its writer. */
 export class StoreWriter {
   readonly #store: MessageStore;

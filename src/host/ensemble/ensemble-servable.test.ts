@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Cancellation } from '../../base/cancellation.ts';
 import { MillraceError } from '../../base/errors.ts';
 import type { ModelSession } from '../../runtime/model-session.ts';
-import { ensembleGraph, type EnsembleStep } from '../../serving/layouts/ensemble-graph.ts';
+import type { EnsembleStep } from '../host-spec.ts';
+import { ensembleGraph } from '../../serving/layouts/ensemble-graph.ts';
 import { tensorOf, typedData, type Tensor } from '../../tensor/tensor.ts';
 import { loadEnsemble } from './ensemble-servable.ts';
 

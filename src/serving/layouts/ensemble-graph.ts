@@ -1,14 +1,4 @@
-/** One inference: which of the model's tensors carries which tensor of the ensemble. */
-export interface EnsembleStep {
-  readonly model: string;
-  /** "" is the highest. */
-  readonly version: string;
-  /** Tensors of the ensemble by the model's names. */
-  readonly inputs: Readonly<Record<string, string>>;
-  readonly outputs: Readonly<Record<string, string>>;
-  /** Its responses that may be under way at once, of one that gives any number; 0: the server's own limit. */
-  readonly maxInflight?: number | undefined;
-}
+import type { EnsembleStep } from '../servable-spec.ts';
 
 /** What requests and responses name, and the tensor that it is. */
 export interface EnsemblePort {

@@ -1,6 +1,6 @@
 import { messageOf } from '../../../base/errors.ts';
-import type { BrokenServable, ClassTraits, EnsembleSpec } from '../../servable-spec.ts';
-import { ensembleGraph, type EnsembleStep } from '../ensemble-graph.ts';
+import type { BrokenServable, ClassTraits, EnsembleSpec, EnsembleStep } from '../../servable-spec.ts';
+import { ensembleGraph } from '../ensemble-graph.ts';
 import { fingerprintOf } from '../fingerprint.ts';
 import { scheduleFaults, stepFault, stepVersion, type KnownStep } from './ensemble-checks.ts';
 import { readLabels } from './labels.ts';
