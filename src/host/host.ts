@@ -32,8 +32,8 @@ import { warmUp } from './warm-up.ts';
 /** The front, as its host talks to it unasked. */
 export interface FrontLink extends RemoteModels {
   /** As of `RunMonitor`. */
-  runStarted(deadlineMs: number): Promise<void> | undefined;
-  runEnded(loadId: number, timing: RunTiming): void;
+  runStarted(deadlineMs: number, thread: number): Promise<void> | undefined;
+  runEnded(loadId: number, timing: RunTiming, thread: number): void;
   /** Waits for resources that runs of all hosts share. @returns how to give them back */
   acquire(loadId: number, need: ResourceNeed): Promise<() => void>;
   /** A runtime measured something itself, or nodes of a graph ran. */
@@ -70,7 +70,8 @@ export class Host implements HostHandler {
   /** Load ids of what is warming up: its runs count nowhere. */
   readonly #warming = new Set<number>();
   #streamLookAhead = 1;
-  #intraOpThreads = 1;
+  /** Its share of those that the server may use. */
+  #processors = 1;
   /** Load ids of models that came with a graph; the front does not know them. */
   #nextOwnId = -1;
 
@@ -84,7 +85,7 @@ export class Host implements HostHandler {
   start(settings: object): Promise<void> {
     const { hosts, streamLookAhead = 1 } = settings as HostSettings;
     this.#streamLookAhead = streamLookAhead;
-    this.#intraOpThreads = Math.max(1, Math.floor(usableProcessors() / Math.max(1, hosts)));
+    this.#processors = Math.max(1, Math.floor(usableProcessors() / Math.max(1, hosts)));
     return Promise.resolve();
   }
 
@@ -209,14 +210,17 @@ export class Host implements HostHandler {
 
   async #loadModel(loadId: number, spec: ModelLoad): Promise<HostServable> {
     const monitor: RunMonitor = {
-      runStarted: (deadlineMs) => this.#front.runStarted(deadlineMs),
-      runEnded: (timing) => {
+      runStarted: (deadlineMs, thread) => this.#front.runStarted(deadlineMs, thread),
+      runEnded: (timing, thread) => {
         const counts = timing !== noTiming && !this.#warming.has(loadId);
-        this.#front.runEnded(counts ? Math.max(0, loadId) : 0, timing);
+        this.#front.runEnded(counts ? Math.max(0, loadId) : 0, timing, thread);
       },
     };
-    const intraOpThreads = spec.intraOpThreads ?? this.#intraOpThreads;
-    const loaded = await backendFor(spec.path).load({ ...spec, intraOpThreads }, monitor, this.#logger);
+    const intraOpThreads = spec.intraOpThreads ?? this.#processors;
+    // Who leaves processors of the host to others runs beside them.
+    const inferenceThreads = intraOpThreads < this.#processors ? Math.floor(this.#processors / intraOpThreads) : 0;
+    const options = { ...spec, intraOpThreads, inferenceThreads };
+    const loaded = await backendFor(spec.path).load(options, monitor, this.#logger);
     const { rateLimiter: need } = spec;
     const backend =
       need === undefined ? loaded : new RateLimitedSession(loaded, () => this.#front.acquire(loadId, need));

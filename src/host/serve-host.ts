@@ -18,8 +18,8 @@ export function serveHost(open: OpenStream, logger: Logger, onClose: () => void,
   const pool = new BufferPool(MAX_POOLED_BYTES);
   const host = new Host(
     {
-      runStarted: (deadlineMs) => server.runStarted(deadlineMs),
-      runEnded: (loadId, timing) => server.runEnded(loadId, timing),
+      runStarted: (deadlineMs, thread) => server.runStarted(deadlineMs, thread),
+      runEnded: (loadId, timing, thread) => server.runEnded(loadId, timing, thread),
       metered: (loadId, updates) => server.metered(loadId, updates),
       infer: (loadId, request, cancellation) => server.infer(loadId, request, cancellation),
       acquire: (loadId, need) => server.acquire(loadId, need),

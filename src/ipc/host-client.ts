@@ -29,9 +29,13 @@ interface Waiting<T> {
 export interface HostEvents {
   /** Any sign of life. */
   onAlive(): void;
-  /** A model run starts; the host is silent until `onRunEnded`. 0: no deadline. */
-  onRunStarted(deadlineMs: number): void;
-  onRunEnded(loadId: number, timing: RunTiming): void;
+  /**
+   * A model run starts; the host is silent until `onRunEnded` if it runs on the host's own thread.
+   * @param deadlineMs 0: none
+   * @param thread 0: the host's own. A thread runs one model at a time.
+   */
+  onRunStarted(deadlineMs: number, thread: number): void;
+  onRunEnded(loadId: number, timing: RunTiming, thread: number): void;
   /** A runtime measured something itself. */
   onMetrics(loadId: number, updates: readonly MetricUpdate[]): void;
   /** A graph of the host runs a model that is on another one. */
@@ -257,9 +261,9 @@ export class HostClient {
       case MESSAGE.RELEASED:
         return this.#events.onReleased?.(head.varint());
       case MESSAGE.RUN_STARTED:
-        return this.#events.onRunStarted(head.varint());
+        return this.#events.onRunStarted(head.varint(), head.varint());
       case MESSAGE.RUN_ENDED:
-        return this.#events.onRunEnded(head.varint(), readTiming(head));
+        return this.#events.onRunEnded(head.varint(), readTiming(head), head.varint());
       case MESSAGE.METRICS:
         return this.#events.onMetrics(head.varint(), JSON.parse(head.string()) as MetricUpdate[]);
       case MESSAGE.WELCOME:

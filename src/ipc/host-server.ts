@@ -70,16 +70,20 @@ export class HostServer {
   }
 
   /**
-   * Told before a model run, since nothing is heard of this process until it ends.
+   * Told before a model run, since nothing is heard of this process until it ends if its thread is the process's own.
+   * @param thread 0: the process's own
    * @returns settles when the front can hear of it, which big responses may be in the way of; undefined: it can
    */
-  runStarted(deadlineMs: number): Promise<void> | undefined {
-    this.#connection.send(MESSAGE.RUN_STARTED, 0, (writer) => writer.varint(Math.ceil(deadlineMs)));
+  runStarted(deadlineMs: number, thread: number): Promise<void> | undefined {
+    this.#connection.send(MESSAGE.RUN_STARTED, 0, (writer) => {
+      writer.varint(Math.ceil(deadlineMs));
+      writer.varint(thread);
+    });
     return this.#connection.flushed();
   }
 
   /** @param loadId the model that ran; 0 where what ended was no inference */
-  runEnded(loadId: number, timing: RunTiming): void {
+  runEnded(loadId: number, timing: RunTiming, thread: number): void {
     // With the response, or the beginning of the next run: each write to the front may wake it.
     this.#connection.sendAlong(MESSAGE.RUN_ENDED, (writer) => {
       writer.varint(loadId);
@@ -89,6 +93,7 @@ export class HostServer {
       writer.varint(timing.inputNs);
       writer.varint(timing.inferNs);
       writer.varint(timing.outputNs);
+      writer.varint(thread);
     });
   }
 

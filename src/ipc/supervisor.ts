@@ -60,6 +60,13 @@ export interface SupervisorEvents {
   onDown(reason: string, neverStarted: boolean): void;
 }
 
+/** A run of a model that the host has told of. */
+interface Run {
+  readonly deadline: NodeJS.Timeout | undefined;
+  /** Since it began. */
+  beats: number;
+}
+
 const SILENT_BEATS = 5;
 const GOOD_LIFE_MS = 60_000;
 /** How long a host that closed its connection may take to end by itself. */
@@ -77,10 +84,10 @@ export class Supervisor implements AsyncDisposable {
   #backOffMs: number;
   #restart: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
-  #deadline: NodeJS.Timeout | undefined;
   #silentBeats = 0;
   #silenceReason = '';
-  #isRunning = false;
+  /** Under way, by thread; 0 is the host's own, which is not heard of meanwhile. */
+  readonly #runs = new Map<number, Run>();
   /** An inference has ended in the present host since it last loaded something: a first one may compile for long. */
   #hasRun = false;
   #killReason: string | undefined;
@@ -106,15 +113,14 @@ export class Supervisor implements AsyncDisposable {
     this.#host = host;
     this.#killReason = undefined;
     this.#silentBeats = 0;
-    this.#isRunning = false;
     this.#hasRun = false;
     const events = {
       onAlive: () => {
         this.#silentBeats = 0;
       },
-      onRunStarted: (deadlineMs: number) => this.#runStarted(client, deadlineMs),
-      onRunEnded: (loadId: number, timing: RunTiming) => {
-        this.#runEnded();
+      onRunStarted: (deadlineMs: number, thread: number) => this.#runStarted(client, deadlineMs, thread),
+      onRunEnded: (loadId: number, timing: RunTiming, thread: number) => {
+        this.#runEnded(thread);
         if (timing.batchSize > 0) this.#hasRun = true;
         if (loadId !== 0) this.#events.onRun(loadId, timing);
       },
@@ -184,7 +190,7 @@ export class Supervisor implements AsyncDisposable {
     );
     const how = await host.ended;
     clearInterval(this.#heartbeat);
-    this.#runEnded();
+    for (const thread of this.#runs.keys()) this.#runEnded(thread);
     host.stream.destroy();
     const { neverStarted = false } = host;
     const what = neverStarted ? 'could not be started' : 'ended unexpectedly';
@@ -204,7 +210,8 @@ export class Supervisor implements AsyncDisposable {
   #beat(client: HostClient, beatMs: number): void {
     if (this.#host?.pid === undefined) return;
     if (client.isLoading) this.#hasRun = false;
-    if (this.#isRunning) return this.#beatInRun(client, beatMs);
+    for (const run of this.#runs.values()) this.#beatInRun(run, client, beatMs);
+    if (this.#runs.has(0)) return;
     const { maxStartMs } = this.#options;
     if (this.#silentBeats++ >= (client.isLoading ? maxStartMs / beatMs : SILENT_BEATS)) {
       const whileLoading = `its host was silent for ${maxStartMs / 1000} s while it started or loaded`;
@@ -215,34 +222,33 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Nobody waits for a pipeline's frames with a deadline, and the other pipelines of the host stand still as well. */
-  #beatInRun(client: HostClient, beatMs: number): void {
+  #beatInRun(run: Run, client: HostClient, beatMs: number): void {
     const { maxPipelineRunMs, maxStartMs } = this.#options;
-    const isOther = client.isLoading || this.#deadline !== undefined;
+    const isOther = client.isLoading || run.deadline !== undefined;
     if (isOther || maxPipelineRunMs === 0 || client.pipelineCount === 0) return;
     const longestMs = this.#hasRun ? maxPipelineRunMs : Math.max(maxPipelineRunMs, maxStartMs);
-    if (this.#silentBeats++ < longestMs / beatMs) return;
+    if (run.beats++ < longestMs / beatMs) return;
     this.kill(
       `a model run took longer than ${longestMs} ms in a host with video pipelines (pipeline_run_deadline_ms) and its host was killed`,
     );
   }
 
-  #runStarted(client: HostClient, deadlineMs: number): void {
-    this.#isRunning = true;
-    if (deadlineMs === 0 || client !== this.#client || this.#host?.pid === undefined) return;
-    clearTimeout(this.#deadline);
-    const deadline = setTimeout(() => {
+  #runStarted(client: HostClient, deadlineMs: number, thread: number): void {
+    this.#runEnded(thread);
+    const isLimited = deadlineMs > 0 && client === this.#client && this.#host?.pid !== undefined;
+    const run: Run = { deadline: isLimited ? setTimeout(() => pass(), deadlineMs + this.#options.deadlineGraceMs) : undefined, beats: 0 };
+    const pass = (): void => {
       // After a stall of the front its timers come before what has long been in its sockets, such as the end of this run.
       setImmediate(() => {
-        if (this.#deadline !== deadline) return;
+        if (this.#runs.get(thread) !== run) return;
         this.kill(`a model run passed its deadline of ${deadlineMs} ms and its host was killed`);
       });
-    }, deadlineMs + this.#options.deadlineGraceMs);
-    this.#deadline = deadline;
+    };
+    this.#runs.set(thread, run);
   }
 
-  #runEnded(): void {
-    this.#isRunning = false;
-    clearTimeout(this.#deadline);
-    this.#deadline = undefined;
+  #runEnded(thread: number): void {
+    clearTimeout(this.#runs.get(thread)?.deadline);
+    this.#runs.delete(thread);
   }
 }

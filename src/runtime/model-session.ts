@@ -96,15 +96,24 @@ export interface ModelOptions {
   /** Tried in order; the first that loads the model wins. */
   readonly executionProviders: readonly ExecutionProvider[];
   readonly intraOpThreads: number;
+  /**
+   * Threads besides the caller's that share the models of the process; the model gets one of them, and the caller's goes on while it
+   * runs. 0: it runs on the caller's.
+   * @default 0
+   */
+  readonly inferenceThreads?: number | undefined;
   /** 0: none. A run past it costs the host. */
   readonly runDeadlineMs: number;
 }
 
-/** Told before and after each run, since a run blocks the process: the supervisor counts only its deadline then. */
+/**
+ * Told before and after each run, since a run on the caller's thread (0) blocks the process: the supervisor counts only its deadline then.
+ * A run on another thread blocks nothing, and is told of late where it has no deadline: only for what supervises long ones.
+ */
 export interface RunMonitor {
   /** The run may start once this settles, or at once where nothing is returned. */
-  runStarted(deadlineMs: number): Promise<void> | void;
-  runEnded(timing: RunTiming): void;
+  runStarted(deadlineMs: number, thread: number): Promise<void> | void;
+  runEnded(timing: RunTiming, thread: number): void;
 }
 
 export interface Backend {

@@ -7,13 +7,13 @@ import type { Backend, BackendSession, ExecutionProvider, ModelOptions, RunMonit
 import { briefly, fileFault, modelInvalid, type Refusal } from './load-failure.ts';
 import { OnnxSession } from './onnx-session.ts';
 import { importOrt, type Ort, type OrtSession } from './ort.ts';
-import { RunQueue } from './run-queue.ts';
+import { RunPlaces, type RunPlace } from './run-places.ts';
 
-/** Loads ONNX files into ONNX Runtime. One per process: its models run one after another. */
+/** Loads ONNX files into ONNX Runtime. One per process: the models of a thread run one after another. */
 export class OnnxBackend implements Backend {
   readonly name = 'onnx';
   readonly #importOrt: () => Promise<Ort>;
-  readonly #queue = new RunQueue();
+  readonly #places = new RunPlaces();
 
   constructor(load: () => Promise<Ort> = importOrt) {
     this.#importOrt = load;
@@ -30,11 +30,15 @@ export class OnnxBackend implements Backend {
         conversionHint([options.path]) ?? `a file ending in ${MODEL_EXTENSIONS.join(' or ')} expected`,
       );
     }
-    await checkFile(options);
+    const bytes = await checkFile(options);
     const ort = await this.#importOrt();
-    const { session, provider, refusals } = await this.#open(ort, options, monitor);
+    const { place, leave } = this.#places.enter(options.inferenceThreads ?? 0, bytes);
+    const { session, provider, refusals } = await this.#open(ort, place, options, monitor).catch((error: unknown) => {
+      leave();
+      throw error;
+    });
     try {
-      const loaded = new OnnxSession(options, { ort, session, provider, queue: this.#queue, monitor });
+      const loaded = new OnnxSession(options, { ort, session, provider, place, leave, monitor });
       const refused = refusals.map((refusal) => `${refusal.provider} (${refusal.message})`).join(', ');
       const detail = refused === '' ? '' : `; refused by ${refused}`;
       logger[refused === '' ? 'info' : 'warn'](
@@ -44,6 +48,7 @@ export class OnnxBackend implements Backend {
       return loaded;
     } catch (error) {
       await session.release();
+      leave();
       throw modelInvalid(options, messageOf(error), error);
     }
   }
@@ -51,18 +56,19 @@ export class OnnxBackend implements Backend {
   /** The session of the first provider that takes the model. Opening blocks the thread as a run does, hence the queue. */
   async #open(
     ort: Ort,
+    { thread, queue, opener = ort }: RunPlace,
     options: ModelOptions,
     monitor: RunMonitor,
   ): Promise<{ session: OrtSession; provider: ExecutionProvider; refusals: Refusal[] }> {
     const refusals: Refusal[] = [];
     for (const provider of options.executionProviders) {
       try {
-        const session = await this.#queue.run(async () => {
-          await monitor.runStarted(0);
+        const session = await queue.run(async () => {
+          await monitor.runStarted(0, thread);
           try {
-            return await ort.createSession(options.path, provider, options.intraOpThreads);
+            return await opener.createSession(options.path, provider, options.intraOpThreads);
           } finally {
-            monitor.runEnded(noTiming);
+            monitor.runEnded(noTiming, thread);
           }
         });
         return { session, provider, refusals };
@@ -81,7 +87,8 @@ export class OnnxBackend implements Backend {
   }
 }
 
-async function checkFile(options: ModelOptions): Promise<void> {
+/** @returns its size */
+async function checkFile(options: ModelOptions): Promise<number> {
   let size: number;
   try {
     const found = await stat(options.path);
@@ -92,6 +99,7 @@ async function checkFile(options: ModelOptions): Promise<void> {
     throw modelInvalid(options, missing ? 'there is no such file' : messageOf(error), error);
   }
   if (size === 0) throw modelInvalid(options, 'the file is empty');
+  return size;
 }
 
 export const onnxBackend: Backend = new OnnxBackend();

@@ -10,19 +10,23 @@ import type {
   RunMonitor,
 } from '../model-session.ts';
 import type { Feeds, Fetches, Ort, OrtSession } from './ort.ts';
-import type { RunQueue } from './run-queue.ts';
+import type { RunPlace } from './run-places.ts';
 import { fromOrtTensor, toOrtTensor, toSpecs } from './tensors.ts';
 
-/** What an `OnnxSession` works with. It owns `session`; the others are shared. */
+/** What an `OnnxSession` works with. It owns `session` and its place in `place`; the others are shared. */
 export interface OnnxSessionParts {
   readonly ort: Ort;
   readonly session: OrtSession;
   readonly provider: ExecutionProvider;
-  readonly queue: RunQueue;
+  readonly place: RunPlace;
+  readonly leave: () => void;
   readonly monitor: RunMonitor;
 }
 
-/** A regular run that takes longer than this is told of the next time. */
+/**
+ * A regular run that takes longer than this is told of the next time; one of any kind on a thread of its own, which keeps nobody
+ * from hearing of it, while it is under way.
+ */
 const BRIEF_MS = 100;
 /** Ends of brief regular runs are told of together, after so long: each would wake the front. */
 const TOLD_MS = 250;
@@ -69,7 +73,7 @@ export class OnnxSession implements BackendSession {
 
   async runNext(choose: () => ChosenRun | undefined): Promise<Tensor[] | undefined> {
     if (this.#closed !== undefined) throw this.#failure('it was unloaded');
-    return this.#parts.queue.run(async () => {
+    return this.#parts.place.queue.run(async () => {
       const asked = performance.now();
       const chosen = choose();
       return chosen && this.#runNow(chosen, asked);
@@ -82,8 +86,9 @@ export class OnnxSession implements BackendSession {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed ??= this.#parts.queue.run(() => {
+    this.#closed ??= this.#parts.place.queue.run(() => {
       this.#tell();
+      this.#parts.leave();
       return this.#parts.session.release();
     });
     return this.#closed;
@@ -100,12 +105,11 @@ export class OnnxSession implements BackendSession {
   /** @param asked when its inputs began to be put together, in ms as of `performance.now()` */
   async #runNow(chosen: ChosenRun, asked: number): Promise<Tensor[]> {
     const { inputs, requests, inferences, queueNs, isRegular = false } = chosen;
-    const { session, monitor } = this.#parts;
+    const { session, monitor, place } = this.#parts;
     const feeds: Feeds = {};
     for (const tensor of inputs) feeds[tensor.name] = this.#feed(tensor);
     const ready = performance.now();
-    const isBrief = isRegular && this.#runDeadlineMs === 0 && this.#regularMs < BRIEF_MS;
-    if (!isBrief) await monitor.runStarted(this.#runDeadlineMs);
+    const announced = place.thread === 0 ? await this.#announce(isRegular) : this.#announceLate(isRegular);
     const started = performance.now();
     let ended = started;
     try {
@@ -125,21 +129,48 @@ export class OnnxSession implements BackendSession {
         inferNs: toNs(ended - started),
         outputNs: toNs(performance.now() - ended),
       };
-      if (isBrief) this.#tellLater(timing);
-      else monitor.runEnded(timing);
+      if (announced()) monitor.runEnded(timing, place.thread);
+      else this.#tellLater(timing);
     }
+  }
+
+  /** @returns says whether the run, which has ended, was told of */
+  async #announce(isRegular: boolean): Promise<() => boolean> {
+    const isBrief = isRegular && this.#runDeadlineMs === 0 && this.#regularMs < BRIEF_MS;
+    if (!isBrief) await this.#parts.monitor.runStarted(this.#runDeadlineMs, 0);
+    return () => !isBrief;
+  }
+
+  /** As `#announce`, of a run that blocks nobody: one without a deadline is told of when it has become a long one. */
+  #announceLate(isRegular: boolean): () => boolean {
+    const { monitor, place } = this.#parts;
+    const tell = (): void => void monitor.runStarted(this.#runDeadlineMs, place.thread);
+    let isTold = !isRegular;
+    if (this.#runDeadlineMs > 0) {
+      tell();
+      return () => true;
+    }
+    const timer = setTimeout(() => {
+      isTold = true;
+      tell();
+    }, BRIEF_MS);
+    return () => {
+      clearTimeout(timer);
+      return isTold;
+    };
   }
 
   /** In the queue, so that it is not taken for the end of another run, whose beginning was told of. */
   #tellLater(timing: RunTiming): void {
     this.#untold.push(timing);
-    this.#telling ??= setTimeout(() => void this.#parts.queue.run(async () => this.#tell()), TOLD_MS).unref();
+    this.#telling ??= setTimeout(() => void this.#parts.place.queue.run(async () => this.#tell()), TOLD_MS).unref();
   }
 
   #tell(): void {
     clearTimeout(this.#telling);
     this.#telling = undefined;
-    for (const timing of this.#untold.splice(0)) this.#parts.monitor.runEnded(timing);
+    const { monitor, place } = this.#parts;
+    for (const timing of this.#untold.splice(0)) monitor.runEnded(timing, place.thread);
   }
 
   #outputs(fetches: Fetches): Tensor[] {

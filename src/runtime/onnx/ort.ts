@@ -9,16 +9,20 @@ export type Fetches = Readonly<Record<string, OrtTensor>>;
 export interface OrtSession {
   readonly inputMetadata: readonly InferenceSession.ValueMetadata[];
   readonly outputMetadata: readonly InferenceSession.ValueMetadata[];
-  /** Runs on the calling thread, whatever the promise suggests; two at once are of no use. */
+  /** Of the addon itself: runs on the calling thread, whatever the promise suggests. Two at once are of no use. */
   run(feeds: Feeds): Promise<Fetches>;
   /** Frees the native memory; the garbage collector does not. A second call rejects. */
   release(): Promise<void>;
 }
 
-/** The addon, as far as it is used. */
-export interface Ort {
-  readonly Tensor: typeof OrtTensor;
+/** Where sessions are opened: the addon itself, or a thread that has it. */
+export interface SessionOpener {
   createSession(path: string, provider: ExecutionProvider, intraOpThreads: number): Promise<OrtSession>;
+}
+
+/** The addon, as far as it is used. */
+export interface Ort extends SessionOpener {
+  readonly Tensor: typeof OrtTensor;
 }
 
 /**
