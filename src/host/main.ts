@@ -28,4 +28,6 @@ const openSocket: OpenStream = (onBytes) => {
   };
   return new Socket(options);
 };
-serveHost(openSocket, logger, () => process.exit(0), inheritedStores(process.env));
+/** With a model's run under way on an inference thread an exit would be an abort. */
+const exit = (hasEnded: boolean): void => void (hasEnded ? process.exit(0) : process.kill(process.pid, 'SIGKILL'));
+serveHost(openSocket, logger, exit, inheritedStores(process.env));

@@ -13,8 +13,14 @@ const MAX_POOLED_BYTES = 32 * 2 ** 20;
 /**
  * Runs a host over a stream until the front goes away; then everything in it ends, and `onClose` is called when it has, after
  * 5 s at the latest.
+ * @param onClose told whether everything has ended: what has not may be a model's run on a thread of its own
  */
-export function serveHost(open: OpenStream, logger: Logger, onClose: () => void, stores?: MessageStores): void {
+export function serveHost(
+  open: OpenStream,
+  logger: Logger,
+  onClose: (hasEnded: boolean) => void,
+  stores?: MessageStores,
+): void {
   const pool = new BufferPool(MAX_POOLED_BYTES);
   const host = new Host(
     {
@@ -35,8 +41,12 @@ export function serveHost(open: OpenStream, logger: Logger, onClose: () => void,
       logger.error({ error: error.message, stack: error.stack }, 'fault in a host');
     },
     onClose: () => {
-      const limit = new Promise((resolve) => setTimeout(resolve, STOP_MS).unref());
-      void Promise.race([host.stop(), limit]).finally(onClose);
+      const limit = new Promise<boolean>((resolve) => setTimeout(resolve, STOP_MS, false).unref());
+      const stopped = host.stop().then(
+        () => true,
+        () => false,
+      );
+      void Promise.race([stopped, limit]).then(onClose);
     },
     pool,
     stores,

@@ -137,7 +137,7 @@ test('a run starts once the front can hear of it, when a big response before it 
   near.pause();
   while (far.writableLength === 0) await nextTurn();
   let hasLeft = false;
-  const left = server.runStarted(5)?.then(() => (hasLeft = true));
+  const left = server.runStarted(5, 0)?.then(() => (hasLeft = true));
   await nextTurn();
   expect(hasLeft).toBe(false);
   near.resume();

@@ -52,15 +52,18 @@ class SilentHost {
     this.connection.send(type, channel as number, (writer) => writer.string('{}'));
   }
 
-  runStarted(deadlineMs: number): void {
-    this.connection.send(MESSAGE.RUN_STARTED, 0, (writer) => writer.varint(deadlineMs));
+  runStarted(deadlineMs: number, thread = 0): void {
+    this.connection.send(MESSAGE.RUN_STARTED, 0, (writer) => {
+      writer.varint(deadlineMs);
+      writer.varint(thread);
+    });
     this.connection.flush();
   }
 
   /** @param inferences 0: it was a load */
-  runEnded(inferences = 1): void {
+  runEnded(inferences = 1, thread = 0): void {
     this.connection.send(MESSAGE.RUN_ENDED, 0, (writer) => {
-      for (const value of [0, inferences, inferences, 0, 0, 0, 0]) writer.varint(value);
+      for (const value of [0, inferences, inferences, 0, 0, 0, 0, thread]) writer.varint(value);
     });
     this.connection.flush();
   }
@@ -79,14 +82,19 @@ const turns = async (): Promise<void> => {
 };
 
 /** Starts a supervisor; `reasons` are those for which hosts were lost. */
-function supervise(launch: Launcher): { up: Promise<HostClient>; reasons: string[] } {
+function supervise(launch: Launcher): { up: Promise<HostClient>; clients: HostClient[]; reasons: string[] } {
   const reasons: string[] = [];
-  const up = new Promise<HostClient>((onUp) => {
+  const clients: HostClient[] = [];
+  const up = new Promise<HostClient>((first) => {
+    const onUp = (client: HostClient): void => {
+      clients.push(client);
+      first(client);
+    };
     const events = { onUp, onDown: (reason: string) => void reasons.push(reason), onRun() {} };
     supervisor = new Supervisor(launch, OPTIONS, events, silentLogger);
     supervisor.start();
   });
-  return { up, reasons };
+  return { up, clients, reasons };
 }
 
 test('a host that cannot be launched is tried again', async () => {
@@ -187,4 +195,57 @@ test('a run without a deadline costs its host where pipelines run in it, and not
   await eventually(() => reasons[0]).toBe(
     'a model run took longer than 10000 ms in a host with video pipelines (pipeline_run_deadline_ms) and its host was killed',
   );
+});
+
+test('runs of several threads have each its deadline', async () => {
+  const host = new SilentHost(true);
+  const { up, reasons } = supervise(() => host.launched);
+  await up;
+  host.runStarted(30, 1);
+  host.runStarted(60_000, 2);
+  host.runEnded(1, 1);
+  host.runStarted(20, 0);
+  host.runEnded(1, 0);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  await turns();
+  expect(host.killed).toBe(0);
+  host.runStarted(10, 1);
+  host.runEnded(1, 2);
+  await eventually(() => reasons[0]).toBe('a model run passed its deadline of 10 ms and its host was killed');
+});
+
+test('a run on a thread of its own is no reason for silence, and a long one costs its host where pipelines run in it', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const hosts: SilentHost[] = [];
+  const { up, clients, reasons } = supervise(() => {
+    const host = new SilentHost(true);
+    hosts.push(host);
+    return host.launched;
+  });
+  await up;
+  hosts[0]?.runStarted(0, 1);
+  await turns();
+  vi.advanceTimersByTime(7000);
+  await eventually(() => reasons).toEqual(['its host was silent for 5 s outside a model run']);
+
+  await eventually(() => hosts.length).toBe(2);
+  const [, host] = hosts as [SilentHost, SilentHost];
+  await eventually(() => clients.length).toBe(2);
+  const sink = { onResponse() {}, onRequestError() {}, onEnd() {}, onDrain() {} };
+  clients[1]?.openPipeline(1, { servable: 'm', version: '', id: '', inputs: [], outputs: [] }, sink);
+  const live = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 1000) {
+      host.connection.send(MESSAGE.PONG, 0);
+      host.connection.flush();
+      await turns();
+      vi.advanceTimersByTime(1000);
+    }
+  };
+  host.runEnded(1, 1);
+  await live(20_000);
+  host.runStarted(0, 1);
+  await live(8000);
+  expect(reasons).toHaveLength(1);
+  await live(5000);
+  await eventually(() => reasons[1]).toMatch(/^a model run took longer than 10000 ms in a host with video pipelines/);
 });

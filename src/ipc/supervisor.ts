@@ -236,7 +236,10 @@ export class Supervisor implements AsyncDisposable {
   #runStarted(client: HostClient, deadlineMs: number, thread: number): void {
     this.#runEnded(thread);
     const isLimited = deadlineMs > 0 && client === this.#client && this.#host?.pid !== undefined;
-    const run: Run = { deadline: isLimited ? setTimeout(() => pass(), deadlineMs + this.#options.deadlineGraceMs) : undefined, beats: 0 };
+    const run: Run = {
+      deadline: isLimited ? setTimeout(() => pass(), deadlineMs + this.#options.deadlineGraceMs) : undefined,
+      beats: 0,
+    };
     const pass = (): void => {
       // After a stall of the front its timers come before what has long been in its sockets, such as the end of this run.
       setImmediate(() => {

@@ -14,13 +14,16 @@ export interface BackendCase {
   readonly truncated: string;
   /** A file name of the backend's kind where there is none. */
   readonly missing: string;
+  /** Besides the caller's thread; 0 where not said. */
+  readonly inferenceThreads?: number;
 }
 
 const tensor = (name: string, values: readonly number[]) => tensorOf(name, 'FP32', [1, 4], new Float32Array(values));
 const inputs = [tensor('B', [10, 20, 30, 40]), tensor('A', [1, 2, 3, 4])];
 
-function options(path: string): ModelOptions {
-  return { name: 'm', version: '1', path, executionProviders: ['cpu'], intraOpThreads: 1, runDeadlineMs: 500 };
+function options(path: string, inferenceThreads: number): ModelOptions {
+  const where = { intraOpThreads: 1, inferenceThreads };
+  return { name: 'm', version: '1', path, executionProviders: ['cpu'], ...where, runDeadlineMs: 500 };
 }
 
 /** Tells `events` what a monitor is told, and keeps the timings of runs. */
@@ -38,11 +41,11 @@ function createMonitor(): RunMonitor & { readonly events: string[]; readonly tim
 }
 
 /** Every backend runs this. */
-export function describeBackend({ backend, add, truncated, missing }: BackendCase): void {
+export function describeBackend({ backend, add, truncated, missing, inferenceThreads = 0 }: BackendCase): void {
   const load = (path = add, monitor: RunMonitor = createMonitor()) =>
-    backend.load(options(path), monitor, silentLogger);
+    backend.load(options(path, inferenceThreads), monitor, silentLogger);
 
-  describe(`backend ${backend.name}`, () => {
+  describe(`backend ${backend.name} with ${inferenceThreads} inference threads`, () => {
     it('knows its files by their names', () => {
       expect(backend.accepts(add)).toBe(true);
       expect(backend.accepts('/models/notes.txt')).toBe(false);

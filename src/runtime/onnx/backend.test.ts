@@ -48,15 +48,29 @@ async function failure(work: Promise<unknown>): Promise<MillraceError> {
   return error;
 }
 
+async function passes(datatype: Datatype, inferenceThreads: number): Promise<void> {
+  const session = await load(`identity_${datatype.toLowerCase()}.onnx`, { inferenceThreads });
+  expect(session.inputs[0]?.datatype).toBe(datatype);
+  const bytes = 3 * DATATYPE_BYTES[datatype];
+  const memory = new Uint8Array(bytes + 1).map((_, at) => (datatype === 'BOOL' ? at % 2 : (at * 37) % 256));
+  const input: Tensor = { name: 'INPUT', datatype, shape: [3], data: memory.subarray(1) };
+  const [output] = await session.run([input]);
+  expect(output).toMatchObject({ name: 'OUTPUT', datatype, shape: [3] });
+  expect(Buffer.from(output?.data ?? [])).toEqual(Buffer.from(input.data));
+}
+
 const fp32 = (name: string, shape: number[], values: number[]) =>
   tensorOf(name, 'FP32', shape, new Float32Array(values));
 
-describeBackend({
-  backend: onnxBackend,
-  add: `${FIXTURES}add.onnx`,
-  truncated: `${FIXTURES}truncated.onnx`,
-  missing: `${FIXTURES}missing.onnx`,
-});
+for (const inferenceThreads of [0, 2]) {
+  describeBackend({
+    backend: onnxBackend,
+    add: `${FIXTURES}add.onnx`,
+    truncated: `${FIXTURES}truncated.onnx`,
+    missing: `${FIXTURES}missing.onnx`,
+    inferenceThreads,
+  });
+}
 
 describe('onnxBackend', () => {
   it('takes ONNX files by name and tells how to convert others', () => {
@@ -88,23 +102,16 @@ describe('onnxBackend', () => {
   it.each(Object.keys(DATATYPE_BYTES).filter((name) => name !== 'BF16' && name !== 'BYTES') as Datatype[])(
     'passes %s through unchanged, from any byte offset',
     async (datatype) => {
-      const session = await load(`identity_${datatype.toLowerCase()}.onnx`);
-      expect(session.inputs[0]?.datatype).toBe(datatype);
-      const bytes = 3 * DATATYPE_BYTES[datatype];
-      const memory = new Uint8Array(bytes + 1).map((_, at) => (datatype === 'BOOL' ? at % 2 : (at * 37) % 256));
-      const input: Tensor = { name: 'INPUT', datatype, shape: [3], data: memory.subarray(1) };
-      const [output] = await session.run([input]);
-      expect(output).toMatchObject({ name: 'OUTPUT', datatype, shape: [3] });
-      expect(Buffer.from(output?.data ?? [])).toEqual(Buffer.from(input.data));
+      for (const inferenceThreads of [0, 1]) await passes(datatype, inferenceThreads);
     },
   );
 
-  it('passes text, and an empty tensor', async () => {
-    const session = await load('identity_bytes.onnx');
+  it.each([0, 1])('passes text, and an empty tensor, with %d inference threads', async (inferenceThreads) => {
+    const session = await load('identity_bytes.onnx', { inferenceThreads });
     const texts = ['', 'Grüße', '日本'];
     const [output] = await session.run([{ name: 'INPUT', datatype: 'BYTES', shape: [3], data: encodeBytes(texts) }]);
     expect(output && textData(output)).toEqual(texts);
-    const numbers = await load('identity_fp32.onnx');
+    const numbers = await load('identity_fp32.onnx', { inferenceThreads });
     const [empty] = await numbers.run([fp32('INPUT', [0], [])]);
     expect(empty).toMatchObject({ shape: [0], data: new Uint8Array(0) });
   });

@@ -1,7 +1,14 @@
 /** The program of an inference thread: it opens, runs and releases sessions for `InferenceThread`, one after another. */
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../../base/errors.ts';
-import { memoryOf, type OpenedSession, type PassedTensors, type ThreadReply, type ThreadRequest, type ThreadRun } from './inference-thread-messages.ts'; // prettier-ignore
+import {
+  memoryOf,
+  type OpenedSession,
+  type PassedTensors,
+  type ThreadReply,
+  type ThreadRequest,
+  type ThreadRun,
+} from './inference-thread-messages.ts';
 import { importOrt, type Fetches, type Feeds, type Ort, type OrtSession } from './ort.ts';
 
 const sessions = new Map<number, OrtSession>();

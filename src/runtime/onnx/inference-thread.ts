@@ -1,7 +1,15 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { ExecutionProvider } from '../model-session.ts';
-import { memoryOf, type OpenedSession, type PassedTensor, type PassedTensors, type ThreadReply, type ThreadRequest, type ThreadRun } from './inference-thread-messages.ts'; // prettier-ignore
+import {
+  memoryOf,
+  type OpenedSession,
+  type PassedTensor,
+  type PassedTensors,
+  type ThreadReply,
+  type ThreadRequest,
+  type ThreadRun,
+} from './inference-thread-messages.ts';
 import type { Feeds, Fetches, OrtSession, OrtTensor, SessionOpener } from './ort.ts';
 
 /** Inputs that are larger are copied into new memory for each run. */
@@ -90,7 +98,10 @@ class ThreadSession implements OrtSession {
   /** Of the inputs of the last run, by name. */
   #memory = new Map<string, ArrayBuffer>();
 
-  constructor(opened: OpenedSession, thread: { run(feeds: PassedTensors): Promise<ThreadRun>; release(): Promise<void> }) {
+  constructor(
+    opened: OpenedSession,
+    thread: { run(feeds: PassedTensors): Promise<ThreadRun>; release(): Promise<void> },
+  ) {
     this.inputMetadata = opened.inputMetadata;
     this.outputMetadata = opened.outputMetadata;
     this.#thread = thread;

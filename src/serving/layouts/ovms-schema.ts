@@ -226,7 +226,7 @@ const modelKeys = {
     .optional()
     .meta({
       description:
-        'OpenVINO settings: INFERENCE_NUM_THREADS (over NUM_STREAMS); hints such as PERFORMANCE_HINT change nothing.',
+        'OpenVINO settings: INFERENCE_NUM_THREADS (over NUM_STREAMS), of which docs/models.md says more; hints such as PERFORMANCE_HINT change nothing.',
     }),
   nireq: z
     .int()
