@@ -14,7 +14,6 @@ import type {
   Session,
   SessionSink,
 } from './data-plane.ts';
-import type { ServableDescription } from '../ipc/description.ts';
 import type { HostClient } from '../ipc/host-client.ts';
 import type { SessionPort } from '../ipc/session.ts';
 import { decoupledUnary } from './decoupled-unary.ts';
@@ -33,6 +32,7 @@ import type { ServableSpec, SessionQuota } from './servable-spec.ts';
 import { RequestsInFlight } from './requests-in-flight.ts';
 import { RouteSession } from './route-session.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
+import { ServableInformation } from './servable-information.ts';
 import { ServingSession } from './serving-session.ts';
 import { SessionRegions } from './shared-inference.ts';
 import { graphOutcome, Telemetry, type ServableTelemetry } from './telemetry.ts';
@@ -69,8 +69,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   readonly #unary: UnaryAnswers;
   readonly #sharedMemory: SharedMemoryRegions;
   readonly #logger: Logger;
-  /** Metadata of one version alone: requests of MLServer's clients ask for it each time. */
-  readonly #told = new WeakMap<ServableDescription, ServableMetadata>();
+  readonly #information: ServableInformation;
   readonly #sessions = new OpenSessions();
   readonly #routeSessions = new Set<RouteSession>();
   readonly #inFlight: RequestsInFlight;
@@ -112,6 +111,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       logger,
     );
     this.ownRoutes = new OwnRoutes(this.#repository);
+    this.#information = new ServableInformation(this.#repository, this.#telemetry);
     const pendingOf = (entry: Entry): number => this.#telemetry.of(entry).pending;
     countExecutionStreams(meter, () => this.#repository.entries(), pendingOf);
     this.#wanted = new WantedServables(options, this.#repository, logger);
@@ -170,31 +170,11 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
   }
 
   metadata(name: string, version: string): ServableMetadata {
-    const entry = this.#repository.resolve(name, version);
-    const description = entry.current?.description;
-    if (description === undefined)
-      throw new MillraceError('INTERNAL', `servable "${name}" is ready without a description`);
-    const isAlone = version !== '' || this.#repository.versionCount(name) === 1;
-    const known = isAlone ? this.#told.get(description) : undefined;
-    if (known !== undefined) return known;
-    const { platform, decoupled, answersEach, inputs, outputs, declaredVersions, parameters, graph } = description;
-    const versions =
-      version === '' ? (this.#repository.versions(name) ?? []).filter((v) => v.current?.isReady) : [entry];
-    const { kind } = entry;
-    const numbers = versions.map((v) => v.version).filter((v) => v !== '');
-    const told = { name, versions: numbers, platform, kind, decoupled, inputs, outputs, declaredVersions, parameters };
-    const metadata = { ...told, answersEach, graph, config: entry.current?.spec.config };
-    if (isAlone) this.#told.set(description, metadata);
-    return metadata;
+    return this.#information.metadata(name, version);
   }
 
-  countQuestion({ method, name, version, via }: Question, isAnswered: boolean): void {
-    const versions = this.#repository.versions(name) ?? [];
-    const isDefault = version === '' || versions.every(({ kind }) => kind === 'graph');
-    const entry = isDefault
-      ? (versions.findLast((each) => each.current?.isReady) ?? versions.at(-1))
-      : versions.find((each) => each.version === version);
-    if (entry !== undefined) this.#telemetry.of(entry).asked(method, via, isAnswered);
+  countQuestion(question: Question, isAnswered: boolean): void {
+    this.#information.countQuestion(question, isAnswered);
   }
 
   kind(name: string, version: string): ServableKind {
@@ -205,26 +185,8 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     return this.#repository.entries().map((entry) => this.#repository.status(entry));
   }
 
-  async statistics(name: string, version: string): Promise<readonly ServableStatistics[]> {
-    await Promise.resolve();
-    const loaded = (entry: Entry): boolean => !entry.isUnloaded;
-    if (name === '') {
-      const entries = this.#repository.entries().filter(loaded);
-      return entries.map((entry) => this.#telemetry.of(entry).statistics());
-    }
-    const versions = this.#repository.versions(name)?.filter(loaded) ?? [];
-    if (versions.length === 0) {
-      throw new MillraceError('SERVABLE_NOT_FOUND', `requested model '${name}' is not available`, {
-        code: 'INVALID_ARGUMENT',
-      });
-    }
-    const wanted = versions.filter((entry) => version === '' || entry.version === version);
-    if (wanted.length === 0) {
-      throw new MillraceError('VERSION_NOT_FOUND', `requested model version is not available for model '${name}'`, {
-        code: 'INVALID_ARGUMENT',
-      });
-    }
-    return wanted.map((entry) => this.#telemetry.of(entry).statistics());
+  statistics(name: string, version: string): Promise<readonly ServableStatistics[]> {
+    return Promise.resolve().then(() => this.#information.statistics(name, version));
   }
 
   async infer(request: InferenceRequest, context: CallContext): Promise<InferenceResponse> {
