@@ -101,7 +101,7 @@ function report(speeds: ReadonlyMap<Way, readonly Speed[]>, nodes: ReadonlyMap<s
       row([names[way], median(of(way, 'framesPerSecond')).toFixed(1), ratio(way), median(of(way, 'cpuMs')).toFixed(1)]),
     ),
     '',
-    'Of ours by node of the graph (`millrace_graph_node_time_us`), milliseconds per frame, from 0.1 on:',
+    'Of ours by node of the graph (`millrace_graph_node_time_us`), milliseconds per frame, from 0.1 on; of models with the wait for their thread, since several frames are under way:',
     '',
     row(['node', 'ms']),
     row(['-', '-']),

@@ -224,6 +224,21 @@ describe('a graph that is loading', () => {
     await served;
   });
 
+  it('is waited for by as many requests as may be in flight', async () => {
+    const loading: ((description: object) => void)[] = [];
+    const load = (spec: ServableSpec) =>
+      spec.name === 'g' ? descriptionOf() : new Promise<object>((resolve) => loading.push(resolve));
+    await using started = await start({ load }, 10, graph('g'));
+    const served = started.serve(graph('g'), graph('h'));
+    await expect.poll(() => loading.length).toBe(1);
+    const answers = Array.from({ length: 10 }, () => started.plane.infer(request('h'), context()));
+    await expect(started.plane.infer(request('h'), context())).rejects.toMatchObject({ reason: 'LIMIT_REACHED' });
+    loading[0]?.(descriptionOf());
+    expect(await Promise.all(answers)).toHaveLength(10);
+    expect(await started.plane.infer(request('h'), context())).toMatchObject({ servable: 'h' });
+    await served;
+  });
+
   it('is not waited for longer than half a second', async () => {
     const load = (spec: ServableSpec) => (spec.name === 'g' ? descriptionOf() : new Promise<object>(() => {}));
     await using started = await start({ load }, 10, graph('g'));

@@ -194,10 +194,7 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
     try {
       entry = this.#repository.resolve(request.servable, request.version);
     } catch (error) {
-      const coming = this.graphToCome(request.servable);
-      if (coming === undefined) throw error;
-      await coming;
-      entry = this.#repository.resolve(request.servable, request.version);
+      entry = await this.#waitForGraph(request, error);
     }
     const deployment = entry.current;
     if (deployment?.description?.decoupled === true) throw decoupledUnary(entry, context.interface);
@@ -237,6 +234,21 @@ export class FrontDataPlane implements DataPlane, AsyncDisposable {
       leave?.();
       this.#waiters.wake();
     }
+  }
+
+  /**
+   * A graph that is loading. The request counts as one in flight meanwhile.
+   * @throws MillraceError LIMIT_REACHED, or `error` where there is nothing to wait for
+   */
+  async #waitForGraph(request: InferenceRequest, error: unknown): Promise<Entry> {
+    const coming = this.graphToCome(request.servable);
+    if (coming === undefined) throw error;
+    const bytes = this.#inFlight.admit(request);
+    await coming.finally(() => {
+      this.#inFlight.release(bytes);
+      this.#waiters.wake();
+    });
+    return this.#repository.resolve(request.servable, request.version);
   }
 
   graphToCome(name: string): Promise<void> | undefined {
