@@ -1,8 +1,10 @@
 import { MillraceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { Closer } from '../base/closer.ts';
+import { usableProcessors } from '../base/processors.ts';
 import type { ValidatedGraph } from '../graph/index.ts';
 import { backendFor } from '../runtime/index.ts';
+import { modelThreads } from '../runtime/model-threads.ts';
 import type { ModelService } from '../runtime/model-service.ts';
 import type { ModelOptions, ModelSession } from '../runtime/model-session.ts';
 
@@ -29,7 +31,7 @@ export async function loadModels(
   const monitor = { runStarted: () => {}, runEnded: () => {} };
   for (const model of models) {
     if (!named.has(model.name)) continue;
-    const options = { ...model, intraOpThreads: model.intraOpThreads ?? 0 };
+    const options = { ...model, ...modelThreads(model.intraOpThreads, usableProcessors()) };
     sessions.push(opened.use(await backendFor(model.path).load(options, monitor, logger)));
   }
   const closer = opened.move();

@@ -11,6 +11,7 @@ import { backendFor } from '../runtime/index.ts';
 import { KeptFiles } from '../shared-memory/kept-files.ts';
 import type { ModelService } from '../runtime/model-service.ts';
 import type { ModelSession, RunMonitor } from '../runtime/model-session.ts';
+import { modelThreads } from '../runtime/model-threads.ts';
 import type { InferenceRequest, InferenceResponse } from '../tensor/inference.ts';
 import { loadEnsemble } from './ensemble/ensemble-servable.ts';
 import { GraphMeter } from './graph/graph-meter.ts';
@@ -70,6 +71,8 @@ export class Host implements HostHandler {
   /** Load ids of what is warming up: its runs count nowhere. */
   readonly #warming = new Set<number>();
   #streamLookAhead = 1;
+  /** It has a process of its own. */
+  #isAlone = true;
   /** Its share of those that the server may use. */
   #processors = 1;
   /** Load ids of models that came with a graph; the front does not know them. */
@@ -85,6 +88,7 @@ export class Host implements HostHandler {
   start(settings: object): Promise<void> {
     const { hosts, streamLookAhead = 1 } = settings as HostSettings;
     this.#streamLookAhead = streamLookAhead;
+    this.#isAlone = hosts > 0;
     this.#processors = Math.max(1, Math.floor(usableProcessors() / Math.max(1, hosts)));
     return Promise.resolve();
   }
@@ -216,11 +220,10 @@ export class Host implements HostHandler {
         this.#front.runEnded(counts ? Math.max(0, loadId) : 0, timing, thread);
       },
     };
-    const intraOpThreads = spec.intraOpThreads ?? this.#processors;
-    // Who leaves processors of the host to others runs beside them.
-    const inferenceThreads = intraOpThreads < this.#processors ? Math.floor(this.#processors / intraOpThreads) : 0;
-    const options = { ...spec, intraOpThreads, inferenceThreads };
-    const loaded = await backendFor(spec.path).load(options, monitor, this.#logger);
+    const threads = modelThreads(spec.intraOpThreads, this.#processors);
+    // The front may end whenever it likes, which none of its threads' runs would survive.
+    const inferenceThreads = this.#isAlone ? threads.inferenceThreads : 0;
+    const loaded = await backendFor(spec.path).load({ ...spec, ...threads, inferenceThreads }, monitor, this.#logger);
     const { rateLimiter: need } = spec;
     const backend =
       need === undefined ? loaded : new RateLimitedSession(loaded, () => this.#front.acquire(loadId, need));

@@ -56,7 +56,9 @@ export const MESSAGE = {
   /** The last message of a channel. */
   END: 37,
   PONG: 38,
+  /** Varints: deadline in milliseconds or 0, thread (`HostEvents.onRunStarted`). */
   RUN_STARTED: 39,
+  /** Varints: loadId or 0, the six of `RunTiming`, thread. */
   RUN_ENDED: 40,
   /**
    * Custom metrics of a runtime, channel 0: varint loadId, string JSON array of

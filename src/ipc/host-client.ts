@@ -30,9 +30,9 @@ export interface HostEvents {
   /** Any sign of life. */
   onAlive(): void;
   /**
-   * A model run starts; the host is silent until `onRunEnded` if it runs on the host's own thread.
+   * A model run starts on the host's own thread, 0, and the host is silent until `onRunEnded`. Or a run on another thread has passed
+   * its deadline, or takes long and has none. A thread runs one model at a time.
    * @param deadlineMs 0: none
-   * @param thread 0: the host's own. A thread runs one model at a time.
    */
   onRunStarted(deadlineMs: number, thread: number): void;
   onRunEnded(loadId: number, timing: RunTiming, thread: number): void;

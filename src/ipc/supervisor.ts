@@ -60,7 +60,7 @@ export interface SupervisorEvents {
   onDown(reason: string, neverStarted: boolean): void;
 }
 
-/** A run of a model that the host has told of. */
+/** A run of a model that the host has told of; on an inference thread one that takes long. */
 interface Run {
   readonly deadline: NodeJS.Timeout | undefined;
   /** Since it began. */
@@ -235,6 +235,7 @@ export class Supervisor implements AsyncDisposable {
 
   #runStarted(client: HostClient, deadlineMs: number, thread: number): void {
     this.#runEnded(thread);
+    if (deadlineMs > 0 && thread !== 0) return this.#killLate(deadlineMs);
     const isLimited = deadlineMs > 0 && client === this.#client && this.#host?.pid !== undefined;
     const run: Run = {
       deadline: isLimited ? setTimeout(() => pass(), deadlineMs + this.#options.deadlineGraceMs) : undefined,
@@ -244,10 +245,14 @@ export class Supervisor implements AsyncDisposable {
       // After a stall of the front its timers come before what has long been in its sockets, such as the end of this run.
       setImmediate(() => {
         if (this.#runs.get(thread) !== run) return;
-        this.kill(`a model run passed its deadline of ${deadlineMs} ms and its host was killed`);
+        this.#killLate(deadlineMs);
       });
     };
     this.#runs.set(thread, run);
+  }
+
+  #killLate(deadlineMs: number): void {
+    this.kill(`a model run passed its deadline of ${deadlineMs} ms and its host was killed`);
   }
 
   #runEnded(thread: number): void {

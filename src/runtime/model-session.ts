@@ -47,7 +47,7 @@ export interface RunCaller {
   readonly inferences?: number | undefined;
   /**
    * Each run is as long as the last one, as of frames of a video. While runs without a deadline are short nobody is told of
-   * their beginning, which saves waking the front; one that hangs is then a silence of the host. @default false
+   * their beginning, which saves waking the front; one that hangs on the caller's thread is then a silence of the host. @default false
    */
   readonly isRegular?: boolean | undefined;
   /** All that the request said, for users' code. */
@@ -108,7 +108,8 @@ export interface ModelOptions {
 
 /**
  * Told before and after each run, since a run on the caller's thread (0) blocks the process: the supervisor counts only its deadline then.
- * A run on another thread blocks nothing, and is told of late where it has no deadline: only for what supervises long ones.
+ * A run on another thread blocks nothing: of its beginning it is told when it has passed its deadline, or, where it has none, has
+ * become a long one.
  */
 export interface RunMonitor {
   /** The run may start once this settles, or at once where nothing is returned. */

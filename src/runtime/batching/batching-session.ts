@@ -128,7 +128,7 @@ export class BatchingSession implements ModelSession {
     );
   }
 
-  /** Looks again once what came during the run has been read: the run has blocked the thread. */
+  /** Looks again once what came during the run has been read: the run may have blocked this thread. */
   #ended(members: readonly Waiting[], startedAt: number): void {
     if (members.length === 0) return;
     this.#freeSince = performance.now();

@@ -32,8 +32,8 @@ export class OnnxBackend implements Backend {
     }
     const bytes = await checkFile(options);
     const ort = await this.#importOrt();
-    const { place, leave } = this.#places.enter(options.inferenceThreads ?? 0, bytes);
-    const { session, provider, refusals } = await this.#open(ort, place, options, monitor).catch((error: unknown) => {
+    const { place, leave } = this.#places.enter(ort, options.inferenceThreads ?? 0, bytes);
+    const { session, provider, refusals } = await this.#open(place, options, monitor).catch((error: unknown) => {
       leave();
       throw error;
     });
@@ -47,16 +47,14 @@ export class OnnxBackend implements Backend {
       );
       return loaded;
     } catch (error) {
-      await session.release();
-      leave();
+      await session.release().then(leave, leave);
       throw modelInvalid(options, messageOf(error), error);
     }
   }
 
   /** The session of the first provider that takes the model. Opening blocks the thread as a run does, hence the queue. */
   async #open(
-    ort: Ort,
-    { thread, queue, opener = ort }: RunPlace,
+    { thread, queue, opener }: RunPlace,
     options: ModelOptions,
     monitor: RunMonitor,
   ): Promise<{ session: OrtSession; provider: ExecutionProvider; refusals: Refusal[] }> {

@@ -26,8 +26,9 @@ export type ThreadRequest =
 
 export type OpenedSession = Pick<OrtSession, 'inputMetadata' | 'outputMetadata'>;
 
-/** What a run gave, and the memory of its inputs for the next one. */
+/** What a run gave, how long it took, and the memory of its inputs for the next one. */
 export interface ThreadRun {
+  readonly ms: number;
   readonly fetches: PassedTensors;
   readonly feeds: PassedTensors;
 }

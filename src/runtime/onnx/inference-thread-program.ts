@@ -35,7 +35,9 @@ async function run({ Tensor }: Ort, session: OrtSession, passed: PassedTensors):
   for (const [name, { type, data, dims }] of Object.entries(passed)) {
     feeds[name] = new Tensor(type, data as Uint8Array, dims);
   }
-  return { fetches: toPassed(await session.run(feeds)), feeds: passed };
+  const started = performance.now();
+  const fetches = await session.run(feeds);
+  return { ms: performance.now() - started, fetches: toPassed(fetches), feeds: passed };
 }
 
 function toPassed(fetches: Fetches): PassedTensors {

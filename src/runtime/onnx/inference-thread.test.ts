@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { silentLogger } from '../../base/logger.ts';
-import { tensorOf, typedData } from '../../tensor/tensor.ts';
+import { tensorOf, typedData, type Tensor } from '../../tensor/tensor.ts';
+import type { RunTiming } from '../../ipc/run-timing.ts';
 import type { ModelOptions, RunMonitor } from '../model-session.ts';
 import { OnnxBackend } from './backend.ts';
 import { InferenceThread } from './inference-thread.ts';
@@ -22,14 +23,15 @@ const options = (file: string, more: Partial<ModelOptions> = {}): ModelOptions =
   ...more,
 });
 
+const noMonitor: RunMonitor = { runStarted: () => {}, runEnded: () => {} };
+
 const ones = (rows: number, columns: number) =>
   tensorOf('INPUT', 'FP32', [rows, columns], new Float32Array(rows * columns).fill(1));
 
 it('the caller’s thread goes on while a model runs, and so do models of other threads', async () => {
   const backend = new OnnxBackend();
-  const monitor = { runStarted: () => {}, runEnded: () => {} };
-  await using slow = await backend.load(options('slow.onnx'), monitor, silentLogger);
-  await using other = await backend.load(options('identity_fp32.onnx'), monitor, silentLogger);
+  await using slow = await backend.load(options('slow.onnx'), noMonitor, silentLogger);
+  await using other = await backend.load(options('identity_fp32.onnx'), noMonitor, silentLogger);
   const ended: string[] = [];
   const slowly = slow.run([ones(512, 1024)]).then(() => ended.push('slow'));
   await other.run([tensorOf('INPUT', 'FP32', [3], new Float32Array(3))]);
@@ -40,7 +42,7 @@ it('the caller’s thread goes on while a model runs, and so do models of other 
   expect(ended).toEqual(['other', 'turn of the event loop', 'slow']);
 });
 
-it('a run without a deadline is told of when it has become a long one, and its thread with it', async () => {
+it('a run is told of when it has passed its deadline or, without one, has become a long one', async () => {
   const told: string[] = [];
   const monitor: RunMonitor = {
     runStarted: (deadlineMs, thread) => void told.push(`started ${deadlineMs} on ${thread}`),
@@ -48,24 +50,49 @@ it('a run without a deadline is told of when it has become a long one, and its t
   };
   const backend = new OnnxBackend();
   await using slow = await backend.load(options('slow.onnx'), monitor, silentLogger);
-  await using brief = await backend.load(options('identity_fp32.onnx'), monitor, silentLogger);
-  await using limited = await backend.load(options('add.onnx', { runDeadlineMs: 9000 }), monitor, silentLogger);
-  told.length = 0;
-  await slow.run([ones(512, 1024)]);
-  expect(told).toEqual(['started 0 on 1', 'ended on 1']);
-  told.length = 0;
-  await brief.run([tensorOf('INPUT', 'FP32', [1], new Float32Array(1))]);
-  expect(told).toEqual(['ended on 2']);
-  told.length = 0;
-  const values = new Float32Array(4);
-  await limited.run([tensorOf('A', 'FP32', [1, 4], values), tensorOf('B', 'FP32', [1, 4], values)]);
-  expect(told).toEqual(['started 9000 on 2', 'ended on 2']);
+  await using brief = await backend.load(options('identity_fp32.onnx', { runDeadlineMs: 9000 }), monitor, silentLogger);
+  await using late = await backend.load(options('slow.onnx', { runDeadlineMs: 20 }), monitor, silentLogger);
+  const run = async (session: typeof slow, input: Tensor): Promise<readonly string[]> => {
+    told.length = 0;
+    await session.run([input]);
+    return [...told];
+  };
+  expect(await run(slow, ones(512, 1024))).toEqual(['started 0 on 1', 'ended on 1']);
+  expect(await run(brief, tensorOf('INPUT', 'FP32', [1], new Float32Array(1)))).toEqual(['ended on 2']);
+  expect(await run(late, ones(512, 1024))).toEqual(['started 20 on 2', 'ended on 2']);
+});
+
+it('a run that ends while the caller’s thread is busy has not passed its deadline, nor taken that long', async () => {
+  const told: string[] = [];
+  const timings: RunTiming[] = [];
+  const monitor: RunMonitor = {
+    runStarted: (deadlineMs) => void told.push(`started ${deadlineMs}`),
+    runEnded: (timing) => void timings.push(timing),
+  };
+  await using quick = await new OnnxBackend().load(
+    options('identity_fp32.onnx', { runDeadlineMs: 50 }),
+    monitor,
+    silentLogger,
+  );
+  told.length = timings.length = 0;
+  const running = quick.run([tensorOf('INPUT', 'FP32', [1], new Float32Array(1))]);
+  await new Promise((resolve) => setImmediate(resolve)); // it has been sent
+  const until = performance.now() + 300;
+  while (performance.now() < until);
+  await running;
+  expect(told).toEqual([]);
+  expect(timings).toHaveLength(1);
+  expect(timings[0]?.inferNs).toBeLessThan(timings[0]?.queueNs ?? 0);
 });
 
 it('the memory of inputs goes to the thread and back, and outputs are the caller’s', async () => {
   const { Tensor } = await importOrt();
-  const session = await new InferenceThread().createSession(model('identity_fp32.onnx'), 'cpu', 1);
-  onTestFinished(() => session.release());
+  const thread = new InferenceThread();
+  const session = await thread.createSession(model('identity_fp32.onnx'), 'cpu', 1);
+  onTestFinished(async () => {
+    await session.release();
+    thread.end();
+  });
   const run = async (values: number[]): Promise<Float32Array> => {
     const input = new Tensor('float32', new Float32Array(values), [values.length]);
     const { OUTPUT } = await session.run({ INPUT: input });
@@ -81,7 +108,7 @@ it('the memory of inputs goes to the thread and back, and outputs are the caller
   expect(buffers).toHaveBeenCalledTimes(2);
 });
 
-it('a thread ends with its last session, and begins anew with the next', async () => {
+it('a thread ends with its last model, and begins anew with the next', async () => {
   const events: string[] = [];
   const seen = (worker: Worker): void => {
     events.push('begins');
@@ -89,15 +116,15 @@ it('a thread ends with its last session, and begins anew with the next', async (
   };
   process.on('worker', seen);
   onTestFinished(() => void process.off('worker', seen));
-  const thread = new InferenceThread();
+  const backend = new OnnxBackend();
+  const load = (file: string) => backend.load(options(file, { inferenceThreads: 1 }), noMonitor, silentLogger);
   for (let i = 0; i < 2; i++) {
-    const first = await thread.createSession(model('add.onnx'), 'cpu', 1);
-    const second = await thread.createSession(model('identity_fp32.onnx'), 'cpu', 1);
-    await expect(thread.createSession(model('truncated.onnx'), 'cpu', 1)).rejects.toThrow(/truncated.onnx/);
-    await first.release();
-    await expect(first.release()).rejects.toThrow('released');
+    const first = await load('add.onnx');
+    const second = await load('identity_fp32.onnx');
+    await expect(load('truncated.onnx')).rejects.toThrow(/truncated.onnx/);
+    await first[Symbol.asyncDispose]();
     expect(events).toHaveLength(2 * i + 1);
-    await second.release();
+    await second[Symbol.asyncDispose]();
     await expect.poll(() => events).toHaveLength(2 * i + 2);
   }
   expect(events).toEqual(['begins', 'ends with 0', 'begins', 'ends with 0']);
@@ -105,7 +132,7 @@ it('a thread ends with its last session, and begins anew with the next', async (
 
 it('results of a session outlive it', async () => {
   const backend = new OnnxBackend();
-  const session = await backend.load(options('add.onnx'), { runStarted: () => {}, runEnded: () => {} }, silentLogger);
+  const session = await backend.load(options('add.onnx'), noMonitor, silentLogger);
   const inputs = ['A', 'B'].map((name) => tensorOf(name, 'FP32', [1, 4], new Float32Array([1, 2, 3, 4])));
   const [sum] = await session.run(inputs);
   await session[Symbol.asyncDispose]();

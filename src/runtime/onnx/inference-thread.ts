@@ -1,4 +1,6 @@
+import { createRequire } from 'node:module';
 import { extname } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { ExecutionProvider } from '../model-session.ts';
 import {
@@ -12,7 +14,7 @@ import {
 } from './inference-thread-messages.ts';
 import type { Feeds, Fetches, OrtSession, OrtTensor, SessionOpener } from './ort.ts';
 
-/** Inputs that are larger are copied into new memory for each run. */
+/** Memory that a thread has for inputs to come, at most. */
 const MAX_KEPT_BYTES = 16 * 2 ** 20;
 
 interface Waiting {
@@ -21,114 +23,111 @@ interface Waiting {
 }
 
 /**
- * A thread that has ONNX Runtime sessions of its own, so that the caller's goes on meanwhile. It lives while a session is open;
- * it is never terminated, since that aborts the process where a run is under way.
+ * A thread that has ONNX Runtime sessions of its own, so that the caller's goes on meanwhile. It is never terminated, since that
+ * aborts the process where a run is under way; `end` is for when no session is open any more.
  */
 export class InferenceThread implements SessionOpener {
-  #worker: Worker | undefined;
+  readonly #worker: Worker;
   /** In the order in which the thread answers. */
   readonly #waiting: Waiting[] = [];
-  readonly #open = new Set<number>();
   #lastSession = 0;
+  /** Of inputs, the smallest first. */
+  #kept: ArrayBuffer[] = [];
 
-  async createSession(path: string, provider: ExecutionProvider, intraOpThreads: number): Promise<OrtSession> {
-    const session = ++this.#lastSession;
-    this.#open.add(session);
-    try {
-      const opened = await this.#ask({ kind: 'open', session, path, provider, intraOpThreads });
-      return new ThreadSession(opened as OpenedSession, {
-        run: async (feeds) => (await this.#ask({ kind: 'run', session, feeds }, memoryOf(feeds))) as ThreadRun,
-        release: () => this.#release(session),
-      });
-    } catch (error) {
-      this.#closed(session);
-      throw error;
-    }
-  }
-
-  async #release(session: number): Promise<void> {
-    if (!this.#open.has(session)) throw new Error('the session was released');
-    try {
-      await this.#ask({ kind: 'release', session });
-    } finally {
-      this.#closed(session);
-    }
-  }
-
-  #closed(session: number): void {
-    this.#open.delete(session);
-    if (this.#open.size > 0) return;
-    this.#worker?.postMessage({ kind: 'end' } satisfies ThreadRequest);
-    this.#worker = undefined;
-  }
-
-  #ask(request: ThreadRequest, memory: ArrayBuffer[] = []): Promise<OpenedSession | ThreadRun | undefined> {
-    const worker = (this.#worker ??= this.#start());
-    return new Promise((resolve, reject) => {
-      worker.postMessage(request, memory);
-      if (this.#waiting.push({ resolve, reject }) === 1) worker.ref();
-    });
-  }
-
-  #start(): Worker {
-    const worker = startWorker(new URL(`inference-thread-program${extname(import.meta.url)}`, import.meta.url));
-    worker.on('message', (reply: ThreadReply) => {
+  constructor() {
+    this.#worker = startWorker(new URL(`inference-thread-program${extname(import.meta.url)}`, import.meta.url));
+    this.#worker.unref();
+    this.#worker.on('message', (reply: ThreadReply) => {
       const waiting = this.#waiting.shift();
-      if (this.#waiting.length === 0) worker.unref();
+      if (this.#waiting.length === 0) this.#worker.unref();
       if ('error' in reply) waiting?.reject(new Error(reply.error));
       else waiting?.resolve(reply.value);
     });
     // Nobody listens for 'error', such as no memory for its heap: as any fault that nobody catches it ends the process.
-    return worker;
+  }
+
+  async createSession(path: string, provider: ExecutionProvider, intraOpThreads: number): Promise<OrtSession> {
+    const session = ++this.#lastSession;
+    const opened = await this.#ask({ kind: 'open', session, path, provider, intraOpThreads });
+    return new ThreadSession(opened as OpenedSession, {
+      run: (feeds) => this.#run(session, feeds),
+      release: async () => void (await this.#ask({ kind: 'release', session })),
+    });
+  }
+
+  end(): void {
+    this.#kept = [];
+    this.#worker.postMessage({ kind: 'end' } satisfies ThreadRequest);
+  }
+
+  async #run(session: number, feeds: Feeds): Promise<ThreadRun> {
+    const entries = Object.entries(feeds).map(([name, tensor]) => [name, this.#pass(tensor)] as const);
+    const passed: PassedTensors = Object.fromEntries(entries);
+    const run = (await this.#ask({ kind: 'run', session, feeds: passed }, memoryOf(passed))) as ThreadRun;
+    this.#keep(memoryOf(run.feeds));
+    return run;
+  }
+
+  /** A copy: others may still read what the caller gave. */
+  #pass({ type, dims, data }: OrtTensor): PassedTensor {
+    if (Array.isArray(data)) return { type, dims, data };
+    const at = this.#kept.findIndex(({ byteLength }) => byteLength >= data.byteLength);
+    const memory = (at < 0 ? undefined : this.#kept.splice(at, 1)[0]) ?? new ArrayBuffer(data.byteLength);
+    new Uint8Array(memory).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const View = data.constructor as new (buffer: ArrayBuffer, offset: number, length: number) => OrtTensor['data'];
+    return { type, dims, data: new View(memory, 0, data.length) };
+  }
+
+  #keep(memory: readonly ArrayBuffer[]): void {
+    this.#kept = [...this.#kept, ...memory].toSorted((a, b) => a.byteLength - b.byteLength);
+    // Sizes change over time: start anew rather than keep those that nobody asks for.
+    if (this.#kept.reduce((sum, { byteLength }) => sum + byteLength, 0) > MAX_KEPT_BYTES) this.#kept = [];
+  }
+
+  #ask(request: ThreadRequest, memory: ArrayBuffer[] = []): Promise<OpenedSession | ThreadRun | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#worker.postMessage(request, memory);
+      if (this.#waiting.push({ resolve, reject }) === 1) this.#worker.ref();
+    });
   }
 }
 
 /** @param program a `.ts` one (running from source) is loaded through tsx, which Node 20 cannot do for a worker by itself */
 function startWorker(program: URL): Worker {
   if (!program.pathname.endsWith('.ts')) return new Worker(program);
-  const script = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(program.href)}); })`;
+  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href;
+  const script = `import('${tsx}').then(({ register }) => { register(); return import('${program.href}'); })`;
   return new Worker(script, { eval: true, execArgv: [] });
 }
 
-/** A session of an `InferenceThread`. Runs one at a time, as all of them. */
+interface ThreadCalls {
+  run(feeds: Feeds): Promise<ThreadRun>;
+  release(): Promise<void>;
+}
+
 class ThreadSession implements OrtSession {
   readonly inputMetadata: OrtSession['inputMetadata'];
   readonly outputMetadata: OrtSession['outputMetadata'];
-  readonly #thread: { run(feeds: PassedTensors): Promise<ThreadRun>; release(): Promise<void> };
-  /** Of the inputs of the last run, by name. */
-  #memory = new Map<string, ArrayBuffer>();
+  readonly #calls: ThreadCalls;
+  #lastRunMs = 0;
 
-  constructor(
-    opened: OpenedSession,
-    thread: { run(feeds: PassedTensors): Promise<ThreadRun>; release(): Promise<void> },
-  ) {
-    this.inputMetadata = opened.inputMetadata;
-    this.outputMetadata = opened.outputMetadata;
-    this.#thread = thread;
+  constructor({ inputMetadata, outputMetadata }: OpenedSession, calls: ThreadCalls) {
+    this.inputMetadata = inputMetadata;
+    this.outputMetadata = outputMetadata;
+    this.#calls = calls;
+  }
+
+  get lastRunMs(): number {
+    return this.#lastRunMs;
   }
 
   async run(feeds: Feeds): Promise<Fetches> {
-    const memory = this.#memory;
-    this.#memory = new Map();
-    const passed = Object.entries(feeds).map(([name, tensor]) => [name, pass(tensor, memory.get(name))] as const);
-    const { fetches, feeds: back } = await this.#thread.run(Object.fromEntries(passed));
-    for (const [name, { data }] of Object.entries(back)) {
-      const isKept = !Array.isArray(data) && data.buffer.byteLength <= MAX_KEPT_BYTES;
-      if (isKept) this.#memory.set(name, data.buffer as ArrayBuffer);
-    }
+    const { fetches, ms } = await this.#calls.run(feeds);
+    this.#lastRunMs = ms;
     return fetches as Fetches;
   }
 
   release(): Promise<void> {
-    return this.#thread.release();
+    return this.#calls.release();
   }
-}
-
-/** A copy: others may still read what the caller gave. */
-function pass({ type, dims, data }: OrtTensor, kept: ArrayBuffer | undefined): PassedTensor {
-  if (Array.isArray(data)) return { type, dims, data };
-  const memory = kept !== undefined && kept.byteLength >= data.byteLength ? kept : new ArrayBuffer(data.byteLength);
-  new Uint8Array(memory).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  const View = data.constructor as new (buffer: ArrayBuffer, offset: number, length: number) => OrtTensor['data'];
-  return { type, dims, data: new View(memory, 0, data.length) };
 }

@@ -1,5 +1,4 @@
 import { messageOf, MillraceError } from '../../base/errors.ts';
-import type { RunTiming } from '../../ipc/run-timing.ts';
 import type { Tensor, TensorSpec } from '../../tensor/tensor.ts';
 import type {
   BackendSession,
@@ -11,6 +10,7 @@ import type {
 } from '../model-session.ts';
 import type { Feeds, Fetches, Ort, OrtSession } from './ort.ts';
 import type { RunPlace } from './run-places.ts';
+import { RunTeller } from './run-teller.ts';
 import { fromOrtTensor, toOrtTensor, toSpecs } from './tensors.ts';
 
 /** What an `OnnxSession` works with. It owns `session` and its place in `place`; the others are shared. */
@@ -23,14 +23,6 @@ export interface OnnxSessionParts {
   readonly monitor: RunMonitor;
 }
 
-/**
- * A regular run that takes longer than this is told of the next time; one of any kind on a thread of its own, which keeps nobody
- * from hearing of it, while it is under way.
- */
-const BRIEF_MS = 100;
-/** Ends of brief regular runs are told of together, after so long: each would wake the front. */
-const TOLD_MS = 250;
-
 /** A loaded ONNX model. Closing waits for the runs asked for before it. */
 export class OnnxSession implements BackendSession {
   readonly name: string;
@@ -39,12 +31,7 @@ export class OnnxSession implements BackendSession {
   readonly outputs: readonly TensorSpec[];
   readonly provider: string;
   readonly #parts: OnnxSessionParts;
-  readonly #runDeadlineMs: number;
-  /** Of the last run that was told to be regular. */
-  #regularMs = Infinity;
-  /** Brief regular runs that nobody was told of. */
-  #untold: RunTiming[] = [];
-  #telling: NodeJS.Timeout | undefined;
+  readonly #teller: RunTeller;
   #closed: Promise<void> | undefined;
 
   /** @throws Error where an input or output is of a kind that we cannot serve */
@@ -55,7 +42,7 @@ export class OnnxSession implements BackendSession {
     this.outputs = toSpecs(parts.session.outputMetadata);
     this.provider = parts.provider;
     this.#parts = parts;
-    this.#runDeadlineMs = options.runDeadlineMs;
+    this.#teller = new RunTeller(parts.monitor, parts.place, options.runDeadlineMs);
   }
 
   async run(
@@ -86,10 +73,10 @@ export class OnnxSession implements BackendSession {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed ??= this.#parts.place.queue.run(() => {
-      this.#tell();
-      this.#parts.leave();
-      return this.#parts.session.release();
+    const { place, session, leave } = this.#parts;
+    this.#closed ??= place.queue.run(() => {
+      this.#teller.tell();
+      return session.release().finally(leave);
     });
     return this.#closed;
   }
@@ -105,72 +92,34 @@ export class OnnxSession implements BackendSession {
   /** @param asked when its inputs began to be put together, in ms as of `performance.now()` */
   async #runNow(chosen: ChosenRun, asked: number): Promise<Tensor[]> {
     const { inputs, requests, inferences, queueNs, isRegular = false } = chosen;
-    const { session, monitor, place } = this.#parts;
+    const { session } = this.#parts;
     const feeds: Feeds = {};
     for (const tensor of inputs) feeds[tensor.name] = this.#feed(tensor);
     const ready = performance.now();
-    const announced = place.thread === 0 ? await this.#announce(isRegular) : this.#announceLate(isRegular);
+    await this.#teller.begin(isRegular);
     const started = performance.now();
     let ended = started;
+    let runMs: number | undefined;
     try {
       const fetches = await session.run(feeds);
       ended = performance.now();
+      runMs = session.lastRunMs;
       return this.#outputs(fetches);
     } catch (error) {
       if (ended === started) ended = performance.now();
       throw this.#failure(messageOf(error), error);
     } finally {
-      if (isRegular) this.#regularMs = ended - started;
-      const timing: RunTiming = {
+      const waitedMs = ended - started;
+      runMs = Math.min(runMs ?? waitedMs, waitedMs);
+      this.#teller.end({
         batchSize: inferences,
         requests,
-        queueNs: queueNs + requests * toNs(started - ready),
+        queueNs: queueNs + requests * toNs(started - ready + waitedMs - runMs),
         inputNs: toNs(ready - asked),
-        inferNs: toNs(ended - started),
+        inferNs: toNs(runMs),
         outputNs: toNs(performance.now() - ended),
-      };
-      if (announced()) monitor.runEnded(timing, place.thread);
-      else this.#tellLater(timing);
+      });
     }
-  }
-
-  /** @returns says whether the run, which has ended, was told of */
-  async #announce(isRegular: boolean): Promise<() => boolean> {
-    const isBrief = isRegular && this.#runDeadlineMs === 0 && this.#regularMs < BRIEF_MS;
-    if (!isBrief) await this.#parts.monitor.runStarted(this.#runDeadlineMs, 0);
-    return () => !isBrief;
-  }
-
-  /** As `#announce`, of a run that blocks nobody: one without a deadline is told of when it has become a long one. */
-  #announceLate(isRegular: boolean): () => boolean {
-    const { monitor, place } = this.#parts;
-    const tell = (): void => void monitor.runStarted(this.#runDeadlineMs, place.thread);
-    let isTold = !isRegular;
-    if (this.#runDeadlineMs > 0) {
-      tell();
-      return () => true;
-    }
-    const timer = setTimeout(() => {
-      isTold = true;
-      tell();
-    }, BRIEF_MS);
-    return () => {
-      clearTimeout(timer);
-      return isTold;
-    };
-  }
-
-  /** In the queue, so that it is not taken for the end of another run, whose beginning was told of. */
-  #tellLater(timing: RunTiming): void {
-    this.#untold.push(timing);
-    this.#telling ??= setTimeout(() => void this.#parts.place.queue.run(async () => this.#tell()), TOLD_MS).unref();
-  }
-
-  #tell(): void {
-    clearTimeout(this.#telling);
-    this.#telling = undefined;
-    const { monitor, place } = this.#parts;
-    for (const timing of this.#untold.splice(0)) monitor.runEnded(timing, place.thread);
   }
 
   #outputs(fetches: Fetches): Tensor[] {

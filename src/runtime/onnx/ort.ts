@@ -11,6 +11,8 @@ export interface OrtSession {
   readonly outputMetadata: readonly InferenceSession.ValueMetadata[];
   /** Of the addon itself: runs on the calling thread, whatever the promise suggests. Two at once are of no use. */
   run(feeds: Feeds): Promise<Fetches>;
+  /** Where that is not the time until `run` resolves: on another thread, while this one may be busy. */
+  readonly lastRunMs?: number;
   /** Frees the native memory; the garbage collector does not. A second call rejects. */
   release(): Promise<void>;
 }

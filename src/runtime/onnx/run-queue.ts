@@ -1,6 +1,6 @@
 /**
- * One at a time, first come first served. All models of a process share one queue: ONNX Runtime's binding blocks the
- * thread, so a second run started meanwhile would only wait inside the addon, after its announcement to the supervisor.
+ * One at a time, first come first served. All models of a thread share one queue: ONNX Runtime's binding blocks the
+ * thread, so a second run started meanwhile would only wait for it, after its announcement to the supervisor.
  */
 export class RunQueue {
   #last: Promise<unknown> = Promise.resolve();

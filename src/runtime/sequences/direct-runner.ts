@@ -126,7 +126,7 @@ export class DirectRunner implements SlotRunner {
     );
   }
 
-  /** Looks again once what came during the run has been read: the run has blocked the thread. */
+  /** Looks again once what came during the run has been read: the run may have blocked this thread. */
   #ended(rows: readonly unknown[], startedAt: number): void {
     const requests = rows.filter((row) => row !== undefined).length;
     const durationMs = performance.now() - startedAt;
