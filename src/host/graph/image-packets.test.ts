@@ -109,6 +109,7 @@ describe('a unary request', () => {
     ['two elements', bytes(new Uint8Array(), [2]), [], 'WRONG_SHAPE', "input 'image': BYTES of shape [2] given, one element expected, an encoded image"],
     ['no image', bytes(new Uint8Array([1, 2, 3])), [], 'MALFORMED_BYTES', "input 'image': 3 bytes of an unknown kind given, a JPEG, PNG or WebP image expected"],
     ['an encoding that there is not', rawTensor(plain(1)), [{ name: 'seen', parameters: { content_type: 'image/gif' } }], 'INVALID_PARAMETER', 'output \'seen\': parameter content_type: "image/gif" given, image/jpeg, image/png, image/webp expected, or none for raw pixels'],
+    ['an encoding of what is no image', rawTensor(plain(1)), [{ name: 'bright', parameters: { content_type: 'image/png' } }], 'INVALID_PARAMETER', 'output \'bright\': parameter content_type: "image/png" given, none expected: only IMAGE outputs can be encoded'],
     ['a quality out of range', rawTensor(plain(1)), [{ name: 'seen', parameters: { content_type: 'image/webp', quality: 0n } }], 'INVALID_PARAMETER', "output 'seen': parameter quality: 0 given, a whole number from 1 to 100 expected"],
   ])('is refused for %s', async (_, tensor, outputs, reason, message) => {
     const asked = inferOnce(program(), request('a', tensor, outputs), new Cancellation());
@@ -164,6 +165,16 @@ describe('a session', () => {
       request('b', bytes(good)),
     ]);
     expect(outcome).toMatchObject({ error: undefined, refused: ['a MALFORMED_BYTES'], ids: ['b'] });
+  });
+
+  it('refuses a request that wants what is no image encoded, and lives on', async () => {
+    const numbers = [{ name: 'seen' }, { name: 'bright', parameters: { content_type: 'image/jpeg' } }];
+    const outcome = await run(program(), [
+      request('a', rawTensor(plain(50))),
+      request('b', rawTensor(plain(60)), numbers),
+      request('c', rawTensor(plain(70)), JPEG),
+    ]);
+    expect(outcome).toMatchObject({ error: undefined, refused: ['b INVALID_PARAMETER'], ids: ['a', 'c'] });
   });
 
   it('drops an image that is still being decoded for a newer one', async () => {

@@ -83,9 +83,19 @@ export function encodingOf(request: Pick<InferenceRequest, 'outputs'>, output: I
   return asked === undefined ? undefined : encodingIn(asked);
 }
 
-/** @throws MillraceError INVALID_PARAMETER for an encoding of an image output that there is not */
+/** @throws MillraceError INVALID_PARAMETER for an encoding that there is not, and for one of an output that is no image */
 export function checkEncodings(request: Pick<InferenceRequest, 'outputs'>, outputs: readonly ImageOutput[]): void {
-  if (request.outputs.length > 0) for (const output of outputs) encodingOf(request, output);
+  if (request.outputs.length === 0) return;
+  for (const output of outputs) {
+    encodingOf(request, output);
+    if (output.form !== 'image') checkUnencoded(request, output);
+  }
+}
+
+function checkUnencoded({ outputs }: Pick<InferenceRequest, 'outputs'>, { name }: ImageOutput): void {
+  const contentType = outputs.find((asked) => asked.name === name)?.parameters?.['content_type'];
+  if (contentType === undefined) return;
+  throw invalid(name, 'content_type', `${shown(contentType)} given, none expected: only IMAGE outputs can be encoded`);
 }
 
 function encodingIn({ name, parameters = {} }: RequestedOutput): ImageEncoding | undefined {
