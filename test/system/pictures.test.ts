@@ -2,7 +2,7 @@
  * What the shipped graphs draw looks like the pictures of `docs/images`. Where it should look different now:
  * `UPDATE_PICTURES=1 npx vitest run test/system/pictures.test.ts` writes them anew; look at them.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -30,11 +30,24 @@ async function shown(file: Uint8Array): Promise<Buffer> {
   return sharp(file).resize({ height: HEIGHT }).jpeg({ quality: 80, mozjpeg: true }).toBuffer();
 }
 
+/** `test/fixtures/shapes-scene.rgb`. */
+const scene = { width: 200, height: 150, pixels: await readFile(join(ROOT, 'test/fixtures/shapes-scene.rgb')) };
+
+/** As a file, so much larger. */
+async function sceneFile(times: number): Promise<Buffer> {
+  const { width, height, pixels } = scene;
+  const plain = sharp(pixels, { raw: { width, height, channels: 3 } });
+  return plain
+    .resize({ width: times * width })
+    .png()
+    .toBuffer();
+}
+
 /** @param original what was sent, with nothing drawn on it */
 async function expectToLookAs(name: string, drawn: Uint8Array, original: Uint8Array): Promise<void> {
   const path = join(PICTURES, `${name}.jpg`);
   const now = await shown(drawn);
-  if (process.env['UPDATE_PICTURES'] !== undefined) await sharp(now).toFile(path);
+  if (process.env['UPDATE_PICTURES'] !== undefined) await writeFile(path, now);
   const [picture, found, nothing] = await Promise.all([readFile(path), now, shown(original)].map(async (file) => decodeImage(await file, name))) as [Image, Image, Image]; // prettier-ignore
   expect(pictureDistance(found, picture)).toBeLessThan(4);
   expect(pictureDistance(nothing, picture), 'to the original').toBeGreaterThan(8);
@@ -49,7 +62,15 @@ it.each([
   ['handTracking', 'image', 'hand.jpg'],
   ['selfieSegmentation', 'image', 'astronaut.png'],
 ])('%s draws as in its picture', async (model, input, file) => {
-  const original = await readFile(join(MEDIA, file));
+  await expectToDrawAsBefore(model, input, await readFile(join(MEDIA, file)));
+});
+
+it('objectDetection draws as in its picture', async () => {
+  // Larger than it is, that names can be read.
+  await expectToDrawAsBefore('objectDetection', 'image', await sceneFile(4));
+});
+
+async function expectToDrawAsBefore(model: string, input: string, original: Uint8Array): Promise<void> {
   using client = new GrpcClient({ address: server.grpcAddress });
   const { outputs } = await client.infer({
     model,
@@ -58,13 +79,12 @@ it.each([
   });
   const [drawn] = decodeBytes(outputs[0]?.data ?? new Uint8Array(), 1, 'output');
   await expectToLookAs(model, drawn ?? new Uint8Array(), original);
-});
+}
 
 it('detect finds what is framed in its picture', async () => {
   await using shapes = await startServer();
   using client = new GrpcClient({ address: shapes.grpcAddress });
-  const [width, height] = [200, 150];
-  const pixels = await readFile(join(ROOT, 'test/fixtures/shapes-scene.rgb'));
+  const { width, height, pixels } = scene;
   const image = tensorOf('image', 'UINT8', [height, width, 3], new Uint8Array(pixels));
   const { outputs } = await client.infer({ model: 'detect', inputs: [image] });
   const numbers = [...typedData(outputs[0] ?? image)].map(Number);
@@ -73,9 +93,7 @@ it('detect finds what is framed in its picture', async () => {
     const colour = ['#ff00ff', '#ff8a00', '#00e5ff'][kind];
     return `<rect x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}" fill="none" stroke="${colour}" stroke-width="2"/>`;
   });
-  const original = await sharp(pixels, { raw: { width, height, channels: 3 } })
-    .png()
-    .toBuffer();
+  const original = await sceneFile(1);
   const frames = Buffer.from(
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${boxes.join('')}</svg>`,
   );

@@ -14,7 +14,7 @@ const SEEN = { timeout: 30_000 };
 const DEADLINE_MS = 100;
 const HOSTS = 2;
 
-/** A run of `slow.onnx` takes a second or two, of which nothing can be cancelled. */
+/** A run of `slow.onnx` takes some 400 ms or more, of which nothing can be cancelled. */
 const slowModel = (name: string, run_deadline_ms: number): object => ({
   config: { name, base_path: join(ROOT, 'test/fixtures/models/slow.onnx'), run_deadline_ms },
 });

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { MillraceError } from '../../base/errors.ts';
-import { defineCalculator } from '../../graph/index.ts';
+import { defineCalculator, optional } from '../../graph/index.ts';
 import { tensorOf, typedData } from '../../tensor/tensor.ts';
-import { letterboxPacket, tensorPacket } from '../packet-types.ts';
+import { vectorOf } from '../core/packet-types.ts';
+import { detection, type Detection } from '../message-types.ts';
+import { letterboxPacket, tensorPacket, type Letterbox } from '../packet-types.ts';
 import { DETECTION_SIZE, DetectionDecoder } from './detections.ts';
 
 const options = z.object({
@@ -14,7 +16,8 @@ const options = z.object({
 /**
  * Reads a YOLOv8 output, FP32 [1, 4 + classes, anchors]: DETECTIONS is FP32 [detections, 6], each x1, y1, x2, y2 in pixels
  * of the source image, score, class index; the best first; [0, 6] when there are none. Overlapping boxes of a class are
- * thinned out.
+ * thinned out. DETECTION_VECTOR are the same as `Detection` messages, boxes in shares of the source image, for
+ * DetectionLabelIdToText and DetectionsToRenderData.
  *
  * node {
  *   calculator: "YoloTensorToDetectionsCalculator"
@@ -27,7 +30,10 @@ export const yoloTensorToDetections = defineCalculator({
   name: 'YoloTensorToDetectionsCalculator',
   options,
   inputs: { TENSOR: tensorPacket('FP32', [1, -1, -1]), LETTERBOX: letterboxPacket },
-  outputs: { DETECTIONS: tensorPacket('FP32', [-1, DETECTION_SIZE]) },
+  outputs: {
+    DETECTIONS: tensorPacket('FP32', [-1, DETECTION_SIZE]),
+    DETECTION_VECTOR: optional(vectorOf(detection)),
+  },
   timestampOffset: 0,
   open({ options: limits }) {
     const decoder = new DetectionDecoder(limits);
@@ -45,7 +51,16 @@ export const yoloTensorToDetections = defineCalculator({
         const detections = decoder.decode(typedData(tensor) as Float32Array, rows, anchors, letterbox);
         const shape = [detections.length / DETECTION_SIZE, DETECTION_SIZE];
         outputs.DETECTIONS.send(tensorOf(outputs.DETECTIONS.name, 'FP32', shape, detections));
+        outputs.DETECTION_VECTOR?.send(messagesOf(detections, letterbox));
       },
     };
   },
 });
+
+function messagesOf(detections: Float32Array, { width, height }: Letterbox): Detection[] {
+  return Array.from({ length: detections.length / DETECTION_SIZE }, (_, at) => {
+    const [x1 = 0, y1 = 0, x2 = 0, y2 = 0, score = 0, index = 0] = detections.subarray(at * DETECTION_SIZE);
+    const box = { xMin: x1 / width, yMin: y1 / height, width: (x2 - x1) / width, height: (y2 - y1) / height };
+    return { classes: [{ index, score }], ...box };
+  });
+}

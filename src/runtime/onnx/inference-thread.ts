@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module';
 import { extname } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { ExecutionProvider } from '../model-session.ts';
 import {
@@ -95,8 +93,7 @@ export class InferenceThread implements SessionOpener {
 /** @param program a `.ts` one (running from source) is loaded through tsx, which Node 20 cannot do for a worker by itself */
 function startWorker(program: URL): Worker {
   if (!program.pathname.endsWith('.ts')) return new Worker(program);
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href;
-  const script = `import('${tsx}').then(({ register }) => { register(); return import('${program.href}'); })`;
+  const script = `import('${import.meta.resolve('tsx/esm/api')}').then(({ register }) => { register(); return import('${program.href}'); })`;
   return new Worker(script, { eval: true, execArgv: [] });
 }
 
