@@ -150,23 +150,28 @@ describe('graphs/anomaly', () => {
   });
 });
 
+const CLASSES = ['circle', 'square', 'triangle'];
+
+interface Scene {
+  readonly width: number;
+  readonly height: number;
+  readonly shapes: readonly { readonly name: string; readonly box: readonly number[] }[];
+}
+
+function grey(width: number, height: number): Image {
+  return { width, height, channels: 3, format: 'SRGB', data: new Uint8Array(width * height * 3).fill(90) };
+}
+
+/** Intersection over union of two boxes: x1, y1, x2, y2. */
+function overlap(a: readonly number[], b: readonly number[]): number {
+  const [ax1 = 0, ay1 = 0, ax2 = 0, ay2 = 0] = a;
+  const [bx1 = 0, by1 = 0, bx2 = 0, by2 = 0] = b;
+  const both =
+    Math.max(0, Math.min(ax2, bx2) - Math.max(ax1, bx1)) * Math.max(0, Math.min(ay2, by2) - Math.max(ay1, by1));
+  return both / ((ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - both);
+}
+
 describe('graphs/detect', () => {
-  const CLASSES = ['circle', 'square', 'triangle'];
-
-  interface Scene {
-    readonly width: number;
-    readonly height: number;
-    readonly shapes: readonly { readonly name: string; readonly box: readonly number[] }[];
-  }
-
-  function overlap(a: readonly number[], b: readonly number[]): number {
-    const [ax1 = 0, ay1 = 0, ax2 = 0, ay2 = 0] = a;
-    const [bx1 = 0, by1 = 0, bx2 = 0, by2 = 0] = b;
-    const both =
-      Math.max(0, Math.min(ax2, bx2) - Math.max(ax1, bx1)) * Math.max(0, Math.min(ay2, by2) - Math.max(ay1, by1));
-    return both / ((ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - both);
-  }
-
   it('finds each shape of a generated scene and nothing else', async () => {
     const { width, height, shapes } = await fixture<Scene>('shapes-scene.json');
     const data = new Uint8Array(await readFile(`${ROOT}/test/fixtures/shapes-scene.rgb`));
@@ -187,16 +192,75 @@ describe('graphs/detect', () => {
 
   it('gives an empty tensor for a picture without shapes', async () => {
     const { run, packets } = await start('detect', 'detections');
-    const value: Image = {
-      width: 64,
-      height: 48,
-      channels: 3,
-      format: 'SRGB',
-      data: new Uint8Array(64 * 48 * 3).fill(90),
-    };
+    const value = grey(64, 48);
     run.addPacket('image', { value, timestamp: 0n });
     await end(run);
     expect(packets).toMatchObject([{ value: { shape: [0, 6] } }]);
+  });
+});
+
+describe('graphs/object_detection', () => {
+  /** The scene in a larger picture, its corner at `left` and `top`. */
+  async function sceneIn(image: Image, left: number, top: number): Promise<Image> {
+    const { width, height } = await fixture<Scene>('shapes-scene.json');
+    const data = new Uint8Array(await readFile(`${ROOT}/test/fixtures/shapes-scene.rgb`));
+    for (let y = 0; y < height; y++) {
+      const row = data.subarray(3 * y * width, 3 * (y + 1) * width);
+      (image.data as Uint8Array).set(row, 3 * ((top + y) * image.width + left));
+    }
+    return image;
+  }
+
+  async function packetOf(output: string, value: Image): Promise<Packet | undefined> {
+    const { run, packets } = await start('object_detection', output);
+    run.addPacket('image', { value, timestamp: 5n });
+    await end(run);
+    expect(packets.map(({ timestamp }) => timestamp)).toEqual([5n]);
+    return packets[0];
+  }
+
+  /** What it draws on the image, and what it says that it has found. */
+  async function detect(image: Image): Promise<{ drawn: Image; found: number[][] }> {
+    const flat = numbers(await packetOf('detections', image));
+    const found = Array.from({ length: flat.length / 6 }, (_, at) => flat.slice(at * 6, at * 6 + 6));
+    return { drawn: (await packetOf('output', image))?.value as Image, found };
+  }
+
+  // The smaller the scene is in the model's input, the fewer it finds.
+  it.each([
+    ['as it is', 200, 150, 0, 0, 4],
+    ['in a wide picture', 320, 150, 100, 0, 3],
+    ['in a tall picture', 200, 270, 0, 90, 3],
+  ])('frames shapes of a generated scene, %s', async (_, width, height, left, top, count) => {
+    const { shapes } = await fixture<Scene>('shapes-scene.json');
+    const image = await sceneIn(grey(width, height), left, top);
+    const before = image.data.slice();
+    const { drawn, found } = await detect(image);
+    expect(image.data).toEqual(before);
+    expect([drawn.width, drawn.height]).toEqual([width, height]);
+    expect(found).toHaveLength(count);
+    const isWhite = (x: number, y: number) =>
+      drawn.data
+        .subarray(3 * (y * width + x))
+        .slice(0, 3)
+        .every((value) => value === 255);
+    for (const [l = 0, t = 0, r = 0, b = 0, , kind = 0] of found.map((row) => row.map(Math.round))) {
+      const inScene = [l - left, t - top, r - left, b - top];
+      const shape = shapes.find(({ box }) => overlap(inScene, box) > 0.7);
+      expect(shape?.name, inScene.join(', ')).toBe(CLASSES[kind]);
+      const [x, y] = [Math.round((l + r) / 2), Math.round((t + b) / 2)];
+      const places = [[l, y], [r, y], [x, t], [x, b], [x, y]] as const; // prettier-ignore
+      expect(
+        places.map((place) => isWhite(...place)),
+        shape?.name,
+      ).toEqual([true, true, true, true, false]);
+    }
+  });
+
+  it('gives a picture without shapes as it was', async () => {
+    const { drawn, found } = await detect(grey(64, 48));
+    expect(found).toEqual([]);
+    expect(drawn.data).toEqual(grey(64, 48).data);
   });
 });
 
