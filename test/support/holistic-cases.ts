@@ -89,10 +89,16 @@ export function difference(found: unknown, truth: Truth['outputs'][string], imag
 /** Pixels: three times what an independent implementation reaches; metres of world landmarks. */
 const MARKS = { face: 0.21, pose_world: 0.0009, pose: 0.3, hand: 0.63 };
 
+/**
+ * The recropped region of the right hand, light model, and what follows from it: both hands are outside the picture there, and the
+ * model for the recrop makes 0.9 pixels of the 0.1 by which the region that it is given differs. The independent implementation is at
+ * 0.881 as well; from MediaPipe's own region it is at 0.006.
+ */
+const UNSEEN_HAND = { outputs: ['right_hand_roi_from_recrop', 'right_hand_tracking_roi'], mark: 0.95 };
+
 /** The largest difference that an output may have. */
 export function mark(name: string, configuration = 'full'): number {
-  // Hands that are outside the picture, the light model: the independent implementation is at 0.88 there.
-  if (name.includes('hand') && configuration === 'lite') return 2.64;
+  if (configuration === 'lite' && UNSEEN_HAND.outputs.includes(name)) return UNSEEN_HAND.mark;
   const kind = (['face', 'pose_world', 'pose'] as const).find((prefix) => name.startsWith(prefix)) ?? 'hand';
   return MARKS[kind];
 }
