@@ -101,6 +101,8 @@ function report(speeds: ReadonlyMap<Way, readonly Speed[]>, nodes: ReadonlyMap<s
       row([names[way], median(of(way, 'framesPerSecond')).toFixed(1), ratio(way), median(of(way, 'cpuMs')).toFixed(1)]),
     ),
     '',
+    'CPU time has the models’ runs, of which the table above has the share; the rest are calculators, for JPEG its decoding and encoding, and the way of the pictures between client, front and host.',
+    '',
     'Of ours by node of the graph (`millrace_graph_node_time_us`), milliseconds per frame, from 0.1 on; of models with the wait for their thread, since several frames are under way:',
     '',
     row(['node', 'ms']),
