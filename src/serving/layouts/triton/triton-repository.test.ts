@@ -94,6 +94,15 @@ describe('what serves a model', () => {
     ]);
   });
 
+  test('a rate limiter of a runtime is warned of', async () => {
+    const config = 'backend: "millrace_runtime" instance_group { rate_limiter { priority: 2 } }';
+    const { specs, warnings } = await load({ 'r/config.pbtxt': config, 'r/1/model.ts': 'export default {}' });
+    expect(specs).toHaveLength(1);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^r\/config\.pbtxt:1: instance_group.rate_limiter: only runs of ONNX/),
+    ]);
+  });
+
   test.each([
     [
       'backend: "python"',

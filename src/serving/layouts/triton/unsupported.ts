@@ -25,7 +25,7 @@ export function unsupported(file: ConfigFile, server: Server): Unsupported {
   if (server === 'graph') refuseOfGraphs(file.config, refuse);
   warnOfWholes(file.config, server, warn);
   warnOfOptimization(file.config, warn);
-  for (const group of file.config.instance_group) warnOfGroup(group, warn);
+  for (const group of file.config.instance_group) warnOfGroup(group, server, warn);
   return { refused, warnings };
 }
 
@@ -153,7 +153,7 @@ function warnOfOptimization({ optimization }: ModelConfig, warn: Tell): void {
   }
 }
 
-function warnOfGroup(group: InstanceGroup, warn: Tell): void {
+function warnOfGroup(group: InstanceGroup, server: Server, warn: Tell): void {
   if (group.gpus.some((id) => id !== 0))
     warn('instance_group.gpus', 'the first GPU is used; CUDA_VISIBLE_DEVICES chooses it');
   if (group.kind === 'KIND_MODEL') warn('instance_group.kind', 'KIND_MODEL given; it runs as KIND_AUTO');
@@ -161,6 +161,8 @@ function warnOfGroup(group: InstanceGroup, warn: Tell): void {
     if (group[field].length > 0) warn(`instance_group.${field}`, 'it changes nothing');
   }
   if (group.passive) warn('instance_group.passive', 'every instance serves; it changes nothing');
+  if (server !== 'onnx' && group.rate_limiter !== undefined)
+    warn('instance_group.rate_limiter', 'only runs of ONNX models wait for resources; it changes nothing');
   if (group.host_policy !== '')
     warn('instance_group.host_policy', 'hosts are not bound to cores or memory; it changes nothing');
 }
