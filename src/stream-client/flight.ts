@@ -18,6 +18,9 @@ export interface Settled {
 
 const EXPIRED_KEPT = 256;
 
+/** What is kept of a frame that was answered. */
+type Answered = Pick<Sent, 'frame'> & { readonly id: string | undefined };
+
 /**
  * Frames under way, in the order in which they were sent. A place becomes free by an answer to its frame or to a later one (a
  * graph answers in the order of times, so what it passed over will not come), or by time. So neither a graph that drops
@@ -27,8 +30,8 @@ export class Flight {
   readonly #capacity: number;
   readonly #timeoutMs: () => number;
   #entries: Sent[] = [];
-  /** Of the latest answer, for further answers to it. */
-  #last: Sent | undefined;
+  /** The latest, as many as may be under way, for further answers to them. */
+  readonly #answered: Answered[] = [];
   readonly #expired = new Map<number, { readonly timestampUs: number; readonly sentAtMs: number }>();
   #wake: (() => void) | undefined;
   /** Frames that an answer to a later one passed over, or whose time was up. */
@@ -57,19 +60,19 @@ export class Flight {
     this.#entries.push(sent);
   }
 
-  /** An answer with a time. */
-  settleTime(timestampUs: number): Settled {
+  /** An answer with a time. @param atMs when it came */
+  settleTime(timestampUs: number, atMs: number): Settled {
     const at = this.#entries.findIndex(({ frame }) => frame.timestampUs > timestampUs);
     const settled = this.#entries.splice(0, at < 0 ? this.#entries.length : at);
     const own = settled.at(-1);
     const isExact = own?.frame.timestampUs === timestampUs;
     this.unanswered += settled.length - (isExact ? 1 : 0);
     if (settled.length > 0) this.#changed();
-    if (isExact) return this.#answered(own);
-    const isRepeated = this.#last?.frame.timestampUs === timestampUs;
-    if (isRepeated) return { timestampUs, frame: this.#last?.frame, latencyMs: undefined };
+    if (isExact) return this.#answer(own, atMs);
+    const repeated = this.#answered.find(({ frame }) => frame.timestampUs === timestampUs);
+    if (repeated !== undefined) return { timestampUs, frame: repeated.frame, latencyMs: undefined };
     return (
-      this.#answeredLate((entry) => entry.timestampUs === timestampUs) ?? {
+      this.#answerLate((entry) => entry.timestampUs === timestampUs, atMs) ?? {
         timestampUs,
         frame: undefined,
         latencyMs: undefined,
@@ -77,19 +80,31 @@ export class Flight {
     );
   }
 
-  /** An answer without a time: by the request's id, and where the server gives none, the oldest. */
-  settleId(id: string, atMs = performance.now()): Settled {
+  /** An answer without a time: by the request's id, and where the server gives none, the oldest. @param atMs when it came */
+  settleId(id: string, atMs: number): Settled {
     const at = id === '' ? 0 : this.#entries.findIndex(({ request }) => request.id === id);
     const [entry] = at < 0 ? [] : this.#entries.splice(at, 1);
     if (entry !== undefined) {
       this.#changed();
-      return this.#answered(entry, atMs);
+      return this.#answer(entry, atMs);
     }
-    if (this.#last?.request.id === id) {
-      return { timestampUs: this.#last.frame.timestampUs, frame: this.#last.frame, latencyMs: undefined };
+    const repeated = this.#answered.find((each) => each.id === id);
+    if (repeated !== undefined) {
+      const { frame } = repeated;
+      return { timestampUs: frame.timestampUs, frame, latencyMs: undefined };
     }
-    const late = this.#answeredLate((_, number) => String(number) === id);
+    const late = this.#answerLate((_, number) => String(number) === id, atMs);
     return late ?? { timestampUs: undefined, frame: undefined, latencyMs: undefined };
+  }
+
+  /** What an answer belongs to that does not say that its frame is done. @param timestampUs undefined: by the id, as {@link settleId} */
+  find(timestampUs: number | undefined, id: string): Settled {
+    const isIt = (frame: VideoFrame, ownId: string | undefined): boolean =>
+      timestampUs === undefined ? id === '' || ownId === id : frame.timestampUs === timestampUs;
+    const frame =
+      this.#entries.find((entry) => isIt(entry.frame, entry.request.id))?.frame ??
+      this.#answered.find((entry) => isIt(entry.frame, entry.id))?.frame;
+    return { timestampUs: timestampUs ?? frame?.timestampUs, frame, latencyMs: undefined };
   }
 
   /** The connection is lost, and with it what was under way. @returns what that was */
@@ -100,18 +115,21 @@ export class Flight {
     return all;
   }
 
-  #answered(entry: Sent, atMs = performance.now()): Settled {
-    this.#last = entry;
-    const { frame, sentAtMs } = entry;
+  #answer({ frame, request, sentAtMs }: Sent, atMs: number): Settled {
+    this.#answered.unshift({ frame, id: request.id });
+    if (this.#answered.length > this.#capacity) this.#answered.pop();
     return { timestampUs: frame.timestampUs, frame, latencyMs: atMs - sentAtMs };
   }
 
-  #answeredLate(isIt: (entry: { readonly timestampUs: number }, number: number) => boolean): Settled | undefined {
+  #answerLate(
+    isIt: (entry: { readonly timestampUs: number }, number: number) => boolean,
+    atMs: number,
+  ): Settled | undefined {
     for (const [number, entry] of this.#expired) {
       if (!isIt(entry, number)) continue;
       this.#expired.delete(number);
       this.unanswered--;
-      return { timestampUs: entry.timestampUs, frame: undefined, latencyMs: performance.now() - entry.sentAtMs };
+      return { timestampUs: entry.timestampUs, frame: undefined, latencyMs: atMs - entry.sentAtMs };
     }
     return undefined;
   }

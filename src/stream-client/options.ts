@@ -15,7 +15,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 export type Preprocess = (frame: VideoFrame) => readonly Tensor[] | undefined | Promise<readonly Tensor[] | undefined>;
 
 /**
- * Makes the picture to show of an answer; undefined shows none.
+ * Makes the picture to show of an answer; undefined shows none. Called for one answer after another: of a graph in a stream, for
+ * each of its outputs.
  * @param frame the one that was sent; undefined where it is no longer known, as for an answer that came far too late
  */
 export type Postprocess = (

@@ -12,6 +12,11 @@ export interface RequestPlan {
   readonly inputName: string;
   /** Undefined: all outputs are asked for, and the first that is a picture is shown. */
   readonly outputName: string | undefined;
+  /**
+   * The output that says of its frame that it is done, where outputs come one by one, as a graph's do in a stream. Undefined:
+   * whichever is the first.
+   */
+  readonly lastOutput: string | undefined;
   readonly encoding: 'raw' | 'jpeg';
   readonly datatype: 'UINT8' | 'FP32';
   readonly hasBatch: boolean;
@@ -40,6 +45,7 @@ export async function planRequests(options: StreamClientOptions): Promise<Reques
     model,
     version,
     inputName,
+    lastOutput: options.outputName ?? usual,
     outputName: options.outputName ?? (options.postprocess === undefined ? usual : undefined),
     encoding,
     datatype: options.datatype ?? (input?.datatype === 'FP32' ? 'FP32' : 'UINT8'),

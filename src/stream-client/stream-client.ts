@@ -3,13 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Closer } from '../base/closer.ts';
 import { MillraceError } from '../base/errors.ts';
 import { InferenceError } from '../client/inference-error.ts';
+import type { InferenceResponse } from '../tensor/inference.ts';
 import type { Picture, VideoFrame } from '../media/frame.ts';
 import { BackOff } from '../media/sources/back-off.ts';
 import { openSource } from '../media/sources/ffmpeg-source.ts';
 import type { VideoSource } from '../media/sources/video-source.ts';
 import { openSink } from '../media/sinks/open-sink.ts';
 import type { VideoSink } from '../media/sinks/video-sink.ts';
-import { isPassing, type Exchange, type Receiver } from './exchange.ts';
+import { Backlog } from './backlog.ts';
+import { isPassing, type Exchange, type Receiver, type Turn } from './exchange.ts';
 import { Flight, type Sent, type Settled } from './flight.ts';
 import type { StreamClientOptions } from './options.ts';
 import { pictureOf } from './pictures.ts';
@@ -19,6 +21,8 @@ import { Tally, type StreamReport } from './tally.ts';
 import { UnaryExchange } from './unary-exchange.ts';
 
 const IN_FLIGHT = 4;
+/** Answers that may wait to be handled, as a multiple of the frames under way, whatever a graph answers to each. */
+const BACKLOG_FACTOR = 4;
 const ANSWER_MS = 5_000;
 const FILE_RECONNECTS = 5;
 /** The server may be at a long inference when the last frame was sent; it is given up after this long without an answer. */
@@ -35,6 +39,10 @@ export class StreamClient {
   readonly #options: StreamClientOptions;
   readonly #tally = new Tally();
   readonly #flight: Flight;
+  readonly #maxInFlight: number;
+  readonly #backlog = new Backlog();
+  /** What still waits to be handled is left out. */
+  #isOver = false;
   /** No more frames; what is under way is waited for. */
   readonly #stopping = new AbortController();
   #source: VideoSource | undefined;
@@ -49,6 +57,7 @@ export class StreamClient {
     this.#options = options;
     const { maxInFlight = IN_FLIGHT, answerTimeoutMs } = options;
     const timeoutMs = (): number => answerTimeoutMs ?? Math.max(ANSWER_MS, 10 * this.#tally.meanLatencyMs);
+    this.#maxInFlight = maxInFlight;
     this.#flight = new Flight(maxInFlight, timeoutMs);
   }
 
@@ -70,6 +79,7 @@ export class StreamClient {
   async run(signal?: AbortSignal): Promise<StreamReport> {
     const abort = (): void => {
       this.stop();
+      this.#isOver = true;
       this.#exchange?.abort();
       void this.#sink?.[Symbol.asyncDispose]();
     };
@@ -162,6 +172,7 @@ export class StreamClient {
       this.#failure ??= error as Error;
     } finally {
       clearTimeout(limit);
+      this.#isOver = true;
       this.#exchange.abort();
     }
   }
@@ -183,14 +194,15 @@ export class StreamClient {
     while (!signal.aborted && (limitFrames === 0 || this.#tally.sent < limitFrames)) {
       // A place first, then a frame: of a live source the one that is newest when it can be sent.
       await this.#flight.room(signal);
+      await this.#backlog.below(this.#maxInFlight, signal);
       const frame = await this.#source?.next();
       if (frame === undefined) return;
-      const sentAtMs = performance.now();
       const inputs = await preprocess?.(frame);
       if (preprocess !== undefined && inputs === undefined) this.#tally.skipped++;
       else {
         this.#tally.sent++;
-        await exchange.send({ frame, request: requestOf(plan, frame, inputs), sentAtMs });
+        const request = requestOf(plan, frame, inputs);
+        await exchange.send({ frame, request, sentAtMs: performance.now() });
       }
     }
   }
@@ -198,8 +210,8 @@ export class StreamClient {
   #receiver(): Receiver {
     const { onEvent } = this.#options;
     return {
-      onResponse: (response, sent) => this.#answered(response, sent),
-      onRefused: (error, sent) => this.#refused(error, sent),
+      onAnswer: (answer, atMs, sent) => this.#came(answer, atMs, sent),
+      room: (signal) => this.#backlog.below(BACKLOG_FACTOR * this.#maxInFlight, signal),
       onLost: (error, retryMs, frames) => {
         this.#tally.connectionLost += frames;
         this.#tally.serverReconnections++;
@@ -209,16 +221,35 @@ export class StreamClient {
     };
   }
 
-  async #answered(...[response, sent]: Parameters<Receiver['onResponse']>): Promise<void> {
+  /** Frees the place of an answer's frame. What is done with the answer then is no part of its latency. */
+  #came(...[answer, atMs, sent]: Parameters<Receiver['onAnswer']>): Turn {
+    let handle: Turn;
+    if (answer instanceof InferenceError) {
+      this.#flight.settleId(sent?.request.id ?? answer.requestId, atMs);
+      this.#tally.refused++;
+      handle = () => Promise.resolve(this.#refusal(answer));
+    } else {
+      const settled = this.#settled(answer, atMs, sent);
+      if (settled.latencyMs !== undefined) {
+        this.#tally.latency(settled.latencyMs);
+        this.#release(settled.frame);
+      }
+      handle = () => this.#handle(answer, settled);
+    }
+    this.#backlog.enter();
+    return async () => {
+      try {
+        if (!this.#isOver) await handle();
+      } finally {
+        this.#backlog.leave();
+      }
+    };
+  }
+
+  async #handle(response: InferenceResponse, { frame, timestampUs = this.#lastShownUs + 1 }: Settled): Promise<void> {
     const { postprocess } = this.#options;
     const tensor = response.outputs.find(({ name }) => name === (this.#plan?.outputName ?? name));
-    // A graph answers with each output on its own; only the one that is shown says that its frame is done.
     if (tensor === undefined && postprocess === undefined) return;
-    const { frame, latencyMs, timestampUs = this.#lastShownUs + 1 } = this.#settled(response, sent);
-    if (latencyMs !== undefined) {
-      this.#tally.latency(latencyMs);
-      this.#release(frame);
-    }
     let picture: Picture | undefined;
     try {
       // An answer that nobody looks at need not be a picture.
@@ -242,12 +273,15 @@ export class StreamClient {
     if (preprocess === undefined && postprocess === undefined) frame?.release?.();
   }
 
-  #settled(...[{ id, parameters }, sent]: Parameters<Receiver['onResponse']>): Settled {
+  #settled({ id, parameters, outputs }: InferenceResponse, atMs: number, sent: Sent | undefined): Settled {
+    if (sent !== undefined) return this.#flight.settleId(sent.request.id ?? '', atMs);
     const time = parameters?.['OVMS_MP_TIMESTAMP'];
-    if (sent !== undefined) return this.#flight.settleId(sent.request.id ?? '', sent.answeredAtMs);
-    return typeof time === 'bigint' || typeof time === 'number'
-      ? this.#flight.settleTime(Number(time))
-      : this.#flight.settleId(id);
+    const timestampUs = typeof time === 'bigint' || typeof time === 'number' ? Number(time) : undefined;
+    // In a stream a graph answers with each output on its own.
+    const last = this.#plan?.lastOutput;
+    const isDone = last === undefined || outputs.some(({ name }) => name === last);
+    if (!isDone) return this.#flight.find(timestampUs, id);
+    return timestampUs === undefined ? this.#flight.settleId(id, atMs) : this.#flight.settleTime(timestampUs, atMs);
   }
 
   async #show(picture: Picture, timestampUs: number): Promise<void> {
@@ -261,12 +295,6 @@ export class StreamClient {
     }
   }
 
-  #refused(error: InferenceError, sent: Sent | undefined): void {
-    this.#flight.settleId(sent?.request.id ?? error.requestId);
-    this.#tally.refused++;
-    this.#refusal(error);
-  }
-
   #refusal(error: Error): void {
     const { refused, noPicture, shown } = this.#tally;
     this.#options.onEvent?.({ part: 'frame', error });
@@ -276,6 +304,7 @@ export class StreamClient {
 
   #fail(error: Error): void {
     this.#failure ??= error;
+    this.#isOver = true;
     this.#exchange?.abort();
     this.stop();
   }

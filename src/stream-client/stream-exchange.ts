@@ -3,7 +3,7 @@ import type { GrpcClient } from '../client/grpc-client.ts';
 import { InferenceError } from '../client/inference-error.ts';
 import type { InferStream } from '../client/infer-stream.ts';
 import { BackOff } from '../media/sources/back-off.ts';
-import { isPassing, type Exchange, type Receiver } from './exchange.ts';
+import { isPassing, whileActive, type Exchange, type Receiver, type Turn } from './exchange.ts';
 import type { Flight, Sent } from './flight.ts';
 
 export interface StreamExchangeOptions {
@@ -22,11 +22,14 @@ export class StreamExchange implements Exchange {
   readonly #aborting = new AbortController();
   #stream: InferStream | undefined;
   #reading: Promise<void> = Promise.resolve();
+  /** Of all answers so far, in turn. Never rejects. */
+  #handling: Promise<void> = Promise.resolve();
   /** Settles when there is a stream again; never rejects. */
   #reopening: Promise<void> = Promise.resolve();
   #failure: Error | undefined;
   #isFinishing = false;
-  #lastAnswerAtMs = 0;
+  /** When an answer last came, or was handled. */
+  #activeAtMs = 0;
 
   constructor(options: StreamExchangeOptions) {
     this.#options = options;
@@ -59,16 +62,10 @@ export class StreamExchange implements Exchange {
   }
 
   async #readToEnd(idleMs: number): Promise<void> {
-    let isRead = false;
-    const reading = this.#reading.then(() => (isRead = true));
-    this.#lastAnswerAtMs = performance.now();
-    while (!isRead) {
-      const leftMs = this.#lastAnswerAtMs + idleMs - performance.now();
-      if (leftMs <= 0) return this.abort();
-      const timer = new AbortController();
-      await Promise.race([reading, delay(leftMs, undefined, { signal: timer.signal }).catch(() => {})]);
-      timer.abort();
-    }
+    this.#activeAtMs = performance.now();
+    const done = this.#reading.then(() => this.#handling);
+    const { signal } = this.#aborting;
+    if (!(await whileActive(done, { idleMs, lastMs: () => this.#activeAtMs, signal }))) this.abort();
   }
 
   #open(): InferStream {
@@ -81,16 +78,23 @@ export class StreamExchange implements Exchange {
     const { receiver } = this.#options;
     try {
       for await (const { response, error } of stream) {
-        this.#lastAnswerAtMs = performance.now();
-        if (response === undefined) receiver.onRefused(error, undefined);
-        else await receiver.onResponse(response, undefined);
+        this.#activeAtMs = performance.now();
+        this.#handle(receiver.onAnswer(response ?? error, this.#activeAtMs));
         this.#backOff.succeeded();
+        await receiver.room(this.#aborting.signal);
       }
       if (!this.#isFinishing) this.#lost(new InferenceError('UNAVAILABLE', 'the server ended the stream'));
     } catch (error) {
       if (error instanceof InferenceError) this.#lost(error);
       else this.#fail(error as Error);
     }
+  }
+
+  #handle(turn: Turn): void {
+    this.#handling = this.#handling
+      .then(turn)
+      .catch((error: unknown) => this.#fail(error as Error))
+      .then(() => void (this.#activeAtMs = performance.now()));
   }
 
   #lost(error: InferenceError): void {

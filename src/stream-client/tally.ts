@@ -4,7 +4,7 @@ import type { SourceCounts } from '../media/sources/video-source.ts';
 
 /** What came of a run; the first six are the keys of OVMS's demo client, whose times are in seconds. */
 export interface StreamReport {
-  /** From sending a frame to its answer, the mean. (In OVMS's client: the mean gap between frames; here `average_frame_spacing`.) */
+  /** From sending a frame until its answer came, the mean. (In OVMS's client: the mean gap between frames; here `average_frame_spacing`.) */
   readonly average_inference_latency: number;
   /** Frames that were sent and for which nothing was shown. */
   readonly dropped_frames: number;

@@ -3,7 +3,7 @@ import type { GrpcClient } from '../client/grpc-client.ts';
 import { InferenceError } from '../client/inference-error.ts';
 import { BackOff } from '../media/sources/back-off.ts';
 import type { InferenceResponse } from '../tensor/inference.ts';
-import { isPassing, type Exchange, type Receiver } from './exchange.ts';
+import { isPassing, whileActive, type Exchange, type Receiver, type Turn } from './exchange.ts';
 import type { Flight, Sent } from './flight.ts';
 
 export interface UnaryExchangeOptions {
@@ -16,18 +16,15 @@ export interface UnaryExchangeOptions {
   readonly maxRetries: number;
 }
 
-interface Answer {
-  readonly response: InferenceResponse;
-  readonly answeredAtMs: number;
-}
-
 /** A request of its own for each frame. */
 export class UnaryExchange implements Exchange {
   readonly #options: UnaryExchangeOptions;
   readonly #aborting = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
-  /** Answers handled so far, in order. */
-  #handled: Promise<void> = Promise.resolve();
+  /** Of all answers so far, in turn. Never rejects. */
+  #handling: Promise<void> = Promise.resolve();
+  /** When an answer last came, or was handled. */
+  #activeAtMs = 0;
   #failure: Error | undefined;
 
   constructor(options: UnaryExchangeOptions) {
@@ -36,25 +33,22 @@ export class UnaryExchange implements Exchange {
 
   send(sent: Sent): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    this.#options.flight.add(sent);
-    const answer = this.#ask(sent);
-    const before = this.#options.isOrdered ? this.#handled : Promise.resolve();
-    const handled = Promise.all([answer, before])
-      .then(([own]) => this.#handle(sent, own))
-      .catch((error: unknown) => this.#fail(error as Error));
-    this.#handled = handled;
+    const { flight, isOrdered } = this.#options;
+    flight.add(sent);
+    const answered = this.#ask(sent);
+    const handled = isOrdered
+      ? this.#inTurn(() => answered)
+      : answered.then((turn) => this.#inTurn(() => Promise.resolve(turn)));
     this.#underWay.add(handled);
     void handled.finally(() => this.#underWay.delete(handled));
     return Promise.resolve();
   }
 
   async finish(idleMs: number): Promise<void> {
-    const timer = new AbortController();
-    const idle = delay(idleMs, undefined, { signal: timer.signal }).catch(() => {});
-    await Promise.race([Promise.all(this.#underWay), idle]);
-    timer.abort();
-    this.#aborting.abort();
-    await Promise.all(this.#underWay);
+    this.#activeAtMs = performance.now();
+    const { signal } = this.#aborting;
+    const done = Promise.all(this.#underWay);
+    if (!(await whileActive(done, { idleMs, lastMs: () => this.#activeAtMs, signal }))) this.abort();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -62,14 +56,20 @@ export class UnaryExchange implements Exchange {
     this.#aborting.abort();
   }
 
-  /** Never rejects. */
-  async #ask({ request }: Sent): Promise<Answer | InferenceError | undefined> {
+  /** Never rejects. @returns undefined where it was given up */
+  async #ask(sent: Sent): Promise<Turn | undefined> {
+    const answer = await this.#answerTo(sent);
+    if (answer === undefined) return undefined;
+    this.#activeAtMs = performance.now();
+    return this.#options.receiver.onAnswer(answer, this.#activeAtMs, sent);
+  }
+
+  async #answerTo({ request }: Sent): Promise<InferenceResponse | InferenceError | undefined> {
     const { client, receiver, maxRetries } = this.#options;
     const { signal } = this.#aborting;
     for (const backOff = new BackOff(); ;) {
       try {
-        const response = await client.infer(request, { signal });
-        return { response, answeredAtMs: performance.now() };
+        return await client.infer(request, { signal });
       } catch (error) {
         if (signal.aborted) return undefined;
         if (!(error instanceof InferenceError)) return new InferenceError('INTERNAL', String(error));
@@ -81,10 +81,12 @@ export class UnaryExchange implements Exchange {
     }
   }
 
-  async #handle(sent: Sent, answer: Answer | InferenceError | undefined): Promise<void> {
-    if (answer === undefined) return;
-    if (answer instanceof InferenceError) this.#options.receiver.onRefused(answer, sent);
-    else await this.#options.receiver.onResponse(answer.response, { ...sent, answeredAtMs: answer.answeredAtMs });
+  #inTurn(turnOf: () => Promise<Turn | undefined>): Promise<void> {
+    this.#handling = this.#handling
+      .then(async () => (await turnOf())?.())
+      .catch((error: unknown) => this.#fail(error as Error))
+      .then(() => void (this.#activeAtMs = performance.now()));
+    return this.#handling;
   }
 
   #fail(error: Error): void {
