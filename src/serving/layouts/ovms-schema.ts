@@ -232,7 +232,10 @@ const modelKeys = {
     .int()
     .min(0)
     .optional()
-    .meta({ description: 'Accepted: each host runs one inference of the model at once; the option hosts says how many there are.' }),
+    .meta({
+      description:
+        'Accepted: each host runs one inference of the model at once; the option hosts says how many there are.',
+    }),
   shape: z.unknown().optional().meta({ description: 'Only `auto`: the shapes are those of the ONNX file.' }),
   layout: z.unknown().optional().meta({ description: 'Refused: transpose in the ONNX file.' }),
   batch_size: z.union([z.int(), z.string()]).optional().meta({ description: 'Only `auto` or 0.' }),
