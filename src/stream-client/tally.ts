@@ -23,6 +23,8 @@ export interface StreamReport {
   readonly reconnections: { readonly source: number; readonly server: number; readonly sink: number };
   /** Complaints of the decoder, as of damaged data. */
   readonly decoder_complaints: number;
+  /** The first of them; left out where there is none. */
+  readonly first_decoder_complaint?: string;
 }
 
 export type DropCause =
@@ -123,6 +125,7 @@ export class Tally {
         sink: sink?.reconnections ?? 0,
       },
       decoder_complaints: source?.complaints ?? 0,
+      ...(source?.firstComplaint !== undefined && { first_decoder_complaint: source.firstComplaint }),
     };
   }
 

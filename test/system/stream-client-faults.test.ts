@@ -1,4 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StreamReport } from '../../src/stream-client/index.ts';
+import { PERSON } from '../support/clips.ts';
 import { RtspRelay } from '../support/rtsp-relay.ts';
 import { StreamClientServer } from '../support/stream-client-server.ts';
 
@@ -77,6 +81,15 @@ describe('bad input', () => {
     expect(blind).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no display') as string });
   });
 
+  it('a display that is not there', async () => {
+    const env = { DISPLAY: ':65535', WAYLAND_DISPLAY: '', SDL_VIDEODRIVER: '' };
+    const run = bench.run(['--input_stream', bench.clip, '--output_stream', 'screen'], { env });
+    const { code, stderr } = await run.ended;
+    expect(stderr).toMatch(/sink screen: no window can be opened on DISPLAY=:65535 \(.*SDL.*\); write to a file/);
+    expect(code).toBe(1);
+    expect(ranIn('DISPLAY=:65535')).toEqual([]);
+  });
+
   it('frames that the server refuses end the run with its reason', async () => {
     const { code, stderr } = await bench.run(['--input_stream', bench.clip, '--encoding', 'raw', '--datatype', 'FP32'])
       .ended;
@@ -84,3 +97,42 @@ describe('bad input', () => {
     expect(code).toBe(1);
   });
 });
+
+describe('a damaged file', () => {
+  it('that was cut says what the decoder complained of, and is shown as far as it goes', async () => {
+    const cut = bench.out('cut.mp4');
+    await writeFile(cut, (await readFile(PERSON)).subarray(0, 100_000));
+    const run = bench.run(['--input_stream', cut, '--benchmark', '--quiet']);
+    const { code, stdout, stderr } = await run.ended;
+    const report = JSON.parse(stdout) as StreamReport;
+    expect(report.frames).toBeGreaterThan(0);
+    expect(report.frames).toBeLessThan(150);
+    expect(stderr).toBe(
+      `millrace: warning: frames may be missing or damaged: the decoder complained ${report.decoder_complaints} times, first: ${report.first_decoder_complaint}\n`,
+    );
+    expect(report.first_decoder_complaint).toMatch(/partial file|Invalid|error/i);
+    expect(code).toBe(0);
+  });
+
+  it('a whole one that is stopped early has no complaints', async () => {
+    const run = bench.run(['--input_stream', bench.clip, '--limit_frames', '3', '--benchmark', '--quiet']);
+    const { stdout, stderr } = await run.ended;
+    expect(JSON.parse(stdout)).toMatchObject({ sent: 3, decoder_complaints: 0 });
+    expect(stderr).toBe('');
+    const refused = ['--model_name', 'silent', '--unary', '--benchmark', '--quiet'];
+    const ended = await bench.run(['--input_stream', bench.clip, ...refused]).ended;
+    expect(JSON.parse(ended.stdout)).toMatchObject({ answered: 0, decoder_complaints: 0 });
+    expect(ended.code).toBe(1);
+  });
+});
+
+/** Processes with this in their environment. */
+function ranIn(variable: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(variable);
+    } catch {
+      return false; // no process, another user's, or gone
+    }
+  });
+}

@@ -1,7 +1,13 @@
 import { resolve } from 'node:path';
 import { MillraceError } from '../../base/errors.ts';
 import { exportOf, newModules } from '../../runtime/script/user-modules.ts';
-import { StreamClient, type Postprocess, type Preprocess, type StreamClientEvent } from '../../stream-client/index.ts';
+import {
+  StreamClient,
+  type Postprocess,
+  type Preprocess,
+  type StreamClientEvent,
+  type StreamReport,
+} from '../../stream-client/index.ts';
 import { CONNECTION_FLAGS, openGrpc } from './connection.ts';
 import type { ClientEnvironment } from './client-commands.ts';
 import { helpOf, parseFlags, type Flags, type Given } from './flags.ts';
@@ -84,6 +90,7 @@ export async function streamCommand(args: readonly string[], environment: Client
   try {
     const report = await streamClient.run(aborting.signal);
     progress.end();
+    stderr(complaintText(report));
     if (given.has('benchmark')) stdout(`${JSON.stringify(report)}\n`);
     return 0;
   } catch (error) {
@@ -174,6 +181,13 @@ function eventText(event: StreamClientEvent): string {
     case 'frame':
       return `a frame failed: ${event.error.message}`;
   }
+}
+
+/** What of the video was perhaps not read. */
+function complaintText({ decoder_complaints: count, first_decoder_complaint: first = '' }: StreamReport): string {
+  if (count === 0) return '';
+  const times = count === 1 ? 'once' : `${count} times`;
+  return `millrace: warning: frames may be missing or damaged: the decoder complained ${times}, first: ${first}\n`;
 }
 
 function lostText({ error, retryMs }: { readonly error: Error; readonly retryMs: number }): string {

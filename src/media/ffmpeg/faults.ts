@@ -1,4 +1,5 @@
 import type { Exit } from './media-process.ts';
+import { withoutOrigin } from './origin.ts';
 
 /** Why a source or sink failed, for programs to act on. */
 export type FaultCause =
@@ -15,10 +16,12 @@ export type FaultCause =
   | 'no_video'
   | 'killed'
   | 'stalled'
+  | 'no_display'
   | 'lost';
 
 /** What ffmpeg (4.4 to 7) and libc say, first match first. */
 const CAUSES: readonly (readonly [RegExp, FaultCause])[] = [
+  [/Could not initialize SDL|Failed to create window or renderer/i, 'no_display'],
   [/\b401\b|Unauthorized|\b403\b|Forbidden|Authorization failed/i, 'unauthorized'],
   [/\b404\b|No such file or directory|No such device/i, 'not_found'],
   [/Connection refused/i, 'refused'],
@@ -43,9 +46,6 @@ export function causeOf(exit: Exit, fallback: FaultCause): FaultCause {
 export function exitText(exit: Exit): string {
   const how = exit.signal === null ? `exit code ${exit.code ?? 'none'}` : `killed by ${exit.signal}`;
   const lines = exit.stderr.split('\n').filter((line) => line.trim() !== '');
-  const said = lines
-    .slice(-2)
-    .join('; ')
-    .replaceAll(/\[[^\]]* @ 0x[0-9a-f]+\] ?/g, '');
+  const said = withoutOrigin(lines.slice(-2).join('; '));
   return said === '' ? how : `${said} (${how})`;
 }

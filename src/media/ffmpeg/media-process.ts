@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { Readable, Writable } from 'node:stream';
 import { boundToParent } from '../../base/bound-to-parent.ts';
 import { hideCredentials, hideInAddress } from './redact.ts';
+import { withoutOrigin } from './origin.ts';
 import { readPipe, type PipeTarget } from './pipe-reader.ts';
 import { findProgram, type Program } from './program.ts';
 
@@ -40,14 +41,19 @@ export class MediaProcess implements AsyncDisposable {
   readonly #stdout: Readable;
   readonly #stdin: Writable;
   #stderr = '';
-  #stderrLines = 0;
+  #complaints = 0;
+  /** The first that it said, at least a line of it. */
+  #firstSaid = '';
+  /** Addresses that say a secret. */
+  readonly #secrets: readonly string[];
+  #isStopping = false;
   #hasEnded = false;
   /** When it has ended and all its output was read, or dropped by `stop`. Never rejects. */
   readonly exit: Promise<Exit>;
 
   /** @throws MillraceError FFMPEG_MISSING */
   constructor({ program, args, hasInput = false, script, parentDeath = 'KILL', env, target }: MediaProcessOptions) {
-    const addresses = secretsOf(args, script);
+    this.#secrets = secretsOf(args, script);
     // A decoder that waits for a stalled camera would not notice by itself; elsewhere it finds its pipe broken.
     const [command, commandArgs] = boundToParent(findProgram(program), args, parentDeath);
     this.#child = spawn(command, commandArgs, {
@@ -66,8 +72,7 @@ export class MediaProcess implements AsyncDisposable {
       const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
         if (!this.#stdout.closed) return void this.#stdout.once('close', () => ended(code, signal));
         this.#hasEnded = true;
-        const said = addresses.reduce((text, each) => text.replaceAll(each, hideInAddress(each)), this.#stderr.trim());
-        resolve({ code, signal, stderr: hideCredentials(said) });
+        resolve({ code, signal, stderr: this.#hidden(this.#stderr.trim()) });
       };
       this.#child.once('close', ended);
       this.#child.once('error', (error) => {
@@ -95,9 +100,15 @@ export class MediaProcess implements AsyncDisposable {
     return this.#stdin;
   }
 
-  /** Lines of complaint so far: ffmpeg tells of damaged data there and nowhere else. */
+  /** Lines of complaint so far, until it is stopped: ffmpeg tells of damaged data there and nowhere else. */
   get complaints(): number {
-    return this.#stderrLines;
+    return this.#complaints;
+  }
+
+  /** The first of them, without credentials. */
+  get firstComplaint(): string | undefined {
+    const line = this.#firstSaid.split('\n').find((each) => each.trim() !== '');
+    return line === undefined ? undefined : withoutOrigin(this.#hidden(line.trim()));
   }
 
   kill(): void {
@@ -106,6 +117,7 @@ export class MediaProcess implements AsyncDisposable {
 
   /** SIGTERM, SIGKILL when it has not ended by then; what it still writes is dropped. Idempotent. */
   async stop(graceMs = GRACE_MS): Promise<Exit> {
+    this.#isStopping = true;
     this.#stdout.destroy();
     this.#stdin.destroy();
     this.#signal('SIGTERM');
@@ -125,8 +137,14 @@ export class MediaProcess implements AsyncDisposable {
     if (!this.#hasEnded) this.#child.kill(signal);
   }
 
+  #hidden(text: string): string {
+    const said = this.#secrets.reduce((hidden, each) => hidden.replaceAll(each, hideInAddress(each)), text);
+    return hideCredentials(said);
+  }
+
   #heard(text: string): void {
-    this.#stderrLines += text.split('\n').length - 1;
+    if (!this.#isStopping) this.#complaints += text.split('\n').length - 1;
+    if (!this.#isStopping && this.#firstSaid.length < STDERR_CHARACTERS) this.#firstSaid += text;
     this.#stderr += text;
     if (this.#stderr.length <= STDERR_CHARACTERS) return;
     const end = this.#stderr.slice(-STDERR_CHARACTERS);

@@ -16,6 +16,8 @@ export interface FfmpegSinkOptions {
   readonly stallMs: number;
   /** What an end of the child by itself means, where it is no fault. */
   readonly endedByItself?: () => Error;
+  /** Says more of a fault than the child did. */
+  readonly explained?: (error: MillraceError) => MillraceError;
 }
 
 const FINISH_MS = 15_000;
@@ -64,7 +66,11 @@ export class FfmpegSink implements SinkDriver {
   }
 
   async finish(): Promise<void> {
-    await this.#player?.finish();
+    try {
+      await this.#player?.finish();
+    } catch (error) {
+      throw this.#explained(MillraceError.from(error));
+    }
     await this.#ending;
   }
 
@@ -80,6 +86,10 @@ export class FfmpegSink implements SinkDriver {
     return new Player({ ...process(frame), label, stallMs, finishMs: FINISH_MS }, frame);
   }
 
+  #explained(error: MillraceError): MillraceError {
+    return this.#options.explained?.(error) ?? error;
+  }
+
   /** @throws what came, where it is not to be tried again */
   #lost(error: MillraceError): void {
     const { maxReconnects, retryFirst, onEvent, endedByItself } = this.#options;
@@ -93,7 +103,7 @@ export class FfmpegSink implements SinkDriver {
     const isPassing =
       error.reason === 'SINK_FAILED' && cause !== undefined && cause !== 'unauthorized' && cause !== 'full';
     const mayRetry = isPassing && (this.#wasConnected || retryFirst) && this.#backOff.tries < maxReconnects;
-    if (!mayRetry) throw error;
+    if (!mayRetry) throw this.#explained(error);
     const retryMs = this.#backOff.next();
     this.#retryAtMs = performance.now() + retryMs;
     this.droppedLost++;

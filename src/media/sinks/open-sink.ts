@@ -1,10 +1,11 @@
 import { extname } from 'node:path';
-import { MillraceError } from '../../base/errors.ts';
 import { findProgram } from '../ffmpeg/program.ts';
 import { hideInAddress } from '../ffmpeg/redact.ts';
+import { HEAD, INPUT } from './arguments.ts';
 import { FfmpegSink } from './ffmpeg-sink.ts';
 import type { PlayerProcess } from './player.ts';
 import { QueuedSink, type QueuePolicy } from './queued-sink.ts';
+import { screenDriver } from './screen.ts';
 import type { SinkDriver, SinkEvent, VideoSink } from './video-sink.ts';
 
 export interface SinkOptions {
@@ -24,8 +25,6 @@ export interface SinkOptions {
 const QUEUE: QueuePolicy = { capacity: 8, whenFull: 'drop_oldest' };
 const STALL_MS = 10_000;
 
-const HEAD = ['-hide_banner', '-loglevel', 'error'];
-const INPUT = ['-probesize', '32', '-analyzeduration', '0', '-f', 'nut', '-i', 'pipe:0'];
 /** Without B frames: no delay, and times that need no edit list, which a file written in fragments has not. */
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-bf', '0'];
 /** Played however the writer ends: each fragment is complete. */
@@ -44,11 +43,7 @@ function driverOf(target: string, options: SinkOptions): SinkDriver {
   if (target === 'none') return { label: 'none', write: async () => {}, finish: async () => {}, abort: async () => {} };
   const { maxReconnects = Infinity, retryFirst = false, stallMs = STALL_MS, onEvent = () => {} } = options;
   const common = { maxReconnects: 0, retryFirst: false, stallMs, onEvent };
-  if (target === 'screen') {
-    checkDisplay();
-    const endedByItself = (): Error => new MillraceError('CANCELLED', 'the window was closed');
-    return new FfmpegSink({ ...common, label: 'screen', process: screenProcess, endedByItself });
-  }
+  if (target === 'screen') return screenDriver(common);
   findProgram('ffmpeg');
   const label = hideInAddress(target);
   if (/^rtsps?:\/\//i.test(target)) {
@@ -115,23 +110,6 @@ function streamProcess(url: string, isPaced: boolean): PlayerProcess {
       ...['-progress', 'pipe:1', '-f', 'rtsp', '-rtsp_transport', 'tcp', '-muxdelay', '0.1', url],
     ],
   };
-}
-
-function screenProcess(): PlayerProcess {
-  const window = ['-window_title', 'millrace', '-autoexit', '-framedrop', '-sync', 'ext', '-infbuf', '-nostats'];
-  return { program: 'ffplay', args: [...HEAD, ...INPUT, ...window, '-an'] };
-}
-
-/** SDL, which ffplay shows with, needs one of these on Unix. */
-function checkDisplay(): void {
-  findProgram('ffplay');
-  const { DISPLAY, WAYLAND_DISPLAY, SDL_VIDEODRIVER } = process.env;
-  if (process.platform !== 'linux' || DISPLAY || WAYLAND_DISPLAY || SDL_VIDEODRIVER) return;
-  throw new MillraceError(
-    'SINK_FAILED',
-    'sink screen: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set); write to a file, an rtsp:// URL or none instead',
-    { details: { sink: 'screen', cause: 'no_display' } },
-  );
 }
 
 function even(side: number): number {

@@ -70,6 +70,10 @@ export class Decoder {
     return this.#child.complaints;
   }
 
+  get firstComplaint(): string | undefined {
+    return this.#child.firstComplaint;
+  }
+
   /** For tests that kill it. */
   get pid(): number | undefined {
     return this.#child.pid;

@@ -128,6 +128,7 @@ class FfmpegSource implements VideoSource {
   #captured = 0;
   #reconnections = 0;
   #complaints = 0;
+  #firstComplaint: string | undefined;
   /** Of the last frame. */
   #timestampUs = -1;
   /** Added to the times of this connection's frames; undefined until its first one. */
@@ -161,6 +162,7 @@ class FfmpegSource implements VideoSource {
       droppedAdaptive: this.#adaptive?.dropped ?? 0,
       reconnections: this.#reconnections,
       complaints: this.#complaints + (this.#decoder?.complaints ?? 0),
+      firstComplaint: this.#firstComplaint ?? this.#decoder?.firstComplaint,
     };
   }
 
@@ -224,6 +226,7 @@ class FfmpegSource implements VideoSource {
       return await decoder.run();
     } finally {
       this.#complaints += decoder.complaints;
+      this.#firstComplaint ??= decoder.firstComplaint;
       this.#decoder = undefined;
     }
   }

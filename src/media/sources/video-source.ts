@@ -31,6 +31,8 @@ export interface SourceCounts {
   readonly reconnections: number;
   /** Lines of complaint of the decoder, as of damaged packets. */
   readonly complaints: number;
+  /** The first of them, without credentials. */
+  readonly firstComplaint?: string | undefined;
 }
 
 export type SourceEvent =
