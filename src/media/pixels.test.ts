@@ -5,9 +5,8 @@ import { Cropper, fitRegion, type Region } from './crop.ts';
 import { drawLine, drawText, fillCircle, textWidth, type Canvas } from './drawing.ts';
 import type { Image } from './image.ts';
 import { resize, type Interpolation } from './resize.ts';
+import { bytes, pattern, type Size } from './test-kit.ts';
 import { place, turn } from './turn.ts';
-
-type Size = readonly [width: number, height: number, channels: number];
 
 interface Values {
   readonly crops: readonly {
@@ -29,20 +28,6 @@ interface Values {
 }
 
 const values = JSON.parse(readFileSync(new URL('../../test/fixtures/vision.json', import.meta.url), 'utf8')) as Values;
-const bytes = (base64: string) => new Uint8Array(Buffer.from(base64, 'base64'));
-
-/** The picture of `pattern` in vision.py. */
-function pattern([width, height, channels]: Size): Image {
-  const data = new Uint8Array(width * height * channels);
-  let at = 0;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      for (let c = 0; c < channels; c++) data[at++] = (x * 37 + y * 57 + c * 101 + ((x * y * 13) % 97)) & 255;
-    }
-  }
-  return { width, height, channels, format: channels === 3 ? 'SRGB' : 'SRGBA', data };
-}
-
 const LEVELS = Uint8Array.from({ length: 256 }, (_, brightness) => brightness);
 
 function crop(image: Image, region: Region, width: number, height: number, border: 'zero' | 'replicate'): Uint8Array {

@@ -256,18 +256,18 @@ describe('RoiTrackingCalculator', () => {
     landmarks_requirements: { recrop_rect_margin: -0.1 },
   };
 
-  async function choose(previous: Partial<Rect>, points = inside, recrop: Rect | undefined = fresh): Promise<string> {
+  async function choose(previous: Partial<Rect>, points = inside): Promise<string> {
     const previousRect = { ...fresh, xCenter: 0.501, ...previous };
     const [chosen] = await outputOf(roiTracking, 'TRACKING_RECT', {
       inputs: {
         PREV_LANDMARKS: [[0, points]],
         PREV_LANDMARKS_RECT: [[0, previousRect]],
-        RECROP_RECT: recrop === undefined ? [] : [[0, recrop]],
+        RECROP_RECT: [[0, fresh]],
         IMAGE_SIZE: [[0, [640, 480]]],
       },
       options: OPTIONS,
     });
-    return chosen === undefined ? 'nothing' : chosen === previousRect ? 'previous' : 'fresh';
+    return chosen === previousRect ? 'previous' : 'fresh';
   }
 
   const degrees = (angle: number) => (angle * Math.PI) / 180;
@@ -294,7 +294,16 @@ describe('RoiTrackingCalculator', () => {
   });
 
   it('gives nothing without a fresh one', async () => {
-    expect(await choose({}, inside, { ...fresh, width: 0, height: 0 })).toBe('nothing');
+    const [chosen] = await outputOf(roiTracking, 'TRACKING_RECT', {
+      inputs: {
+        PREV_LANDMARKS: [[0, inside]],
+        PREV_LANDMARKS_RECT: [[0, fresh]],
+        RECROP_RECT: [],
+        IMAGE_SIZE: [[0, [640, 480]]],
+      },
+      options: OPTIONS,
+    });
+    expect(chosen).toBeUndefined();
   });
 });
 

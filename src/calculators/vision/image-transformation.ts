@@ -15,7 +15,7 @@ const options = z.object({
   outputHeight: z.int().min(0).max(16384).default(0).describe('In pixels; 0 leaves the size as it is.'),
   rotationMode: enumOption({ UNKNOWN: 0, ROTATION_0: 1, ROTATION_90: 2, ROTATION_180: 3, ROTATION_270: 4 })
     .default('UNKNOWN')
-    .describe('Against the clock, after scaling.'),
+    .describe('Against the clock, before scaling.'),
   flipVertically: z.boolean().default(false).describe('After turning: upside down.'),
   flipHorizontally: z.boolean().default(false).describe('After turning: left to right.'),
   scaleMode: enumOption(SCALE_MODES)
@@ -34,7 +34,7 @@ const options = z.object({
 type Options = z.infer<typeof options>;
 
 /**
- * Scales, turns by quarters, and mirrors images. OUTPUT_DIMENSIONS (width and height) takes the place of the options at its
+ * Turns images by quarters, scales and mirrors them. OUTPUT_DIMENSIONS (width and height) takes the place of the options at its
  * times. LETTERBOX_PADDING is the share that FIT added left, above, right and below.
  *
  * node {
@@ -69,14 +69,14 @@ export const imageTransformation = defineCalculator({
         if (image === undefined) return;
         const [outputWidth, outputHeight] = inputs.OUTPUT_DIMENSIONS?.packet?.value ??
           sidePackets.OUTPUT_DIMENSIONS ?? [given.outputWidth, given.outputHeight];
-        const { scaled, padding } = scale(image, { ...given, outputWidth, outputHeight });
         const degrees = inputs.ROTATION_DEGREES?.packet?.value ?? sidePackets.ROTATION_DEGREES;
         const turns = degrees === undefined ? (TURNS[given.rotationMode] ?? 0) : quarterTurns(Number(degrees));
         const flip = (tag: 'FLIP_HORIZONTALLY' | 'FLIP_VERTICALLY', option: boolean) =>
           inputs[tag]?.packet?.value ?? sidePackets[tag] ?? option;
         const flipX = flip('FLIP_HORIZONTALLY', given.flipHorizontally);
         const flipY = flip('FLIP_VERTICALLY', given.flipVertically);
-        outputs.IMAGE.send(turn(scaled, turns, flipX, flipY));
+        const { scaled, padding } = scale(turn(image, turns, false, false), { ...given, outputWidth, outputHeight });
+        outputs.IMAGE.send(turn(scaled, 0, flipX, flipY));
         outputs.LETTERBOX_PADDING?.send(padding);
       },
     };
@@ -106,8 +106,7 @@ function scale(image: Image, given: Options): Scaled {
     const [w, h] = [Math.max(1, Math.round(image.width * ratio)), Math.max(1, Math.round(image.height * ratio))];
     const [left, top] = [Math.trunc((width - w) / 2), Math.trunc((height - h) / 2)];
     const surround = given.constantPadding ? colourFor(image, given.paddingColor) : 'edge';
-    const padding = [left / width, top / height, (width - w - left) / width, (height - h - top) / height];
-    return { scaled: place(to(w, h), width, height, left, top, surround), padding };
+    return { scaled: place(to(w, h), width, height, left, top, surround), padding: bars(image, width, height) };
   }
   if (scaleMode === 'FILL_AND_CROP') {
     const ratio = Math.max(width / image.width, height / image.height);
@@ -116,6 +115,13 @@ function scale(image: Image, given: Options): Scaled {
     return { scaled: place(to(w, h), width, height, left, top, 'edge'), padding: none };
   }
   return { scaled: to(width, height), padding: none };
+}
+
+/** As MediaPipe tells them: of the sides as they are, before they are rounded to pixels. */
+function bars(image: Image, width: number, height: number): number[] {
+  const ratio = image.width / image.height / (width / height);
+  const [across, down] = [Math.max(0, (1 - ratio) / 2), Math.max(0, (1 - 1 / ratio) / 2)];
+  return [across, down, across, down];
 }
 
 /** A colour in the numbers of an image's format; opaque. */

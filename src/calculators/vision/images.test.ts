@@ -112,7 +112,7 @@ describe('ImageTransformationCalculator', () => {
 
   it('takes size and turn from streams', async () => {
     const inputs = { IMAGE: [[0, image]], OUTPUT_DIMENSIONS: [[0, [1, 2]]], ROTATION_DEGREES: [[0, 90]] } as const;
-    expect(await imageOf(imageTransformation, inputs)).toMatchObject({ width: 2, height: 1 });
+    expect(await imageOf(imageTransformation, inputs)).toMatchObject({ width: 1, height: 2 });
     await expect(imageOf(imageTransformation, { ...inputs, ROTATION_DEGREES: [[0, 45]] })).rejects.toThrow(
       /multiple of 90/,
     );

@@ -30,7 +30,7 @@ type Options = z.infer<typeof options>;
 
 /**
  * Chooses where to look: at the previous rectangle while it goes with the fresh one (RECROP_RECT), else at the fresh one.
- * Without a fresh rectangle, or with one of size 0, nothing.
+ * Without a fresh rectangle, nothing.
  *
  * node {
  *   calculator: "RoiTrackingCalculator"
@@ -61,11 +61,10 @@ export const roiTracking = defineCalculator({
       process({ inputs, outputs }) {
         const fresh = inputs.RECROP_RECT.packet?.value;
         const size = inputs.IMAGE_SIZE.packet?.value;
-        if (fresh === undefined || size === undefined || fresh.width <= 0 || fresh.height <= 0) return;
+        if (fresh === undefined || size === undefined) return;
         const rect = inputs.PREV_LANDMARKS_RECT.packet?.value;
         const points = inputs.PREV_LANDMARKS.packet?.value;
-        const isKept = rect !== undefined && points !== undefined && rect.width > 0 && rect.height > 0 &&
-          goesWith(rect, points, fresh, size, given); // prettier-ignore
+        const isKept = rect !== undefined && points !== undefined && goesWith(rect, points, fresh, size, given);
         outputs.TRACKING_RECT.send(isKept ? rect : fresh);
       },
     };

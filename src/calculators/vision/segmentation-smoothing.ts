@@ -21,8 +21,8 @@ export const segmentationSmoothing = defineCalculator({
   options: z.object({
     combineWithPreviousRatio: z
       .number()
-      .default(0.9)
-      .describe('How much of the mask before a pixel of ½ keeps, 0 to 1.'),
+      .default(0)
+      .describe('How much of the mask before a pixel of ½ keeps, 0 to 1; 0: nothing is calmed.'),
   }),
   inputs: { MASK: imagePacket, MASK_PREVIOUS: imagePacket },
   outputs: { MASK_SMOOTHED: sparseImagePacket },
