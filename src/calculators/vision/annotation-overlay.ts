@@ -91,13 +91,17 @@ function drawMark(canvas: Canvas, mark: Mark): void {
 
 const OVAL_CORNERS = 48;
 
-function drawOutline(
-  canvas: Canvas,
+/** Corners in pixels; an upright rectangle ends before its right and lower side, as OpenCV's do. */
+function outlineOf(
   mark: Extract<Mark, { kind: 'rectangle' | 'oval' }>,
   scaleX: number,
   scaleY: number,
-  thickness: number,
-): void {
+): readonly [xs: number[], ys: number[]] {
+  if (mark.kind === 'rectangle' && mark.rotation === 0) {
+    const [left, right] = sidesOf(mark.xCenter, mark.width, scaleX);
+    const [top, bottom] = sidesOf(mark.yCenter, mark.height, scaleY);
+    return [[left, right, right, left], [top, top, bottom, bottom]]; // prettier-ignore
+  }
   const [cos, sin] = [Math.cos(mark.rotation), Math.sin(mark.rotation)];
   const [halfWidth, halfHeight] = [(mark.width * scaleX) / 2, (mark.height * scaleY) / 2];
   const corners =
@@ -109,9 +113,25 @@ function drawOutline(
       : ([[-1, -1], [1, -1], [1, 1], [-1, 1]] as const); // prettier-ignore
   const xs = corners.map(([a, b]) => mark.xCenter * scaleX + a * halfWidth * cos - b * halfHeight * sin);
   const ys = corners.map(([a, b]) => mark.yCenter * scaleY + a * halfWidth * sin + b * halfHeight * cos);
+  return [xs, ys];
+}
+
+function sidesOf(centre: number, length: number, scale: number): readonly [number, number] {
+  const start = Math.round((centre - length / 2) * scale);
+  return [start, Math.max(start, Math.round((centre + length / 2) * scale) - 1)];
+}
+
+function drawOutline(
+  canvas: Canvas,
+  mark: Extract<Mark, { kind: 'rectangle' | 'oval' }>,
+  scaleX: number,
+  scaleY: number,
+  thickness: number,
+): void {
+  const [xs, ys] = outlineOf(mark, scaleX, scaleY);
   if (mark.isFilled) return fillConvex(canvas, xs, ys, mark.colour);
-  corners.forEach((_, at) => {
-    const next = (at + 1) % corners.length;
+  xs.forEach((_, at) => {
+    const next = (at + 1) % xs.length;
     const [x0, y0] = [Math.round(xs[at]!), Math.round(ys[at]!)];
     drawLine(canvas, x0, y0, Math.round(xs[next]!), Math.round(ys[next]!), thickness, mark.colour);
   });

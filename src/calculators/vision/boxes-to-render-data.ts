@@ -88,18 +88,21 @@ function marksOf(one: Detection, given: DetectionOptions): Mark[] {
       fontHeight,
     };
   });
-  const box: Mark = {
-    ...drawn,
-    kind: 'rectangle',
-    xCenter: one.xMin + one.width / 2,
-    yCenter: one.yMin + one.height / 2,
-    width: one.width,
-    height: one.height,
-    rotation: 0,
-    isFilled: false,
-  };
   const points = (one.keyPoints ?? []).map(({ x, y }): Mark => ({ ...drawn, kind: 'point', x, y }));
-  return [...texts, box, ...points];
+  return [...texts, ...frameOf(one, drawn), ...points];
+}
+
+/** The part of the box that is in the picture, as in MediaPipe; none where nothing is. */
+function frameOf(
+  { xMin, yMin, width, height }: Detection,
+  drawn: Pick<Mark, 'colour' | 'thickness' | 'isNormalized'>,
+): Mark[] {
+  const [left, top] = [Math.max(xMin, 0), Math.max(yMin, 0)];
+  const [right, bottom] = [Math.min(xMin + width, 1), Math.min(yMin + height, 1)];
+  if (right < left || bottom < top) return [];
+  const [xCenter, yCenter] = [(left + right) / 2, (top + bottom) / 2];
+  const sides = { xCenter, yCenter, width: right - left, height: bottom - top, rotation: 0 };
+  return [{ ...drawn, kind: 'rectangle', ...sides, isFilled: false }];
 }
 
 function labelOf({ index, score, label, displayName }: Classification, delimiter: string): string {

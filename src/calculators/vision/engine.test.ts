@@ -1,15 +1,19 @@
 /** Calculators against MediaPipe's own, one by one; the values are made by `test/fixtures/make/engine.py`. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { runCalculator, type PacketList } from '../../graph/index.ts';
+import { runCalculator, type CalculatorDefinition, type PacketList } from '../../graph/index.ts';
 import type { Image } from '../../media/image.ts';
 import { bytes, pattern, type Size } from '../../media/test-kit.ts';
-import type { Landmark, Rect } from '../message-types.ts';
+import type { Detection, Landmark, Rect } from '../message-types.ts';
+import { annotationOverlay } from './annotation-overlay.ts';
 import { associationNormRect } from './association.ts';
+import { detectionsToRenderData, rectToRenderData } from './boxes-to-render-data.ts';
 import { imageTransformation } from './image-transformation.ts';
 import { visibilityCopy, visibilitySmoothing } from './landmarks-smoothing.ts';
+import { landmarksToRenderData } from './landmarks-to-render-data.ts';
 import { roiTracking } from './roi-tracking.ts';
 import { segmentationSmoothing } from './segmentation-smoothing.ts';
+import { ssdAnchors, type Anchor } from './ssd-anchors.ts';
 import { numbersOf, outputOf, pointsOf, rectOf } from './test-kit.ts';
 
 type Numbers = readonly number[];
@@ -17,7 +21,21 @@ type Options = Readonly<Record<string, never>>;
 /** x, y, z, visibility, presence; null where a point has none. */
 type Rows = readonly (readonly (number | null)[])[];
 
+interface Drawing {
+  readonly calculator: string;
+  readonly options: Options;
+  readonly pixels: string;
+  readonly points?: Rows;
+  readonly scale?: number | null;
+  readonly rects?: readonly Numbers[];
+  /** Left, top, width, height. */
+  readonly boxes?: readonly Numbers[];
+  /** Of the first box. */
+  readonly keyPoint?: Numbers;
+}
+
 interface Values {
+  readonly anchors: readonly { readonly options: Options; readonly anchors: readonly Numbers[] }[];
   readonly transformations: readonly {
     readonly size: Size;
     readonly options: Options;
@@ -56,6 +74,7 @@ interface Values {
     readonly before: Numbers;
     readonly calm: Numbers;
   }[];
+  readonly drawings: readonly Drawing[];
 }
 
 const values = JSON.parse(
@@ -82,6 +101,12 @@ const seenPointsOf = (rows: Rows): Landmark[] =>
 
 const seenRowsOf = (points: unknown): (number | null)[][] =>
   (points as readonly Landmark[]).map(({ x, y, z, visibility, presence }) => [x, y, z, visibility ?? null, presence ?? null]); // prettier-ignore
+
+it.each(values.anchors)('SsdAnchorsCalculator: $options', async ({ options, anchors }) => {
+  const { sidePackets } = await runCalculator(ssdAnchors, { options, outputSidePackets: [''] });
+  const found = sidePackets[''] as readonly Anchor[];
+  expectNear(found.map(({ xCenter, yCenter, width, height }) => [xCenter, yCenter, width, height]), anchors); // prettier-ignore
+});
 
 describe('ImageTransformationCalculator', () => {
   it.each(values.transformations)('$size: $options', async ({ size, options, out, moved, pixels }) => {
@@ -157,3 +182,60 @@ it.each(values.segmentationSmoothing)(
     expectNear([...found.data], calm);
   },
 );
+
+describe('marks, drawn', () => {
+  function detectionsOf({ boxes = [], keyPoint: [x = 0, y = 0] = [] }: Drawing): Detection[] {
+    return boxes.map(([xMin = 0, yMin = 0, width = 0, height = 0], at) => ({
+      ...{ classes: [], xMin, yMin, width, height },
+      ...(at === 0 ? { keyPoints: [{ x, y }] } : {}),
+    }));
+  }
+
+  /** The calculator and its inputs. */
+  function nodeOf(drawing: Drawing): [CalculatorDefinition, Record<string, PacketList>] {
+    const { calculator, points, scale, rects } = drawing;
+    if (calculator === 'LandmarksToRenderDataCalculator') {
+      const scales: Record<string, PacketList> = scale == null ? {} : { RENDER_SCALE: [[0, scale]] };
+      return [landmarksToRenderData, { NORM_LANDMARKS: [[0, seenPointsOf(points ?? [])]], ...scales }];
+    }
+    if (calculator === 'RectToRenderDataCalculator')
+      return [rectToRenderData, { NORM_RECTS: [[0, (rects ?? []).map(rectOf)]] }];
+    return [detectionsToRenderData, { DETECTIONS: [[0, detectionsOf(drawing)]] }];
+  }
+
+  const [WIDTH, HEIGHT] = [80, 60];
+  const places = Array.from({ length: WIDTH * HEIGHT }, (_, at) => at);
+  const isOther = (a: Image, at: number, b: Image, there: number) =>
+    [0, 1, 2].some((channel) => a.data[3 * at + channel] !== b.data[3 * there + channel]);
+
+  /** Whether a pixel of one picture, or one that touches it, is so in the other. */
+  function isNear(one: Image, at: number, other: Image): boolean {
+    const [x, y] = [at % WIDTH, Math.floor(at / WIDTH)];
+    for (let down = Math.max(y - 1, 0); down <= Math.min(y + 1, HEIGHT - 1); down++) {
+      for (let across = Math.max(x - 1, 0); across <= Math.min(x + 1, WIDTH - 1); across++) {
+        if (!isOther(one, at, other, WIDTH * down + across)) return true;
+      }
+    }
+    return false;
+  }
+
+  it.each(values.drawings)('$calculator: $options', async (drawing) => {
+    const [definition, inputs] = nodeOf(drawing);
+    const [marks] = await outputOf(definition, 'RENDER_DATA', { inputs, options: drawing.options });
+    const image: Image = {
+      width: WIDTH,
+      height: HEIGHT,
+      channels: 3,
+      format: 'SRGB',
+      data: new Uint8Array(WIDTH * HEIGHT * 3).fill(40),
+    };
+    const onto: Record<string, PacketList> = { IMAGE: [[0, image]], '': [[0, marks]] };
+    const [drawn] = (await outputOf(annotationOverlay, 'IMAGE', { inputs: onto })) as [Image];
+    const right: Image = { ...image, data: bytes(drawing.pixels) };
+    const isDrawn = (at: number) => isOther(right, at, image, at);
+    expect(places.filter(isDrawn).length).toBeGreaterThan(40);
+    // Edges of lines may be a pixel off, and some corners where they meet.
+    const others = places.filter((at) => !isNear(drawn, at, right) || !isNear(right, at, drawn));
+    expect(others.length).toBeLessThanOrEqual(2);
+  });
+});
