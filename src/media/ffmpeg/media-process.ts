@@ -13,8 +13,11 @@ export interface MediaProcessOptions {
   readonly hasInput?: boolean;
   /** All that it reads from its input, in place of `hasInput`. */
   readonly script?: string;
-  /** What the child gets when this process dies. Default KILL. */
-  readonly parentDeath?: 'KILL' | 'TERM';
+  /**
+   * What the child gets when this process dies: KILL (the default), or one TERM or several (from Linux: each thread that dies before
+   * the last one is a parent), at which ffmpeg leaves what it writes incomplete. `none`: it ends with its input.
+   */
+  readonly parentDeath?: 'KILL' | 'TERM' | 'none';
   /** More variables of its environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Takes its output; `stdout` is then there to hold it back only. */
@@ -55,7 +58,8 @@ export class MediaProcess implements AsyncDisposable {
   constructor({ program, args, hasInput = false, script, parentDeath = 'KILL', env, target }: MediaProcessOptions) {
     this.#secrets = secretsOf(args, script);
     // A decoder that waits for a stalled camera would not notice by itself; elsewhere it finds its pipe broken.
-    const [command, commandArgs] = boundToParent(findProgram(program), args, parentDeath);
+    const path = findProgram(program);
+    const [command, commandArgs] = parentDeath === 'none' ? [path, args] : boundToParent(path, args, parentDeath);
     this.#child = spawn(command, commandArgs, {
       stdio: [hasInput || script !== undefined ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       detached: true,

@@ -27,8 +27,10 @@ const STALL_MS = 10_000;
 
 /** Without B frames: no delay, and times that need no edit list, which a file written in fragments has not. */
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-bf', '0'];
-/** Played however the writer ends: each fragment is complete. */
-const FRAGMENTED = ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'];
+/** Played however the writer ends: each fragment is complete, and is of half a second of video at most. */
+const FRAGMENTED = ['-movflags', '+frag_keyframe+empty_moov+default_base_moof', '-frag_duration', '500000'];
+/** The same for Matroska, in milliseconds. */
+const CLUSTERED = ['-cluster_time_limit', '500'];
 
 /**
  * Opens where pictures go: `screen` (a window of ffplay's), `rtsp(s)://…` (published as H.264), `none`, else a video file of
@@ -67,6 +69,8 @@ function fileProcess(
 ): PlayerProcess {
   return {
     program: 'ffmpeg',
+    // The end of its input makes it complete the file.
+    parentDeath: 'none',
     args: [
       ...HEAD,
       ...INPUT,
@@ -90,6 +94,7 @@ function codecOf(path: string): string[] {
     case '.mov':
       return [...h264, ...FRAGMENTED, '-flush_packets', '1'];
     case '.mkv':
+      return [...h264, ...CLUSTERED, '-flush_packets', '1'];
     case '.ts':
       return [...h264, '-flush_packets', '1'];
     default:

@@ -7,7 +7,7 @@ import { fitted } from './fit.ts';
 import type { SinkFrame } from './video-sink.ts';
 
 /** A child that takes a video on its standard input: what `program` and `args` of {@link MediaProcess} start. */
-export type PlayerProcess = Pick<MediaProcessOptions, 'program' | 'args' | 'env'>;
+export type PlayerProcess = Pick<MediaProcessOptions, 'program' | 'args' | 'env' | 'parentDeath'>;
 
 export interface PlayerOptions extends PlayerProcess {
   readonly label: string;
@@ -32,8 +32,8 @@ export class Player {
   constructor(options: PlayerOptions, { width, height, format }: Omit<Picture, 'data'>) {
     this.#options = options;
     this.#shape = { width, height, format };
-    const { program, args, env = {} } = options;
-    this.#child = new MediaProcess({ program, args, env, hasInput: true, parentDeath: 'TERM' });
+    const { program, args, env = {}, parentDeath = 'TERM' } = options;
+    this.#child = new MediaProcess({ program, args, env, hasInput: true, parentDeath });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       if (/^frame=\s*[1-9]/m.test(text)) this.isConnected = true;
     });
