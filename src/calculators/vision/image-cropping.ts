@@ -110,8 +110,8 @@ function cut(image: Image, region: Region, given: Options): Image {
     const down = j * stepY - region.height / 2;
     for (let i = 0; i < width; i++) {
       const across = i * stepX - region.width / 2;
-      const x = Math.round(region.x + across * cos - down * sin);
-      const y = Math.round(region.y + across * sin + down * cos);
+      const x = nearest(region.x + across * cos - down * sin);
+      const y = nearest(region.y + across * sin + down * cos);
       const isOutside = x < 0 || y < 0 || x >= image.width || y >= image.height;
       const column = Math.min(Math.max(x, 0), image.width - 1);
       const row = Math.min(Math.max(y, 0), image.height - 1);
@@ -122,4 +122,10 @@ function cut(image: Image, region: Region, given: Options): Image {
     }
   }
   return { ...image, width, height, data: out };
+}
+
+/** As OpenCV rounds: halves to the even one. */
+function nearest(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }

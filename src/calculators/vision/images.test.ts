@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { runCalculator, type CalculatorDefinition, type PacketList } from '../../graph/index.ts';
 import type { Image } from '../../media/image.ts';
+import { bytes, pattern } from '../../media/test-kit.ts';
 import { typedData, type Tensor } from '../../tensor/tensor.ts';
 import { annotationOverlay } from './annotation-overlay.ts';
 import { detectionsToRenderData, rectToRenderData, rectToRenderScale } from './boxes-to-render-data.ts';
@@ -12,7 +13,7 @@ import { imageToTensor } from './image-to-tensor.ts';
 import { imageTransformation } from './image-transformation.ts';
 import { landmarksToRenderData } from './landmarks-to-render-data.ts';
 import type { Mark, RenderData } from './render-data.ts';
-import { outputOf, rectOf } from './test-kit.ts';
+import { outputOf, rectOf, values } from './test-kit.ts';
 
 /** One channel of the numbers given, row by row. */
 function grey(rows: readonly (readonly number[])[]): Image {
@@ -25,6 +26,10 @@ const rowsOf = ({ data, width }: Image): number[][] =>
 
 function plain(width: number, height: number, value: number): Image {
   return { width, height, channels: 3, format: 'SRGB', data: new Uint8Array(width * height * 3).fill(value) };
+}
+
+function furthest({ data }: Image, from: Uint8Array): number {
+  return Array.from(data).reduce((most, value, at) => Math.max(most, Math.abs(value - from[at]!)), 0);
 }
 
 async function imageOf(
@@ -110,6 +115,14 @@ describe('ImageTransformationCalculator', () => {
     expect(outputs['LETTERBOX_PADDING']?.[0]?.value).toEqual([0.25, 0, 0.25, 0]);
   });
 
+  it.each(values.transformations)('makes $out of $size as OpenCV: $options', async ({ size, options, out, pixels }) => {
+    const found = await imageOf(imageTransformation, { IMAGE: [[0, pattern(size)]] }, options);
+    expect([found.width, found.height]).toEqual(out);
+    const right = bytes(pixels);
+    expect(found.data).toHaveLength(right.length);
+    expect(furthest(found, right)).toBeLessThanOrEqual('output_width' in options ? 1 : 0);
+  });
+
   it('takes size and turn from streams', async () => {
     const inputs = { IMAGE: [[0, image]], OUTPUT_DIMENSIONS: [[0, [1, 2]]], ROTATION_DEGREES: [[0, 90]] } as const;
     expect(await imageOf(imageTransformation, inputs)).toMatchObject({ width: 1, height: 2 });
@@ -122,6 +135,24 @@ describe('ImageTransformationCalculator', () => {
 describe('ImageCroppingCalculator', () => {
   const image = grey([[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16]]); // prettier-ignore
   const cut = async (inputs: Record<string, PacketList>, options: object = {}) => rowsOf(await imageOf(imageCropping, { IMAGE: [[0, image]], ...inputs }, options)); // prettier-ignore
+
+  it.each(values.croppings)(
+    'cuts $rect out of $size as OpenCV',
+    async ({ size, rect, normalized, replicate, out, pixels }) => {
+      const inputs: Record<string, PacketList> = {
+        IMAGE: [[0, pattern(size)]],
+        [normalized ? 'NORM_RECT' : 'RECT']: [[0, rectOf(rect)]],
+      };
+      const options = { border_mode: replicate ? 'BORDER_REPLICATE' : 'BORDER_ZERO' };
+      const found = await imageOf(imageCropping, inputs, options);
+      expect([found.width, found.height]).toEqual(out);
+      const right = bytes(pixels);
+      expect(found.data).toHaveLength(right.length);
+      // OpenCV's own halves are not always exact: one pixel may be another.
+      const others = Array.from(found.data).filter((value, at) => value !== right[at]).length;
+      expect(others).toBeLessThanOrEqual(size[2]);
+    },
+  );
 
   it('cuts out by shares, by pixels, and by options', async () => {
     const part = [[6, 8], [14, 16]]; // prettier-ignore

@@ -1,9 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { runCalculator, type CalculatorCase, type CalculatorDefinition } from '../../graph/index.ts';
 import { expect } from 'vitest';
+import type { Size } from '../../media/test-kit.ts';
 import type { Landmark, Rect } from '../message-types.ts';
 
 type Numbers = readonly number[];
+
+/** What is made of the picture of `pattern`, of this size. */
+interface Picture {
+  readonly size: Size;
+  readonly out: readonly [width: number, height: number];
+  readonly pixels: string;
+}
 
 /** What `test/fixtures/make/vision.py` has computed. */
 export interface VisionValues {
@@ -50,6 +58,13 @@ export interface VisionValues {
     readonly oneEuro: readonly Numbers[];
     readonly velocity: readonly Numbers[];
   };
+  readonly croppings: readonly (Picture & {
+    readonly rect: Numbers;
+    /** In shares of the picture, else in pixels. */
+    readonly normalized: boolean;
+    readonly replicate: boolean;
+  })[];
+  readonly transformations: readonly (Picture & { readonly options: Readonly<Record<string, never>> })[];
 }
 
 export const values = JSON.parse(
