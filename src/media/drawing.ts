@@ -142,6 +142,30 @@ function thinLine(canvas: Canvas, [ax, ay, bx, by]: Segment, colour: Colour): vo
   }
 }
 
+/** A line of squares, `thickness` pixels wide to the right and below, whose colour changes from one end to the other, as MediaPipe draws it. */
+export function drawGradient(
+  canvas: Canvas,
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+  thickness: number,
+  [first, last]: readonly [Colour, Colour],
+): void {
+  const part = clip(canvas, x0, y0, x1, y1, thickness);
+  if (part === undefined) return;
+  const [ax, ay, bx, by] = part;
+  const steps = Math.ceil(Math.abs(bx - ax) + Math.abs(by - ay));
+  for (let step = 0; step <= steps; step++) {
+    const way = steps === 0 ? 0 : step / steps;
+    const [left, top] = [Math.round(ax + way * (bx - ax)), Math.round(ay + way * (by - ay))];
+    const [right, bottom] = [left + thickness - 1, top + thickness - 1];
+    const share = step / (steps + 1);
+    const mixed = (at: 0 | 1 | 2) => Math.round(first[at] * (1 - share) + last[at] * share);
+    fillConvex(canvas, [left, right, right, left], [top, top, bottom, bottom], [mixed(0), mixed(1), mixed(2)]);
+  }
+}
+
 /** Fills a convex polygon, the pixels that its edge goes through included. */
 export function fillConvex(canvas: Canvas, xs: readonly number[], ys: readonly number[], colour: Colour): void {
   const [top, bottom] = [Math.min(...ys), Math.max(...ys)];

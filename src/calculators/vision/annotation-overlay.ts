@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MillraceError } from '../../base/errors.ts';
 import { defineCalculator, optional, repeated } from '../../graph/index.ts';
-import { drawLine, drawText, fillCircle, fillConvex, type Canvas } from '../../media/drawing.ts';
+import { drawGradient, drawLine, drawText, fillCircle, fillConvex, type Canvas } from '../../media/drawing.ts';
 import { GLYPH_HEIGHT } from '../../media/font.ts';
 import type { Image } from '../../media/image.ts';
 import { vectorOf } from '../core/packet-types.ts';
@@ -77,8 +77,12 @@ function drawMark(canvas: Canvas, mark: Mark): void {
   switch (mark.kind) {
     case 'point':
       return fillCircle(canvas, x(mark.x), y(mark.y), thickness, mark.colour);
-    case 'line':
-      return drawLine(canvas, x(mark.x0), y(mark.y0), x(mark.x1), y(mark.y1), thickness, mark.colour);
+    case 'line': {
+      const { colour, endColour } = mark;
+      const [x0, y0, x1, y1] = [x(mark.x0), y(mark.y0), x(mark.x1), y(mark.y1)];
+      if (endColour === undefined) return drawLine(canvas, x0, y0, x1, y1, thickness, colour);
+      return drawGradient(canvas, x0, y0, x1, y1, thickness, [colour, endColour]);
+    }
     case 'text': {
       const fontHeight = mark.fontHeight * scaleY;
       return drawText(canvas, mark.text, x(mark.x), y(mark.y), fontHeight / (GLYPH_HEIGHT + 1), mark.colour);

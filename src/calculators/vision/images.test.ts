@@ -222,8 +222,11 @@ describe('what is drawn', () => {
   it('depth by size and colour', async () => {
     const options = { landmark_connections: [0, 1], min_depth_line_color: { r: 200 }, max_depth_line_color: { r: 100 }, min_depth_circle_thickness: 2, max_depth_circle_thickness: 6 }; // prettier-ignore
     const [line, ...circles] = await marksOf(landmarksToRenderData, { NORM_LANDMARKS: [[0, points]] }, options);
-    expect(line?.colour).toEqual([175, 0, 0]);
-    expect(circles.map(({ thickness }) => thickness)).toEqual([6, 4, 2]);
+    expect(line).toMatchObject({ colour: [100, 0, 0], endColour: [149, 0, 0] });
+    expect(circles.map(({ thickness, colour: [grey] }) => [thickness, grey])).toEqual([[6, 255], [4, 128], [2, 1]]); // prettier-ignore
+    const even = points.map((point) => ({ ...point, z: 0.5 }));
+    const flat = await marksOf(landmarksToRenderData, { NORM_LANDMARKS: [[0, even]] }, options);
+    expect(flat.map(({ thickness }) => thickness)).toEqual([1, 1, 1, 1]);
   });
 
   it('boxes with labels and key points', async () => {

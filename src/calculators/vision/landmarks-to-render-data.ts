@@ -14,7 +14,9 @@ const options = z.object({
   visualizeLandmarkDepth: z
     .boolean()
     .default(true)
-    .describe('Lines and points are the lighter the further off they are.'),
+    .describe(
+      'Lines and points are the lighter the nearer they are, points larger, where z differs by more than 0.001.',
+    ),
   utilizeVisibility: z.boolean().default(false).describe('Points below visibility_threshold are left out.'),
   visibilityThreshold: z.number().default(0).describe('Lowest visibility.'),
   utilizePresence: z.boolean().default(false).describe('Points below presence_threshold are left out.'),
@@ -22,8 +24,12 @@ const options = z.object({
   renderLandmarks: z.boolean().default(true).describe('Points are drawn, not only lines.'),
   minDepthCircleThickness: z.number().default(0).describe('Radius of the furthest points, where depth is shown.'),
   maxDepthCircleThickness: z.number().default(18).describe('Radius of the nearest points, where depth is shown.'),
-  minDepthLineColor: colour.optional().describe('Of the nearest lines, where depth is shown.'),
-  maxDepthLineColor: colour.optional().describe('Of the furthest lines, where depth is shown.'),
+  minDepthLineColor: colour
+    .optional()
+    .describe('Of the furthest ends of lines, where depth is shown; black by default.'),
+  maxDepthLineColor: colour
+    .optional()
+    .describe('Of the nearest ends of lines, where depth is shown; white by default.'),
 });
 
 type Options = z.infer<typeof options>;
@@ -86,29 +92,39 @@ function marksOf(points: readonly Landmark[], given: Options, scale: number, isN
   for (let at = 0; at < given.landmarkConnections.length; at += 2) {
     const [a, b] = [points[given.landmarkConnections[at]!], points[given.landmarkConnections[at + 1]!]];
     if (a === undefined || b === undefined || !isShown(a) || !isShown(b)) continue;
-    const colour = depth === undefined ? lineColour : mix(given, depth((a.z + b.z) / 2));
-    marks.push({ kind: 'line', x0: a.x, y0: a.y, x1: b.x, y1: b.y, colour, thickness, isNormalized });
+    const colours =
+      depth === undefined
+        ? { colour: lineColour }
+        : { colour: mix(given, depth(a.z)), endColour: mix(given, depth(b.z)) };
+    marks.push({ kind: 'line', x0: a.x, y0: a.y, x1: b.x, y1: b.y, ...colours, thickness, isNormalized });
   }
   if (!given.renderLandmarks) return marks;
   const pointColour = given.landmarkColor === undefined ? BLACK : colourOf(given.landmarkColor);
   for (const point of points) {
     if (!isShown(point)) continue;
-    const { minDepthCircleThickness: far, maxDepthCircleThickness: near } = given;
-    const radius = depth === undefined ? thickness : (near + (far - near) * depth(point.z)) * scale;
-    marks.push({ kind: 'point', x: point.x, y: point.y, colour: pointColour, thickness: radius, isNormalized });
+    const look = depth === undefined ? { colour: pointColour, thickness } : lookAt(depth(point.z), given);
+    marks.push({ kind: 'point', x: point.x, y: point.y, ...look, isNormalized });
   }
   return marks;
 }
 
-/** How far off a point is among the others: 0 the nearest, 1 the furthest. */
-function depthOf(points: readonly Landmark[]): (z: number) => number {
-  const [near, far] = [Math.min(...points.map(({ z }) => z)), Math.max(...points.map(({ z }) => z))];
-  return (z) => (far > near ? Math.min(Math.max((z - near) / (far - near), 0), 1) : 0);
+/** How far off a point is among the others: 0 the nearest, 1 the furthest; nothing where all are as far. As MediaPipe: below 0 counts as 0 for the furthest. */
+function depthOf(points: readonly Landmark[]): ((z: number) => number) | undefined {
+  const [near, far] = [Math.min(...points.map(({ z }) => z)), Math.max(0, ...points.map(({ z }) => z))];
+  return far - near > 1e-3 ? (z) => (z - near) / (far - near + 1e-6) : undefined;
+}
+
+function lookAt(
+  depth: number,
+  { minDepthCircleThickness: far, maxDepthCircleThickness: near }: Options,
+): Pick<Mark, 'colour' | 'thickness'> {
+  const grey = 255 - Math.trunc(depth * 255);
+  return { colour: [grey, grey, grey], thickness: Math.trunc(far + (1 - depth) * (near - far)) };
 }
 
 function mix({ minDepthLineColor, maxDepthLineColor }: Options, depth: number): Colour {
-  const near = minDepthLineColor === undefined ? BLACK : colourOf(minDepthLineColor);
-  const far = maxDepthLineColor === undefined ? ([255, 255, 255] as const) : colourOf(maxDepthLineColor);
-  const between = (at: 0 | 1 | 2) => Math.round(near[at] + (far[at] - near[at]) * depth);
+  const far = minDepthLineColor === undefined ? BLACK : colourOf(minDepthLineColor);
+  const near = maxDepthLineColor === undefined ? ([255, 255, 255] as const) : colourOf(maxDepthLineColor);
+  const between = (at: 0 | 1 | 2) => Math.trunc(far[at] * depth + near[at] * (1 - depth));
   return [between(0), between(1), between(2)];
 }

@@ -22,6 +22,8 @@ interface LineMark extends Drawn {
   readonly y0: number;
   readonly x1: number;
   readonly y1: number;
+  /** That at (x1, y1), where it changes on the way. */
+  readonly endColour?: Colour;
 }
 
 /** Turned about its centre by `rotation` radians, clockwise. */
