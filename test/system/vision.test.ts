@@ -87,3 +87,26 @@ it('a picture without a person: unary gets the picture and no points', async () 
   expect(outputs.map(({ name, shape }) => [name, shape])).toEqual([['output', [120, 160, 3]]]);
   expect(Buffer.from(outputs[0]!.data).equals(Buffer.from(empty.data))).toBe(true);
 });
+
+it('what is no image cannot be asked for as a file: that request is refused, the stream goes on', async () => {
+  using client = new GrpcClient({ address: server.grpcAddress });
+  const points = { name: 'pose_landmarks', parameters: { content_type: 'image/png' } };
+  const message =
+    /output 'pose_landmarks': parameter content_type: "image\/png" given, none expected: only IMAGE outputs/;
+  const refused = { status: 'INVALID_ARGUMENT', message: expect.stringMatching(message) as string };
+  await expect(client.infer(request('a', photo, { outputs: [points] }))).rejects.toMatchObject(refused);
+
+  using stream = client.stream();
+  await stream.send(request('b', photo));
+  await stream.send(request('c', photo, { outputs: [...JPEG, points] }));
+  await stream.send(request('d', photo));
+  stream.halfClose();
+  const faults: string[] = [];
+  const answered = new Set<string>();
+  for await (const { response, error } of stream) {
+    if (error === undefined) answered.add(response.id);
+    else faults.push(error.message);
+  }
+  expect(faults).toEqual([expect.stringMatching(message)]);
+  expect([...answered]).toEqual(['b', 'd']);
+});
