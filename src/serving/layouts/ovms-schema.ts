@@ -228,14 +228,10 @@ const modelKeys = {
       description:
         'OpenVINO settings: INFERENCE_NUM_THREADS (over NUM_STREAMS), of which docs/models.md says more; hints such as PERFORMANCE_HINT change nothing.',
     }),
-  nireq: z
-    .int()
-    .min(0)
-    .optional()
-    .meta({
-      description:
-        'Accepted: each host runs one inference of the model at once; the option hosts says how many there are.',
-    }),
+  nireq: z.int().min(0).optional().meta({
+    description:
+      'Accepted: each host runs one inference of the model at once; the option hosts says how many there are.',
+  }),
   shape: z.unknown().optional().meta({ description: 'Only `auto`: the shapes are those of the ONNX file.' }),
   layout: z.unknown().optional().meta({ description: 'Refused: transpose in the ONNX file.' }),
   batch_size: z.union([z.int(), z.string()]).optional().meta({ description: 'Only `auto` or 0.' }),
