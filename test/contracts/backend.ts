@@ -44,6 +44,8 @@ function createMonitor(): RunMonitor & { readonly events: string[]; readonly tim
 export function describeBackend({ backend, add, truncated, missing, inferenceThreads = 0 }: BackendCase): void {
   const load = (path = add, monitor: RunMonitor = createMonitor()) =>
     backend.load(options(path, inferenceThreads), monitor, silentLogger);
+  /** A run that blocks nobody is told of when it has ended. */
+  const toldOfRun = inferenceThreads === 0 ? ['started 500', 'ended'] : ['ended'];
 
   describe(`backend ${backend.name} with ${inferenceThreads} inference threads`, () => {
     it('knows its files by their names', () => {
@@ -68,7 +70,7 @@ export function describeBackend({ backend, add, truncated, missing, inferenceThr
       isWanted = false;
       await expect(runs[1]).rejects.toMatchObject({ reason: 'CANCELLED' });
       expect(await runs[0]).toHaveLength(1);
-      expect(monitor.events).toEqual(['started 500', 'ended']);
+      expect(monitor.events).toEqual(toldOfRun);
     });
 
     it('has a run put together when its turn comes, and measures it as that', async () => {
@@ -118,7 +120,7 @@ export function describeBackend({ backend, add, truncated, missing, inferenceThr
       await using session = await load(add, monitor);
       monitor.events.length = monitor.timings.length = 0;
       await Promise.all([session.run(inputs), session.run(inputs)]);
-      expect(monitor.events).toEqual(['started 500', 'ended', 'started 500', 'ended']);
+      expect(monitor.events).toEqual([...toldOfRun, ...toldOfRun]);
       expect(monitor.timings).toHaveLength(2);
       for (const { batchSize, queueNs, inputNs, inferNs, outputNs } of monitor.timings) {
         expect(batchSize).toBe(1);
