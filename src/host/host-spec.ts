@@ -59,6 +59,8 @@ export interface ModelLoad extends Load {
   readonly path: string;
   readonly executionProviders: readonly ExecutionProvider[];
   readonly intraOpThreads?: number | undefined;
+  /** A graph names it: other models may run at the same time. */
+  readonly isOfGraph?: boolean | undefined;
   readonly runDeadlineMs: number;
   /** What its configuration says of its tensors; undefined: the file says it all. */
   readonly signature?: ModelSignature | undefined;

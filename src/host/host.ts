@@ -221,8 +221,8 @@ export class Host implements HostHandler {
       },
     };
     const threads = modelThreads(spec.intraOpThreads, this.#processors);
-    // The front may end whenever it likes, which none of its threads' runs would survive.
-    const inferenceThreads = this.#isAlone ? threads.inferenceThreads : 0;
+    // A model that runs alone is faster on this thread; and the front may end whenever it likes, which no run of a thread survives.
+    const inferenceThreads = this.#isAlone && spec.isOfGraph === true ? threads.inferenceThreads : 0;
     const loaded = await backendFor(spec.path).load({ ...spec, ...threads, inferenceThreads }, monitor, this.#logger);
     const { rateLimiter: need } = spec;
     const backend =

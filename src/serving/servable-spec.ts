@@ -102,6 +102,8 @@ export interface ModelSpec extends SpecBase {
   readonly executionProviders: readonly ExecutionProvider[];
   /** Undefined: cores ÷ hosts. */
   readonly intraOpThreads?: number | undefined;
+  /** A graph names it: other models may run at the same time. */
+  readonly isOfGraph?: boolean | undefined;
   /** 0: none. A run past it costs the host. */
   readonly runDeadlineMs: number;
   /** What its configuration says of its tensors; undefined: the file says it all. */

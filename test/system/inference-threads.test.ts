@@ -5,6 +5,7 @@ import { KserveGrpc } from '../support/kserve-grpc.ts';
 import { OpenStream } from '../support/open-stream.ts';
 import { ROOT } from '../support/paths.ts';
 import { versionStates } from '../support/repository-states.ts';
+import { ScratchFolder } from '../support/scratch-folder.ts';
 import { startServer, type TestServer } from '../support/start-server.ts';
 
 const model = (name: string, file: string, more: object): object => ({
@@ -23,10 +24,36 @@ const echoRequest = (name: string) => ({
   raw_input_contents: [Buffer.from(new Float32Array([7]).buffer)],
 });
 
+/** A graph that names the models, each with a stream of its own. */
+const graphOf = (models: readonly string[]): string =>
+  models
+    .map(
+      (name) => `
+        input_stream: "INPUT_${name}:in_${name}"
+        output_stream: "OUTPUT_${name}:out_${name}"
+        node {
+          calculator: "OpenVINOModelServerSessionCalculator"
+          output_side_packet: "SESSION:session_${name}"
+          node_options {
+            [type.googleapis.com/mediapipe.OpenVINOModelServerSessionCalculatorOptions] { servable_name: "${name}" }
+          }
+        }
+        node {
+          calculator: "OpenVINOInferenceCalculator"
+          input_side_packet: "SESSION:session_${name}"
+          input_stream: "INPUT:in_${name}"
+          output_stream: "OUTPUT:out_${name}"
+        }`,
+    )
+    .join('\n');
+
+let folder: ScratchFolder;
 let server: TestServer;
 let grpc: KserveGrpc;
 
 beforeAll(async () => {
+  folder = await ScratchFolder.create();
+  await folder.put('graph.pbtxt', graphOf(['late', 'patient', 'quick']));
   server = await startServer({
     config: {
       model_config_list: [
@@ -36,7 +63,10 @@ beforeAll(async () => {
         model('quick', 'identity_fp32.onnx', { ...ONE_THREAD, run_deadline_ms: 50 }),
         model('echo', 'identity_fp32.onnx', {}),
       ],
-      mediapipe_config_list: [{ name: 'counter', base_path: join(ROOT, 'graphs/counter') }],
+      mediapipe_config_list: [
+        { name: 'counter', base_path: join(ROOT, 'graphs/counter') },
+        { name: 'all', base_path: folder.path },
+      ],
       server: { hosts: 1, log_level: 'debug' },
     },
   });
@@ -45,10 +75,11 @@ beforeAll(async () => {
 afterAll(async () => {
   grpc.close();
   await server.stop();
+  await folder[Symbol.asyncDispose]();
 });
 
 // A host that has one processor gives all its models the same thread.
-describe.skipIf(usableProcessors() < 2)('a model that leaves processors of its host to others', () => {
+describe.skipIf(usableProcessors() < 2)('a model of a graph that leaves processors of its host to others', () => {
   it('keeps neither models nor sessions of the host waiting', async () => {
     const ended: string[] = [];
     const slow = Array.from({ length: 4 }, async (_, at) => {

@@ -186,6 +186,18 @@ test("a graph's subconfig brings models, config.json beside the graph where ther
   expect(loaded.files).toContain(fallback);
 });
 
+test('models that a graph names are told to be of one', async () => {
+  const options = '[type.googleapis.com/mediapipe.OpenVINOModelServerSessionCalculatorOptions] { servable_name: "m" }';
+  await put('g/graph.pbtxt', `node { calculator: "OpenVINOModelServerSessionCalculator" node_options { ${options} } }`);
+  for (const name of ['m', 'n']) await put(`${name}/1/model.onnx`);
+  const { specs } = await load({
+    ...models({ name: 'm', base_path: 'm' }, { name: 'n', base_path: 'n' }),
+    mediapipe_config_list: [{ name: 'g' }],
+  });
+  expect(specs).toMatchObject([{ name: 'm', isOfGraph: true }, { name: 'n' }, { kind: 'graph' }]);
+  expect(specs[1]).not.toHaveProperty('isOfGraph');
+});
+
 test('the configuration is not the subconfig of a graph beside it', async () => {
   await put('graph.pbtxt');
   const loaded = await load({ mediapipe_config_list: [{ name: 'g', base_path: './' }] });

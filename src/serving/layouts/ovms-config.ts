@@ -223,7 +223,10 @@ class EntryReader {
       }
     }
     const results = [...taken.values()];
-    const specs = results.flatMap((result) => result.specs);
+    const named = new Set([...this.#modelsOf.values()].flatMap((names) => [...names]));
+    const specs = results
+      .flatMap((result) => result.specs)
+      .map((spec) => (spec.kind === 'model' && named.has(spec.name) ? { ...spec, isOfGraph: true } : spec));
     return {
       specs: await Promise.all(specs.map((spec) => withOwnModels(spec, this.#modelsOf.get(spec.name) ?? [], specs))),
       broken: results.flatMap(({ broken }) => broken),
