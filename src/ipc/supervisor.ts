@@ -235,8 +235,8 @@ export class Supervisor implements AsyncDisposable {
 
   #runStarted(client: HostClient, deadlineMs: number, thread: number): void {
     this.#runEnded(thread);
-    if (deadlineMs > 0 && thread !== 0) return this.#killLate(deadlineMs);
     const isLimited = deadlineMs > 0 && client === this.#client && this.#host?.pid !== undefined;
+    if (isLimited && thread !== 0) return this.#killLate(deadlineMs);
     const run: Run = {
       deadline: isLimited ? setTimeout(() => pass(), deadlineMs + this.#options.deadlineGraceMs) : undefined,
       beats: 0,

@@ -74,17 +74,14 @@ describe('RTSP', () => {
 });
 
 describe('a server that is lost', () => {
+  const copying = (client: GrpcClient, sink: string, more: { readonly maxReconnects?: number } = {}): StreamClient =>
+    new StreamClient({ client, model: 'copy', inputName: 'first_input_video', source: PERSON, sink, ...more });
+
   it('a file misses no frame', async () => {
     await using proxy = await startCutProxy(bench.server.grpcPort);
     using client = new GrpcClient({ address: proxy.address, ownConnection: true });
     const file = bench.out('cut.mp4');
-    const streamClient = new StreamClient({
-      client,
-      model: 'copy',
-      inputName: 'first_input_video',
-      source: PERSON,
-      sink: file,
-    });
+    const streamClient = copying(client, file);
     const running = streamClient.run();
     await until(() => streamClient.report.frames > 20);
     proxy.cut();
@@ -98,14 +95,7 @@ describe('a server that is lost', () => {
     await using proxy = await startCutProxy(bench.server.grpcPort);
     using client = new GrpcClient({ address: proxy.address, ownConnection: true });
     const file = bench.out('away.mp4');
-    const streamClient = new StreamClient({
-      client,
-      model: 'copy',
-      inputName: 'first_input_video',
-      source: PERSON,
-      sink: file,
-      maxReconnects: 1,
-    });
+    const streamClient = copying(client, file, { maxReconnects: 1 });
     const running = streamClient.run();
     await until(() => streamClient.report.frames > 20);
     await proxy[Symbol.asyncDispose]();
